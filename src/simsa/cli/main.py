@@ -1,0 +1,94 @@
+"""Entry point: finds a command, runs it, turns every failure into a message and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from simsa import __version__
+from simsa.errors import Interrupted, SimsaError
+
+# Command → one line for `simsa --help`. A command lives in `simsa.cli.<name>` as
+# `command`, and is imported only when it runs, so that help stays quick.
+COMMANDS = {
+    "demo": "The main job on the embedded example.",
+    "init": "Write a commented simsa.toml and a small data file.",
+    "check": "Look at everything without spending anything.",
+    "run": "Generate, judge, report; goes on where it stopped.",
+    "generate": "Only generate predictions.",
+    "judge": "Only judge predictions.",
+    "report": "Print or write the report of a run.",
+    "examples": "Example questions with their scores.",
+    "compare": "Paired comparison with a baseline; gates.",
+    "stats": "The same statistics on anybody's scores.",
+    "metrics": "Deterministic metrics of a file of predictions.",
+    "calibrate": "Agreement of the judge with people.",
+    "convert": "Any test-set format to canonical JSONL.",
+    "serve": "Only start vLLM with base and adapters.",
+    "view": "The web page of a run.",
+    "export": "Hand a run's results on to other tools.",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"simsa.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="simsa")
+def cli() -> None:
+    """simsa (심사): is the fine-tune really better?
+
+    vLLM serves the base model and its LoRA adapters, a judge scores every answer,
+    and numbers people can trust come out. `simsa demo --replay` shows it in seconds.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: see the exit codes in `simsa.errors`."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code."""
+    try:
+        result = cli.main(args=None if argv is None else list(argv), standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort, Interrupted) as stop:
+        _say(str(stop) or "interrupted; the same command goes on where it stopped")
+        return 130
+    except SimsaError as error:
+        _say(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _say(text: str) -> None:
+    from simsa.text import visible
+
+    click.echo(f"simsa: {visible(text)}", err=True)
+
+
+if __name__ == "__main__":
+    main()

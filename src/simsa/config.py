@@ -1,0 +1,327 @@
+"""simsa.toml and flags become one frozen, validated `Config`.
+
+This is the only module that reads the environment. Secrets are never part of a
+`Config`: it names the variable, and `secret()` looks it up when it is needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from simsa.errors import ConfigError
+from simsa.records import content_hash
+
+DEFAULT_CONFIG = "simsa.toml"
+LOCAL_JUDGES = ("lexical",)
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/\\\x00-\x1f]+$")]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, arbitrary_types_allowed=False)
+
+
+class DataConfig(_Section):
+    """The test set."""
+
+    path: str
+    """File, `save_to_disk` folder or hub name; relative paths are relative to the config."""
+    format: str = "auto"
+    """`auto` sniffs the content; otherwise the name of a format that `simsa convert --help` lists."""
+    limit: Positive | None = None
+    """Take the first N questions."""
+    fields: dict[str, str] = {}
+    """Role → field name of the file, where the aliases do not fit: `{ question = "q" }`."""
+    split: str | None = None
+    """Which split of a `datasets` folder or hub name."""
+
+
+class EndpointConfig(_Section):
+    """An OpenAI-compatible server that somebody else runs."""
+
+    base_url: str
+    model: str
+    api_key_env: str | None = None
+    adapter: str | None = None
+    """A PEFT folder (as that server sees it) to load there at run time under the name `model`."""
+    max_concurrency: Positive = 64
+    timeout_s: Seconds = 600.0
+    extra_body: dict[str, Any] = {}
+
+
+class VariantConfig(_Section):
+    """One thing to be compared: the base model, an adapter, a merged model, an endpoint, a file."""
+
+    name: Name
+    adapter: str | None = None
+    """A PEFT folder, served beside the base model of `[serving]`."""
+    model: str | None = None
+    """A merged checkpoint with a server of its own."""
+    endpoint: EndpointConfig | None = None
+    predictions: str | None = None
+    """A file of finished answers with `question_id` (or `id`) and `prediction`."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [k for k in ("adapter", "model", "endpoint", "predictions") if getattr(self, k)]
+        if len(given) > 1:
+            raise ValueError(f"takes one of adapter, model, endpoint, predictions, not {' and '.join(given)}")
+        return self
+
+
+class ServingConfig(_Section):
+    """How vLLM is started. `args` takes any vLLM engine argument by its own name."""
+
+    model: str | None = None
+    """The base model: a folder or a hub name."""
+    dtype: str | None = None
+    max_model_len: Positive | None = None
+    chat_template: str | None = None
+    """A Jinja file; by default the model's own."""
+    args: dict[str, Any] = {}
+    env: dict[str, str] = {}
+    """Environment variables for the vLLM process."""
+    start_timeout_s: Seconds = 900.0
+    max_concurrency: Positive = 256
+    request_timeout_s: Seconds = 600.0
+    check_adapters: bool = True
+    """Prove that every adapter changes some answer before anything is spent."""
+
+
+class GenerationConfig(_Section):
+    """What the variants are asked, and how they answer."""
+
+    prompt: str = "rag-ko"
+    """`rag-ko`, `rag-en` or a Jinja file; rows with `messages` are sent as they are."""
+    temperature: Temperature = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Positive = 256
+    seed: int | None = 0
+    stop: tuple[str, ...] = ()
+    extra_body: dict[str, Any] = {}
+    max_attempts: Positive = 4
+
+
+class JudgeConfig(_Section):
+    """Who judges, by which rubric, and what it may cost."""
+
+    model: str
+    """A model behind an OpenAI-compatible API; `lexical`, the free baseline; or the name of a variant that [serving] serves."""
+    base_url: str = "https://api.openai.com/v1"
+    api_key_env: str | None = None
+    rubric: str = "rag-ko"
+    mode: Literal["joint", "split"] = "joint"
+    temperature: Temperature | None = 0.0
+    max_tokens: Positive = 1024
+    seed: int | None = 0
+    max_concurrency: Positive = 64
+    max_attempts: Positive = 4
+    timeout_s: Seconds = 120.0
+    max_cost_usd: Annotated[float, Field(ge=0)] | None = None
+    extra_body: dict[str, Any] = {}
+
+    @property
+    def is_local(self) -> bool:
+        return self.model in LOCAL_JUDGES
+
+    @property
+    def key_variable(self) -> str | None:
+        """Name of the variable that holds the key; OpenAI's own is assumed only for OpenAI's own address."""
+        if self.api_key_env:
+            return self.api_key_env
+        return "OPENAI_API_KEY" if self.base_url.startswith("https://api.openai.com/") else None
+
+
+class ReportConfig(_Section):
+    language: Literal["ko", "en"] = "ko"
+    baseline: str | None = None
+    """The variant the others are compared with; the first one by default."""
+
+
+class Config(_Section):
+    """Everything a run is made from."""
+
+    data: DataConfig
+    serving: ServingConfig = ServingConfig()
+    variants: tuple[VariantConfig, ...] = (VariantConfig(name="base"),)
+    generation: GenerationConfig = GenerationConfig()
+    judge: JudgeConfig | None = None
+    report: ReportConfig = ReportConfig()
+
+    _root: Path = PrivateAttr(default=Path("."))
+    _source: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.variants:
+            raise ValueError("variants: at least one is needed")
+        names = [variant.name for variant in self.variants]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"variants: two are named {doubled[0]!r}")
+        for variant in self.variants:
+            served_base = not (variant.model or variant.endpoint or variant.predictions)
+            if served_base and not self.serving.model:
+                raise ValueError(
+                    f"variants: {variant.name!r} is served by [serving], which names no model; "
+                    "add serving.model, or give the variant a model, endpoint or predictions"
+                )
+        if self.report.baseline and self.report.baseline not in names:
+            raise ValueError(
+                f"report.baseline: no variant is named {self.report.baseline!r}; there are {', '.join(names)}"
+            )
+        return self
+
+    @property
+    def baseline(self) -> str:
+        return self.report.baseline or self.variants[0].name
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths start at."""
+        return self._root
+
+    @property
+    def source(self) -> Path | None:
+        """The file this was read from; None when flags made it."""
+        return self._source
+
+    @property
+    def run_dir(self) -> Path:
+        """`<config name>.simsa/` beside the config; the data file's name where flags made it."""
+        stem = (self._source or Path(self.data.path)).stem
+        return self._root / f"{stem}.simsa"
+
+    @property
+    def hash(self) -> str:
+        return content_hash(self.model_dump(mode="json"))
+
+    def path(self, relative: str) -> Path:
+        """`relative` as seen from the config's folder; `~` is the home folder."""
+        return self._root / Path(relative).expanduser()
+
+    def local(self, model: str) -> str:
+        """A model's folder as a path where there is one, otherwise its hub name unchanged."""
+        folder = self.path(model)
+        return str(folder.resolve()) if folder.exists() else model
+
+
+def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
+    """Reads a TOML config. `overrides` maps dotted keys to values and wins over the file.
+
+    Raises ConfigError naming the file and the key.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / DEFAULT_CONFIG
+    try:
+        raw = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError("no such file", where=str(path), hint="`simsa init` writes one") from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
+    return build(raw, overrides, root=file.parent, source=file)
+
+
+def build(
+    raw: dict[str, Any],
+    overrides: dict[str, Any] | None = None,
+    *,
+    root: Path = Path("."),
+    source: Path | None = None,
+) -> Config:
+    """A Config from nested dictionaries, as TOML or flags give them."""
+    for dotted, value in (overrides or {}).items():
+        if value is not None:
+            _set(raw, dotted.split("."), value)
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(error, source) from None
+    config._root, config._source = root, source
+    return config
+
+
+def environment() -> dict[str, str]:
+    """A copy of the process environment, for a child process."""
+    return dict(os.environ)
+
+
+def secret(name: str | None) -> str | None:
+    """The value of the environment variable `name`; None when unset, empty or unnamed."""
+    value = os.environ.get(name, "").strip() if name else ""
+    return value or None
+
+
+def cache_dir() -> Path:
+    """Where converted models are kept: $SIMSA_CACHE, else the user's cache folder."""
+    own = os.environ.get("SIMSA_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simsa"
+
+
+def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[keys[-1]] = value
+
+
+def _explain(error: ValidationError, source: Path | None) -> ConfigError:
+    """The first problem pydantic found, in our words, with the nearest known key."""
+    problems = error.errors(include_url=False)
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    location = [str(part) for part in first["loc"]]
+    kind, found = first["type"], first.get("input")
+    where = str(source) if source else None
+    if kind == "extra_forbidden":
+        known = sorted(_keys_at(location[:-1]))
+        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
+        return ConfigError(
+            "unknown key",
+            where=where,
+            field=".".join(location),
+            hint=f"did you mean {near[0]!r}? known here: {', '.join(known)}" if near else None,
+        )
+    if kind == "missing":
+        hint = None
+        if location[-2:] == ["judge", "model"]:
+            hint = 'a judge is always named: "gpt-4o", another model, or "lexical"'
+        return ConfigError("is missing", where=where, field=".".join(location), hint=hint)
+    message = first["msg"].removeprefix("Value error, ")
+    shown = None if kind == "value_error" or isinstance(found, dict | list) else found
+    return ConfigError(message, where=where, field=".".join(location) or None, found=shown)
+
+
+def _keys_at(location: list[str]) -> set[str]:
+    """Names of the keys that a section takes, walking the models along `location`."""
+    section: type[BaseModel] = Config
+    for part in location:
+        if part.isdigit():
+            continue
+        section = _sections[part]
+    return set(section.model_fields)
+
+
+_sections: dict[str, type[BaseModel]] = {
+    "data": DataConfig,
+    "serving": ServingConfig,
+    "variants": VariantConfig,
+    "endpoint": EndpointConfig,
+    "generation": GenerationConfig,
+    "judge": JudgeConfig,
+    "report": ReportConfig,
+}

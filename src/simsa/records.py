@@ -1,0 +1,213 @@
+"""The three records everything else speaks of: question, prediction, verdict.
+
+They are frozen; their JSON form (`to_dict`/`from_dict`) is the published contract.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+CRITERIA = (
+    "answer_correctness",
+    "context_relevance",
+    "context_faithfulness",
+    "context_recall",
+)
+MAX_SCORE = 5
+MAX_TOTAL = MAX_SCORE * len(CRITERIA)
+
+Status = Literal[
+    "scored",
+    "unreadable",  # no verdict could be read strictly from the judge's answer
+    "truncated",  # the judge stopped at its length limit
+    "refused",  # the judge declined, or a content filter did
+    "empty",  # the judge said nothing
+    "too_long",  # the request does not fit the judge's context window
+    "failed",  # the endpoint failed on every attempt
+    "budget",  # max_cost_usd was reached first
+    "no_prediction",  # there is nothing to judge
+]
+STATUSES: tuple[str, ...] = Status.__args__  # type: ignore[attr-defined]
+
+
+def content_hash(*parts: Any) -> str:
+    """Hex BLAKE2b-128 of `parts` as canonical JSON (sorted keys, UTF-8)."""
+    payload = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(payload, digest_size=16).hexdigest()
+
+
+class Passage(NamedTuple):
+    """One retrieved passage."""
+
+    text: str
+    id: str | None = None
+    title: str | None = None
+
+    def to_json(self) -> str | dict[str, str]:
+        if self.id is None and self.title is None:
+            return self.text
+        named = {"id": self.id, "title": self.title, "text": self.text}
+        return {key: value for key, value in named.items() if value is not None}
+
+
+class Message(NamedTuple):
+    """One chat message, sent to a model as it is."""
+
+    role: str
+    content: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"role": self.role, "content": self.content}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One row of a test set.
+
+    `reference` lists every accepted answer. `messages`, when there are any, are the
+    chat messages to send to the model as they are, in place of the prompt template.
+    """
+
+    id: str
+    question: str
+    contexts: tuple[Passage, ...] = ()
+    reference: tuple[str, ...] = ()
+    answerable: bool = True
+    type: str | None = None
+    cluster: str = ""
+    citations: tuple[int, ...] = ()
+    messages: tuple[Message, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.cluster:
+            object.__setattr__(self, "cluster", content_hash([p.text for p in self.contexts]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical JSON row: every field of the contract; `messages` only when there are any."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "question": self.question,
+            "contexts": [passage.to_json() for passage in self.contexts],
+            "reference": self.reference[0] if len(self.reference) == 1 else list(self.reference),
+            "answerable": self.answerable,
+            "type": self.type,
+            "cluster": self.cluster,
+            "citations": list(self.citations),
+            "metadata": dict(self.metadata),
+        }
+        if self.messages:
+            row["messages"] = [message.to_json() for message in self.messages]
+        return row
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Question:
+        """Inverse of `to_dict`. Trusts the row: files are read by `simsa.data`."""
+        reference = row.get("reference", [])
+        return cls(
+            id=row["id"],
+            question=row["question"],
+            contexts=tuple(
+                Passage(p) if isinstance(p, str) else Passage(p["text"], p.get("id"), p.get("title"))
+                for p in row.get("contexts", ())
+            ),
+            reference=(reference,) if isinstance(reference, str) else tuple(reference),
+            answerable=row.get("answerable", True),
+            type=row.get("type"),
+            cluster=row.get("cluster", ""),
+            citations=tuple(row.get("citations", ())),
+            messages=tuple(Message(m["role"], m["content"]) for m in row.get("messages", ())),
+            metadata=row.get("metadata", {}),
+        )
+
+    @property
+    def content_hash(self) -> str:
+        return content_hash(self.to_dict())
+
+
+def data_hash(questions: Iterable[Question]) -> str:
+    """One hash for a whole test set, whatever the order of its rows."""
+    return content_hash(sorted(question.content_hash for question in questions))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a variant answered to a question.
+
+    `prediction` is None when every attempt failed; `error` then says why.
+    `latency_s` is seconds from sending the request to the whole answer.
+    """
+
+    question_id: str
+    variant: str
+    prediction: str | None
+    request_hash: str
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_s: float | None = None
+    served_model: str | None = None
+    system_fingerprint: str | None = None
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one call (or one run of a local function) said about some criteria.
+
+    A judgement belongs to the content of its request, not to a row: rows that ask
+    the same thing share it. `scores` has only the criteria that were asked for, and
+    is empty unless `status` is "scored".
+    """
+
+    request_hash: str
+    judge: str
+    rubric: str
+    status: Status
+    scores: Mapping[str, int] = field(default_factory=dict)
+    analysis: str = ""
+    raw: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+    latency_s: float = 0.0
+    attempts: int = 1
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge says of one prediction: one integer 1-5 a criterion, or a reason why not."""
+
+    question_id: str
+    variant: str
+    judge: str
+    rubric: str
+    scores: Mapping[str, int]
+    analysis: str
+    status: Status
+    raw: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+    request_hash: str = ""
+
+    @property
+    def total(self) -> int | None:
+        """Sum of the four criteria (max 20); None unless all four were scored."""
+        if any(name not in self.scores for name in CRITERIA):
+            return None
+        return sum(self.scores[name] for name in CRITERIA)
+
+    def to_dict(self) -> dict[str, Any]:
+        row = {name: getattr(self, name) for name in self.__slots__ if name != "scores"}
+        return row | {name: self.scores.get(name) for name in CRITERIA} | {"total": self.total}

@@ -1,0 +1,22 @@
+"""Text of models and data on its way to a person's eyes."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls but tab and newline, DEL, bidirectional overrides and isolates,
+# zero-width characters, line and paragraph separators, lone surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """`text` without anything that could move a cursor, change a colour or hide: each such character as `�`."""
+    return _UNSAFE.sub("�", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """`visible` text on one line, cut to `limit` characters with an ellipsis."""
+    flat = " ".join(visible(text).split())
+    return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
