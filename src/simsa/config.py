@@ -157,7 +157,7 @@ class Config(_Section):
     judge: JudgeConfig | None = None
     report: ReportConfig = ReportConfig()
 
-    _root: Path = PrivateAttr(default=Path("."))
+    _root: Path = PrivateAttr(default=Path())
     _source: Path | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -240,7 +240,7 @@ def build(
     raw: dict[str, Any],
     overrides: dict[str, Any] | None = None,
     *,
-    root: Path = Path("."),
+    root: Path = Path(),
     source: Path | None = None,
 ) -> Config:
     """A Config from nested dictionaries, as TOML or flags give them."""

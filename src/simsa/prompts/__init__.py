@@ -1,0 +1,105 @@
+"""What the variants are asked: chat messages from a Jinja template.
+
+A template gets `question` (str), `passages` (each with `n` from 1, `text`, `title`,
+`id`), `context` (the passages as one numbered text) and `type`. A line `### system`,
+`### user` or `### assistant` begins a message; a template without any is one user
+message. Templates are sandboxed: they see these values and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simsa.errors import ConfigError
+from simsa.records import Message, Question, content_hash
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+BUILT_IN = ("rag-ko", "rag-en")
+_HEADER = re.compile(r"^### (system|user|assistant)[ \t]*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A template and its name with version: `rag-ko@1a2b3c4d`."""
+
+    label: str
+    _parts: tuple[tuple[str, Template], ...]
+
+    def messages(self, question: Question) -> tuple[Message, ...]:
+        """The chat messages that ask `question`; its own, unchanged, where it has some."""
+        if question.messages:
+            return question.messages
+        from jinja2 import TemplateError
+
+        values = _values(question)
+        try:
+            return tuple(Message(role, part.render(values).strip()) for role, part in self._parts)
+        except TemplateError as error:
+            raise ConfigError(
+                f"the prompt cannot be filled for question {question.id!r}: {error}", where=self.label
+            ) from None
+
+
+def load(name: str, root: Path = Path()) -> Prompt:
+    """The built-in prompt `name`, or the Jinja file at `root / name`. Raises ConfigError."""
+    if name in BUILT_IN:
+        file, label = Path(__file__).with_name(f"{name}.jinja"), name
+    else:
+        file = root / Path(name).expanduser()
+        label = file.stem
+    try:
+        source = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the prompt cannot be read: {error}",
+            where=str(file),
+            field="generation.prompt",
+            hint=f"built in are {', '.join(BUILT_IN)}",
+        ) from None
+    return Prompt(f"{label}@{content_hash(source)[:8]}", _compile(source, str(file)))
+
+
+def _compile(source: str, where: str) -> tuple[tuple[str, Template], ...]:
+    from jinja2 import StrictUndefined, TemplateSyntaxError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True
+    )
+    try:
+        return tuple((role, environment.from_string(text)) for role, text in _split(source))
+    except TemplateSyntaxError as error:
+        raise ConfigError(
+            f"the prompt is not valid Jinja: {error}", where=f"{where}:{error.lineno}"
+        ) from None
+
+
+def _split(source: str) -> list[tuple[str, str]]:
+    pieces = _HEADER.split(source)
+    if len(pieces) == 1:
+        return [("user", source)]
+    return list(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+def _values(question: Question) -> dict[str, Any]:
+    passages = [
+        {"n": n, "text": p.text, "title": p.title, "id": p.id} for n, p in enumerate(question.contexts, 1)
+    ]
+    return {
+        "question": question.question,
+        "passages": passages,
+        "context": numbered(question),
+        "type": question.type,
+    }
+
+
+def numbered(question: Question) -> str:
+    """The passages as one text, each behind the `[[refN]]` by which an answer cites it."""
+    return "\n".join(
+        f"[[ref{n}]] {f'{p.title}: ' if p.title else ''}{p.text}" for n, p in enumerate(question.contexts, 1)
+    )
