@@ -30,6 +30,7 @@ Status = Literal[
     "too_long",  # the request does not fit the judge's context window
     "failed",  # the endpoint failed on every attempt
     "budget",  # max_cost_usd was reached first
+    "pending",  # not judged yet
     "no_prediction",  # there is nothing to judge
 ]
 STATUSES: tuple[str, ...] = Status.__args__  # type: ignore[attr-defined]

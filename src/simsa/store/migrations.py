@@ -1,0 +1,102 @@
+"""The schema as a list of numbered steps; a run's file remembers the last one it took.
+
+Steps are only ever appended. Each is applied in a transaction of its own, so a crash
+leaves the file at one version or the next, never between.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from simsa.errors import RunError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE questions (
+        id TEXT PRIMARY KEY, position INTEGER NOT NULL, hash TEXT NOT NULL,
+        type TEXT, answerable INTEGER NOT NULL, cluster TEXT NOT NULL, row TEXT NOT NULL
+    );
+    CREATE INDEX questions_position ON questions (position);
+
+    CREATE TABLE variants (
+        name TEXT PRIMARY KEY, position INTEGER NOT NULL, info TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    -- What is to be answered: the request that each variant gets for each question.
+    CREATE TABLE plan (
+        question_id TEXT NOT NULL, variant TEXT NOT NULL, request_hash TEXT NOT NULL,
+        PRIMARY KEY (question_id, variant)
+    ) WITHOUT ROWID;
+    CREATE INDEX plan_request ON plan (request_hash);
+
+    -- What was answered. `serial` only grows: the judge reads on from the last one it saw.
+    CREATE TABLE answers (
+        serial INTEGER PRIMARY KEY AUTOINCREMENT, request_hash TEXT NOT NULL UNIQUE,
+        prediction TEXT NOT NULL, finish_reason TEXT, prompt_tokens INTEGER,
+        completion_tokens INTEGER, latency_s REAL, served_model TEXT, system_fingerprint TEXT
+    );
+
+    -- What a judge said, by the content of what it was asked.
+    CREATE TABLE judgements (
+        request_hash TEXT PRIMARY KEY, judge TEXT NOT NULL, rubric TEXT NOT NULL,
+        status TEXT NOT NULL, answer_correctness INTEGER, context_relevance INTEGER,
+        context_faithfulness INTEGER, context_recall INTEGER, analysis TEXT NOT NULL,
+        raw TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+        cached_tokens INTEGER NOT NULL, cost_usd REAL, latency_s REAL NOT NULL,
+        attempts INTEGER NOT NULL, detail TEXT NOT NULL
+    );
+
+    -- Which judgements make up the verdict on an answer; `part` is "joint" or a group of criteria.
+    CREATE TABLE judging (
+        question_id TEXT NOT NULL, variant TEXT NOT NULL, part TEXT NOT NULL,
+        judge_key TEXT NOT NULL, answer_hash TEXT NOT NULL, request_hash TEXT NOT NULL,
+        PRIMARY KEY (question_id, variant, part)
+    ) WITHOUT ROWID;
+
+    -- Deterministic metrics of an answer to a question, as a JSON object.
+    CREATE TABLE measures (
+        answer_hash TEXT NOT NULL, question_hash TEXT NOT NULL, version TEXT NOT NULL,
+        figures TEXT NOT NULL, PRIMARY KEY (answer_hash, question_hash)
+    ) WITHOUT ROWID;
+
+    -- Attempts that led to nothing. Never a result; kept for the person who asks why.
+    CREATE TABLE failures (
+        serial INTEGER PRIMARY KEY, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+        stage TEXT NOT NULL, question_id TEXT NOT NULL, variant TEXT NOT NULL, detail TEXT NOT NULL
+    );
+
+    CREATE VIEW results AS
+    SELECT p.question_id, p.variant, p.request_hash AS answer_hash, a.prediction, a.finish_reason,
+        a.prompt_tokens, a.completion_tokens, a.latency_s, a.served_model, a.system_fingerprint,
+        count(j.request_hash) AS parts,
+        min(j.judge) AS judge, min(j.rubric) AS rubric,
+        max(CASE WHEN j.status <> 'scored' THEN j.status END) AS unscored,
+        max(j.answer_correctness) AS answer_correctness,
+        max(j.context_relevance) AS context_relevance,
+        max(j.context_faithfulness) AS context_faithfulness,
+        max(j.context_recall) AS context_recall
+    FROM plan p
+    LEFT JOIN answers a ON a.request_hash = p.request_hash
+    LEFT JOIN judging g ON g.question_id = p.question_id AND g.variant = p.variant
+        AND g.answer_hash = p.request_hash
+    LEFT JOIN judgements j ON j.request_hash = g.request_hash
+    GROUP BY p.question_id, p.variant;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection, where: str, upto: int = len(MIGRATIONS)) -> None:
+    """Brings the file to version `upto`. Raises RunError if a newer simsa wrote it."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise RunError(
+            f"was written by a newer simsa (schema {version}, this one knows {len(MIGRATIONS)})",
+            where=where,
+            hint="pip install --upgrade simsa",
+        )
+    for number in range(version, upto):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"
+        )

@@ -1,0 +1,107 @@
+"""What a report reads from a run, one row at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from simsa.records import CRITERIA
+from simsa.store.store import Store
+
+
+class Result(NamedTuple):
+    """One variant's answer to one question, with its verdict.
+
+    `status` is "scored" or the reason why there is no (whole) verdict; `scores` has
+    the criteria that were scored, integers 1-5.
+    """
+
+    question_id: str
+    variant: str
+    type: str | None
+    answerable: bool
+    cluster: str
+    answer_hash: str
+    question_hash: str
+    prediction: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    latency_s: float | None
+    status: str
+    scores: dict[str, int]
+
+    @property
+    def total(self) -> int | None:
+        """Sum of the four criteria; None unless all four were scored."""
+        return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
+
+
+def results(store: Store, variant: str | None = None) -> Iterator[Result]:
+    """Every planned row in the order of the test set, or one variant's."""
+    stopped = store.meta("stopped")
+    rows = store.db.execute(
+        f"""SELECT r.question_id, r.variant, q.type, q.answerable, q.cluster, r.answer_hash, q.hash,
+            r.prediction, r.finish_reason, r.prompt_tokens, r.completion_tokens, r.latency_s,
+            r.unscored, r.parts, {", ".join(f"r.{name}" for name in CRITERIA)}
+        FROM results r JOIN questions q ON q.id = r.question_id JOIN variants v ON v.name = r.variant
+        WHERE ?1 IS NULL OR r.variant = ?1
+        ORDER BY q.position, v.position""",
+        (variant,),
+    )
+    for row in rows:
+        scores = {name: value for name, value in zip(CRITERIA, row[14:], strict=True) if value is not None}
+        status = _status(row[7], row[12], len(scores), "budget" if stopped == "budget" else "pending")
+        yield Result(*row[:3], bool(row[3]), *row[4:12], status, scores)
+
+
+def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, str, str]]:
+    """The judge's words on one answer: (part, analysis, raw) for each judgement of its verdict."""
+    rows = store.db.execute(
+        """SELECT g.part, j.analysis, j.raw FROM judging g
+        JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
+            AND p.request_hash = g.answer_hash
+        JOIN judgements j ON j.request_hash = g.request_hash
+        WHERE g.question_id = ? AND g.variant = ? ORDER BY g.part""",
+        (question_id, variant),
+    )
+    return [(part, analysis, raw) for part, analysis, raw in rows]
+
+
+class JudgeUsage(NamedTuple):
+    """What the verdicts of a run took. `calls` are requests sent, retries too; `reused` are
+    verdicts that an identical request had already paid for; `cost_usd` is None where no price is known."""
+
+    calls: int
+    reused: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+
+
+def judge_usage(store: Store) -> JudgeUsage:
+    """Usage over the judgements that stand now."""
+    links = int(store.db.execute("SELECT count(*) FROM judging").fetchone()[0])
+    row = store.db.execute(
+        """SELECT count(*), total(attempts), total(prompt_tokens), total(completion_tokens),
+            total(cached_tokens), total(cost_usd), count(cost_usd)
+        FROM judgements WHERE request_hash IN (SELECT request_hash FROM judging)"""
+    ).fetchone()
+    distinct, calls, prompt, completion, cached, cost, priced = row
+    return JudgeUsage(
+        calls=int(calls),
+        reused=links - int(distinct),
+        prompt_tokens=int(prompt),
+        completion_tokens=int(completion),
+        cached_tokens=int(cached),
+        cost_usd=float(cost) if priced == distinct else None,
+    )
+
+
+def _status(prediction: str | None, unscored: str | None, n_scores: int, otherwise: str) -> str:
+    if prediction is None:
+        return "no_prediction"
+    if unscored:
+        return unscored
+    return "scored" if n_scores == len(CRITERIA) else otherwise

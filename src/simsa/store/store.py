@@ -1,0 +1,392 @@
+"""A run's one SQLite file: what was asked, what was answered, what was judged.
+
+A `Store` is either the run's single writer (`Store.create`) or one of any number of
+readers (`Store.read`), also while the run is going on. Everything is keyed by the
+content of its request, so work that was done is found again, whoever asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import orjson
+
+from simsa.errors import RunError
+from simsa.records import CRITERIA, Judgement, Prediction, Question
+from simsa.store.migrations import MIGRATIONS, migrate
+from simsa.store.writer import GroupCommit
+
+DATABASE = "run.sqlite"
+LOCK = "run.lock"
+
+# A later run asks again where the reason may have gone away by itself.
+TRANSIENT = ("failed",)
+
+_ADD_ANSWER = (
+    "INSERT OR IGNORE INTO answers (request_hash, prediction, finish_reason, prompt_tokens,"
+    " completion_tokens, latency_s, served_model, system_fingerprint) VALUES (?,?,?,?,?,?,?,?)"
+)
+_ADD_JUDGEMENT = (
+    "INSERT OR REPLACE INTO judgements (request_hash, judge, rubric, status,"
+    f" {', '.join(CRITERIA)}, analysis, raw, prompt_tokens, completion_tokens, cached_tokens,"
+    " cost_usd, latency_s, attempts, detail) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_LINK = (
+    "INSERT OR REPLACE INTO judging (question_id, variant, part, judge_key, answer_hash,"
+    " request_hash) VALUES (?,?,?,?,?,?)"
+)
+_ADD_FAILURE = "INSERT INTO failures (stage, question_id, variant, detail) VALUES (?,?,?,?)"
+_ADD_MEASURE = (
+    "INSERT OR REPLACE INTO measures (answer_hash, question_hash, version, figures) VALUES (?,?,?,?)"
+)
+
+
+class Planned(NamedTuple):
+    """One request that a variant gets."""
+
+    question_id: str
+    variant: str
+    request_hash: str
+
+
+class Answered(NamedTuple):
+    """An answer that waits for its verdict."""
+
+    serial: int
+    question: Question
+    variant: str
+    answer_hash: str
+    prediction: str
+
+
+class Store:
+    """See the module. Use as a context manager; closing a writer gives up its lock."""
+
+    def __init__(self, folder: Path, *, writable: bool) -> None:
+        self.folder = folder
+        self.path = folder / DATABASE
+        self._lock: sqlite3.Connection | None = _take_lock(folder) if writable else None
+        self._writer: GroupCommit | None = None
+        try:
+            self.db = self._connect() if writable else _connect_reader(self.path)
+            with _translated(self.path):
+                if writable:
+                    self.db.execute("PRAGMA journal_mode=WAL")
+                    migrate(self.db, str(self.path))
+                elif self.db.execute("PRAGMA user_version").fetchone()[0] != len(MIGRATIONS):
+                    _migrate_aside(self.path)
+        except BaseException:
+            self._release()
+            raise
+
+    @classmethod
+    def create(cls, folder: Path) -> Self:
+        """Opens the run in `folder` for writing, making it if need be. One writer at a time."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"the run's folder cannot be made: {error.strerror}", where=str(folder)) from None
+        return cls(folder, writable=True)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Opens the run in `folder` for reading. Raises RunError when there is none."""
+        if not (folder / DATABASE).is_file():
+            raise RunError(
+                "is not the folder of a run",
+                where=str(folder),
+                hint="`simsa run` makes one; give its folder or the config it was made from",
+            )
+        return cls(folder, writable=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.db.close()
+        self._release()
+
+    # What the run is about -------------------------------------------------------
+
+    def meta(self, key: str, default: Any = None) -> Any:
+        """A fact about the run, as JSON keeps it."""
+        found = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if found is None else orjson.loads(found[0])
+
+    def set_meta(self, **facts: Any) -> None:
+        rows = [(key, orjson.dumps(value).decode()) for key, value in facts.items()]
+        with self._transaction():
+            self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
+
+    def set_questions(self, questions: Iterable[Question]) -> int:
+        """Replaces the test set; verdicts on questions that changed no longer stand. Returns how many there are."""
+        with self._transaction():
+            self.db.execute("CREATE TEMP TABLE before AS SELECT id, hash FROM questions")
+            self.db.execute("DELETE FROM questions")
+            self.db.executemany(
+                "INSERT INTO questions VALUES (?,?,?,?,?,?,?)",
+                (
+                    (q.id, n, q.content_hash, q.type, q.answerable, q.cluster, _dump(q.to_dict()))
+                    for n, q in enumerate(questions)
+                ),
+            )
+            self.db.execute(
+                "DELETE FROM judging WHERE question_id IN"
+                " (SELECT id FROM before JOIN questions USING (id) WHERE before.hash <> questions.hash)"
+            )
+            self.db.execute("DROP TABLE before")
+        return self.count("questions")
+
+    def set_variants(self, variants: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Replaces the variants: names in order, each with what is known about it."""
+        with self._transaction():
+            self.db.execute("DELETE FROM variants")
+            self.db.executemany(
+                "INSERT INTO variants VALUES (?,?,?)",
+                ((name, n, _dump(info)) for n, (name, info) in enumerate(variants)),
+            )
+
+    def set_plan(self, planned: Iterable[Planned]) -> None:
+        """Replaces what is to be answered."""
+        with self._transaction():
+            self.db.execute("DELETE FROM plan")
+            self.db.executemany("INSERT INTO plan VALUES (?,?,?)", planned)
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Name → what is known about it, in the config's order."""
+        rows = self.db.execute("SELECT name, info FROM variants ORDER BY position")
+        return {name: orjson.loads(info) for name, info in rows}
+
+    def questions(self) -> Iterator[Question]:
+        """The test set in its order."""
+        for (row,) in self.db.execute("SELECT row FROM questions ORDER BY position"):
+            yield Question.from_dict(orjson.loads(row))
+
+    def question(self, question_id: str) -> Question | None:
+        found = self.db.execute("SELECT row FROM questions WHERE id = ?", (question_id,)).fetchone()
+        return Question.from_dict(orjson.loads(found[0])) if found else None
+
+    def count(self, table: str) -> int:
+        """How many rows `table` or the view `results` has."""
+        return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    # Plan - done = pending -------------------------------------------------------
+
+    def pending_answers(self, variants: Sequence[str]) -> list[Planned]:
+        """Requests without an answer, all variants of a question close together."""
+        rows = self.db.execute(
+            f"""SELECT p.question_id, p.variant, p.request_hash FROM plan p
+            JOIN questions q ON q.id = p.question_id JOIN variants v ON v.name = p.variant
+            WHERE p.variant IN ({_marks(variants)}) AND NOT EXISTS
+                (SELECT 1 FROM answers a WHERE a.request_hash = p.request_hash)
+            ORDER BY q.position, v.position""",
+            tuple(variants),
+        )
+        return [Planned(*row) for row in rows]
+
+    def unjudged(self, judge_key: str, after: int, limit: int, retry: Sequence[str]) -> list[Answered]:
+        """Up to `limit` answers behind `after` that have no standing verdict of this judge.
+
+        `retry` lists statuses that are to be asked again.
+        """
+        rows = self.db.execute(
+            f"""SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction FROM answers a
+            JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
+            WHERE a.serial > ? AND (
+                NOT EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
+                    AND g.variant = p.variant AND g.judge_key = ? AND g.answer_hash = p.request_hash)
+                OR EXISTS (SELECT 1 FROM judging g JOIN judgements j ON j.request_hash = g.request_hash
+                    WHERE g.question_id = p.question_id AND g.variant = p.variant
+                    AND j.status IN ({_marks(retry)})))
+            ORDER BY a.serial, p.variant LIMIT ?""",
+            (after, judge_key, *retry, limit),
+        )
+        return [Answered(s, Question.from_dict(orjson.loads(r)), v, h, t) for s, r, v, h, t in rows]
+
+    def judgement_status(self, request_hash: str) -> str | None:
+        """Status of the judgement on this request, where there is one."""
+        found = self.db.execute(
+            "SELECT status FROM judgements WHERE request_hash = ?", (request_hash,)
+        ).fetchone()
+        return found[0] if found else None
+
+    def spent_usd(self) -> float:
+        """What all judgements in this file cost, those of earlier rubrics too."""
+        return float(self.db.execute("SELECT total(cost_usd) FROM judgements").fetchone()[0])
+
+    def forget_other_judges(self, judge_key: str) -> None:
+        """Takes down verdicts of another judge, rubric or mode; their judgements stay on file for reuse."""
+        with self._transaction():
+            self.db.execute("DELETE FROM judging WHERE judge_key <> ?", (judge_key,))
+
+    # Results, each on disk before it counts --------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def writing(self) -> Any:
+        """Group commit for as long as the block runs; what was queued is committed at its end."""
+        self._writer = GroupCommit(self._connect, str(self.path))
+        try:
+            yield self
+        finally:
+            writer, self._writer = self._writer, None
+            await writer.close()
+
+    async def add_prediction(self, prediction: Prediction) -> None:
+        """Keeps an answer, or the failure to get one."""
+        p = prediction
+        if p.prediction is None:
+            await self._write((_ADD_FAILURE, ("answer", p.question_id, p.variant, p.error or "")))
+            return
+        await self._write((_ADD_ANSWER, _answer_row(p)))
+
+    def add_predictions(self, predictions: Iterable[Prediction]) -> None:
+        """Keeps many answers at once, outside `writing`."""
+        with self._transaction():
+            self.db.executemany(_ADD_ANSWER, (_answer_row(p) for p in predictions))
+
+    async def add_judgement(
+        self, answered: Answered, part: str, judge_key: str, judgement: Judgement
+    ) -> None:
+        """Keeps a judgement, and that it is the verdict (or a `part` of it) on this answer."""
+        link = _link_row(answered, part, judge_key, judgement.request_hash)
+        await self._write((_ADD_JUDGEMENT, _judgement_row(judgement)), (_LINK, link))
+
+    async def link_judgement(self, answered: Answered, part: str, judge_key: str, request_hash: str) -> None:
+        """As `add_judgement`, for a judgement that is on file already."""
+        await self._write((_LINK, _link_row(answered, part, judge_key, request_hash)))
+
+    def add_measures(self, rows: Iterable[tuple[str, str, str, dict[str, Any]]]) -> None:
+        """Keeps deterministic metrics: (answer hash, question hash, version, figures)."""
+        with self._transaction():
+            self.db.executemany(_ADD_MEASURE, ((a, q, v, _dump(figures)) for a, q, v, figures in rows))
+
+    # Inside ------------------------------------------------------------------------
+
+    def _write(self, *statements: tuple[str, Sequence[Any]]) -> Any:
+        if self._writer is None:
+            raise RuntimeError("results are written inside `async with store.writing()`")
+        return self._writer.write(*statements)
+
+    def _connect(self) -> sqlite3.Connection:
+        with _translated(self.path):
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+            connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _translated(self.path), self.db:
+            self.db.execute("BEGIN IMMEDIATE")
+            yield
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _answer_row(p: Prediction) -> tuple[Any, ...]:
+    return (
+        p.request_hash,
+        p.prediction,
+        p.finish_reason,
+        p.prompt_tokens,
+        p.completion_tokens,
+        p.latency_s,
+        p.served_model,
+        p.system_fingerprint,
+    )
+
+
+def _link_row(answered: Answered, part: str, judge_key: str, request_hash: str) -> tuple[Any, ...]:
+    return (
+        answered.question.id,
+        answered.variant,
+        part,
+        judge_key,
+        answered.answer_hash,
+        request_hash,
+    )
+
+
+def _judgement_row(j: Judgement) -> tuple[Any, ...]:
+    scores = j.scores
+    return (
+        j.request_hash,
+        j.judge,
+        j.rubric,
+        j.status,
+        *(scores.get(name) for name in CRITERIA),
+        j.analysis,
+        j.raw,
+        j.prompt_tokens,
+        j.completion_tokens,
+        j.cached_tokens,
+        j.cost_usd,
+        j.latency_s,
+        j.attempts,
+        j.detail,
+    )
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _take_lock(folder: Path) -> sqlite3.Connection:
+    """An exclusive lock that the operating system gives back however this process ends."""
+    lock = sqlite3.connect(folder / LOCK, isolation_level=None, timeout=0)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        lock.close()
+        raise RunError(
+            "another simsa is writing this run",
+            where=str(folder),
+            hint="wait for it, or give this one a folder of its own with --out",
+        ) from None
+    return lock
+
+
+def _connect_reader(path: Path) -> sqlite3.Connection:
+    with _translated(path):
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=30,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _migrate_aside(path: Path) -> None:
+    """A reader meets an older file: brings it up to date through a writer's connection."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
+        migrate(writer, str(path))
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise RunError(f"two rows claim the same place: {error}", where=str(path)) from None
+    except sqlite3.DatabaseError as error:
+        raise RunError(
+            f"cannot be used as a run's database: {error}",
+            where=str(path),
+            hint="if it was damaged, move the folder away and run again",
+        ) from None
