@@ -52,7 +52,7 @@ def results(store: Store, variant: str | None = None) -> Iterator[Result]:
     for row in rows:
         scores = {name: value for name, value in zip(CRITERIA, row[14:], strict=True) if value is not None}
         status = _status(row[7], row[12], len(scores), "budget" if stopped == "budget" else "pending")
-        yield Result(*row[:3], bool(row[3]), *row[4:12], status, scores)
+        yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores))
 
 
 def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, str, str]]:

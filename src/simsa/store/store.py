@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -229,7 +229,7 @@ class Store:
     # Results, each on disk before it counts --------------------------------------
 
     @contextlib.asynccontextmanager
-    async def writing(self) -> Any:
+    async def writing(self) -> AsyncIterator[Self]:
         """Group commit for as long as the block runs; what was queued is committed at its end."""
         self._writer = GroupCommit(self._connect, str(self.path))
         try:
@@ -251,16 +251,21 @@ class Store:
         with self._transaction():
             self.db.executemany(_ADD_ANSWER, (_answer_row(p) for p in predictions))
 
-    async def add_judgement(
-        self, answered: Answered, part: str, judge_key: str, judgement: Judgement
-    ) -> None:
-        """Keeps a judgement, and that it is the verdict (or a `part` of it) on this answer."""
-        link = _link_row(answered, part, judge_key, judgement.request_hash)
-        await self._write((_ADD_JUDGEMENT, _judgement_row(judgement)), (_LINK, link))
+    def add_judgement(self, judgement: Judgement) -> Awaitable[None]:
+        """Keeps what a judge said of one request. Queued at once; await it to know it is on disk."""
+        return self._write((_ADD_JUDGEMENT, _judgement_row(judgement)))
 
-    async def link_judgement(self, answered: Answered, part: str, judge_key: str, request_hash: str) -> None:
-        """As `add_judgement`, for a judgement that is on file already."""
-        await self._write((_LINK, _link_row(answered, part, judge_key, request_hash)))
+    def add_verdict(
+        self, answered: Answered, judge_key: str, parts: Iterable[tuple[str, str]]
+    ) -> Awaitable[None]:
+        """Says which judgements, as (part, request hash), make up the verdict on an answer.
+
+        All parts at once, so that a verdict is whole or not there.
+        """
+        q, a = answered.question.id, answered
+        return self._write(
+            *((_LINK, (q, a.variant, part, judge_key, a.answer_hash, request)) for part, request in parts)
+        )
 
     def add_measures(self, rows: Iterable[tuple[str, str, str, dict[str, Any]]]) -> None:
         """Keeps deterministic metrics: (answer hash, question hash, version, figures)."""
@@ -269,7 +274,7 @@ class Store:
 
     # Inside ------------------------------------------------------------------------
 
-    def _write(self, *statements: tuple[str, Sequence[Any]]) -> Any:
+    def _write(self, *statements: tuple[str, Sequence[Any]]) -> Awaitable[None]:
         if self._writer is None:
             raise RuntimeError("results are written inside `async with store.writing()`")
         return self._writer.write(*statements)
@@ -302,17 +307,6 @@ def _answer_row(p: Prediction) -> tuple[Any, ...]:
         p.latency_s,
         p.served_model,
         p.system_fingerprint,
-    )
-
-
-def _link_row(answered: Answered, part: str, judge_key: str, request_hash: str) -> tuple[Any, ...]:
-    return (
-        answered.question.id,
-        answered.variant,
-        part,
-        judge_key,
-        answered.answer_hash,
-        request_hash,
     )
 
 
