@@ -115,7 +115,7 @@ class JudgeConfig(_Section):
     """Who judges, by which rubric, and what it may cost."""
 
     model: str
-    """A model behind an OpenAI-compatible API; `lexical`, the free baseline; or the name of a variant that [serving] serves."""
+    """A model behind an OpenAI-compatible API, or `lexical`, the free baseline."""
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str | None = None
     rubric: str = "rag-ko"

@@ -131,9 +131,9 @@ class Question:
         return content_hash(self.to_dict())
 
 
-def data_hash(questions: Iterable[Question]) -> str:
+def data_hash(question_hashes: Iterable[str]) -> str:
     """One hash for a whole test set, whatever the order of its rows."""
-    return content_hash(sorted(question.content_hash for question in questions))
+    return content_hash(sorted(question_hashes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """One SQLite file a run: numbered schema, group commit, one writer, any number of readers."""
 
-from simsa.store.reading import JudgeUsage, Result, analyses, judge_usage, results
+from simsa.store.reading import JudgeUsage, Result, analyses, judge_usage, results, statuses
 from simsa.store.store import TRANSIENT, Answered, Planned, Store
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "analyses",
     "judge_usage",
     "results",
+    "statuses",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -53,6 +54,11 @@ def results(store: Store, variant: str | None = None) -> Iterator[Result]:
         scores = {name: value for name, value in zip(CRITERIA, row[14:], strict=True) if value is not None}
         status = _status(row[7], row[12], len(scores), "budget" if stopped == "budget" else "pending")
         yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores))
+
+
+def statuses(store: Store) -> dict[str, int]:
+    """Status → how many planned rows have it."""
+    return dict(Counter(result.status for result in results(store)))
 
 
 def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 import orjson
 
 from simsa.errors import RunError
-from simsa.records import CRITERIA, Judgement, Prediction, Question
+from simsa.records import CRITERIA, Judgement, Prediction, Question, data_hash
 from simsa.store.migrations import MIGRATIONS, migrate
 from simsa.store.writer import GroupCommit
 
@@ -173,6 +173,10 @@ class Store:
         found = self.db.execute("SELECT row FROM questions WHERE id = ?", (question_id,)).fetchone()
         return Question.from_dict(orjson.loads(found[0])) if found else None
 
+    def data_hash(self) -> str:
+        """Hash of the whole test set, whatever its order."""
+        return data_hash(row[0] for row in self.db.execute("SELECT hash FROM questions"))
+
     def count(self, table: str) -> int:
         """How many rows `table` or the view `results` has."""
         return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
@@ -208,7 +212,7 @@ class Store:
             ORDER BY a.serial, p.variant LIMIT ?""",
             (after, judge_key, *retry, limit),
         )
-        return [Answered(s, Question.from_dict(orjson.loads(r)), v, h, t) for s, r, v, h, t in rows]
+        return [_answered(row) for row in rows]
 
     def judgement_status(self, request_hash: str) -> str | None:
         """Status of the judgement on this request, where there is one."""
@@ -267,6 +271,18 @@ class Store:
             *((_LINK, (q, a.variant, part, judge_key, a.answer_hash, request)) for part, request in parts)
         )
 
+    def unmeasured(self, version: str, limit: int) -> list[Answered]:
+        """Up to `limit` answers without metrics of this `version`."""
+        rows = self.db.execute(
+            """SELECT a.serial, q.row, min(p.variant), p.request_hash, a.prediction FROM answers a
+            JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
+            WHERE NOT EXISTS (SELECT 1 FROM measures m WHERE m.answer_hash = p.request_hash
+                AND m.question_hash = q.hash AND m.version = ?)
+            GROUP BY p.request_hash, q.hash LIMIT ?""",
+            (version, limit),
+        )
+        return [_answered(row) for row in rows]
+
     def add_measures(self, rows: Iterable[tuple[str, str, str, dict[str, Any]]]) -> None:
         """Keeps deterministic metrics: (answer hash, question hash, version, figures)."""
         with self._transaction():
@@ -295,6 +311,11 @@ class Store:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _answered(row: tuple[int, str, str, str, str]) -> Answered:
+    serial, question, variant, answer_hash, prediction = row
+    return Answered(serial, Question.from_dict(orjson.loads(question)), variant, answer_hash, prediction)
 
 
 def _answer_row(p: Prediction) -> tuple[Any, ...]:

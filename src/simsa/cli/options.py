@@ -1,0 +1,102 @@
+"""Flags that several commands share, and how they and a file become a Config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from simsa import config as configuration
+from simsa.config import DEFAULT_CONFIG, Config
+from simsa.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# flag → dotted key of the config
+_PLAIN = {
+    "data": "data.path",
+    "limit": "data.limit",
+    "model": "serving.model",
+    "prompt": "generation.prompt",
+    "max_tokens": "generation.max_tokens",
+    "judge": "judge.model",
+    "judge_url": "judge.base_url",
+    "api_key_env": "judge.api_key_env",
+    "rubric": "judge.rubric",
+    "mode": "judge.mode",
+    "max_cost_usd": "judge.max_cost_usd",
+    "language": "report.language",
+    "baseline": "report.baseline",
+}
+
+
+def run_options(command: F) -> F:
+    """CONFIG and the flags that stand in for it, or win over it."""
+    options = [
+        click.argument("config", required=False, type=click.Path()),
+        click.option("--data", help="The test set."),
+        click.option("--limit", type=int, help="Take the first N questions."),
+        click.option("--model", help="Base model: a folder or a hub name."),
+        click.option(
+            "--adapter", "adapters", multiple=True, metavar="NAME=DIR", help="A LoRA adapter; repeatable."
+        ),
+        click.option("--merged", multiple=True, metavar="NAME=DIR", help="A merged checkpoint; repeatable."),
+        click.option(
+            "--predictions", multiple=True, metavar="NAME=FILE", help="Finished answers; repeatable."
+        ),
+        click.option("--prompt", help="rag-ko, rag-en or a Jinja file."),
+        click.option("--max-tokens", type=int, help="Longest answer, in tokens."),
+        click.option("--judge", help='Who judges: "gpt-4o", another model, or "lexical".'),
+        click.option("--judge-url", help="Base URL of the judge's OpenAI-compatible API."),
+        click.option("--api-key-env", help="Name of the variable with the judge's key."),
+        click.option("--rubric", help="rag-ko, rag-en or a text file."),
+        click.option(
+            "--mode", type=click.Choice(["joint", "split"]), help="One judge call a row, or one a group."
+        ),
+        click.option("--max-cost-usd", type=float, help="Stop before the judge has cost more."),
+        click.option("--language", type=click.Choice(["ko", "en"]), help="Language of the report."),
+        click.option("--baseline", help="The variant to compare with."),
+        click.option("--out", type=click.Path(path_type=Path), help="Folder of the run."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def config_from(flags: dict[str, Any]) -> tuple[Config, Path]:
+    """The Config that CONFIG and flags describe, and the run's folder."""
+    overrides = {key: flags[flag] for flag, key in _PLAIN.items() if flags.get(flag) is not None}
+    variants = _variants(flags)
+    file = flags.get("config") or (DEFAULT_CONFIG if "data.path" not in overrides else None)
+    if file is not None:
+        config = _with_file(file, overrides, variants)
+    else:
+        if "data.path" not in overrides:
+            raise ConfigError("nothing to do: give a config or --data", hint="`simsa init` writes a config")
+        if flags.get("model") or not variants:
+            variants.insert(0, {"name": "base"})
+        config = configuration.build({"variants": variants}, overrides)
+    return config, flags.get("out") or config.run_dir
+
+
+def _with_file(file: str, overrides: dict[str, Any], variants: list[dict[str, Any]]) -> Config:
+    here = {"data.path": lambda value: str(Path(value).resolve()) if Path(value).exists() else value}
+    overrides = {key: here.get(key, lambda v: v)(value) for key, value in overrides.items()}
+    if variants:
+        known = configuration.load(file).model_dump(mode="json", exclude_none=True)["variants"]
+        overrides["variants"] = [*known, *variants]
+    return configuration.load(file, overrides)
+
+
+def _variants(flags: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for flag, key in (("adapters", "adapter"), ("merged", "model"), ("predictions", "predictions")):
+        for pair in flags.get(flag) or ():
+            name, equals, value = pair.partition("=")
+            if not (equals and name and value):
+                raise ConfigError("takes NAME=PATH", field=f"--{flag.removesuffix('s')}", found=pair)
+            path = Path(value).expanduser()
+            found.append({"name": name, key: str(path.resolve()) if path.exists() else value})
+    return found

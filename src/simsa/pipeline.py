@@ -1,0 +1,301 @@
+"""The mission as code: plan - done = pending; generation and judging side by side.
+
+What a run has to do is what its plan lists and its store lacks, so running again *is*
+resuming. The two stages meet only in the store: answers are committed there, and the
+judge reads on from the last one it saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import simsa
+from simsa import data, judges, metrics, planning, prompts, serving
+from simsa.config import Config, EndpointConfig, GenerationConfig, secret
+from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
+from simsa.flow import Backlog, Budget, each, stream, together, unless
+from simsa.judges import Judge, JudgeRequest
+from simsa.progress import Progress
+from simsa.records import Message, Prediction
+from simsa.store import TRANSIENT, Answered, Planned, Store
+
+STAGES = ("generate", "judge")
+_SAMPLE = 8
+
+
+async def evaluate(
+    config: Config,
+    folder: Path,
+    *,
+    stages: Collection[str] = STAGES,
+    retry: Collection[str] = (),
+    progress: Progress | None = None,
+) -> None:
+    """Makes or continues the run in `folder` until nothing of `stages` is pending.
+
+    `retry` names verdict statuses to be asked again, besides those that a failing
+    endpoint left. Raises a SimsaError for what ends a run; all that was done by then
+    is kept, and calling again goes on from there.
+    """
+    progress = progress or Progress()
+    for note in serving.check_adapters(config):
+        progress.note("adapter", note)
+    with Store.create(folder) as store:
+        planning.prepare(store, config, progress)
+        judge = judges.make(config.judge, root=config.root) if config.judge and "judge" in stages else None
+        _describe(store, config, judge, progress)
+        backlog = Backlog(store, judge.key if judge else "", (*TRANSIENT, *retry))
+        prompt = prompts.load(config.generation.prompt, config.root)
+        run = _Run(store, config, progress, backlog, prompt, proven=asyncio.Event())
+        async with store.writing(), together() as side_by_side:
+            side_by_side.create_task(generate(run) if "generate" in stages else run.nothing_to_generate())
+            if judge:
+                side_by_side.create_task(score(run, judge, retry))
+        measure(store)
+        store.set_meta(notes=progress.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What both stages share."""
+
+    store: Store
+    config: Config
+    progress: Progress
+    backlog: Backlog
+    prompt: prompts.Prompt
+    proven: asyncio.Event
+    """Set once every adapter is known to work: nothing is spent on the judge before."""
+
+    async def nothing_to_generate(self) -> None:
+        self.proven.set()
+        self.backlog.close()
+
+
+# Generating --------------------------------------------------------------------------
+
+
+async def generate(run: _Run) -> None:
+    """Every variant answers every question that it has not answered yet."""
+    wanted = [variant.name for variant in run.config.variants if not variant.predictions]
+    run.progress.generate.begin(total=len(run.store.pending_answers(wanted)))
+    try:
+        elsewhere = {v.name: v.endpoint for v in run.config.variants if v.endpoint}
+        for name, endpoint in elsewhere.items():
+            await _load_elsewhere(run, name, endpoint)
+        await _generate_served(run)
+        run.proven.set()
+        for name, endpoint in elsewhere.items():
+            await _generate_elsewhere(run, name, endpoint)
+    finally:
+        run.progress.generate.end()
+        run.backlog.close()
+
+
+async def _generate_served(run: _Run) -> None:
+    """vLLM by vLLM: base and adapters on one, merged checkpoints one after another."""
+    for plan in serving.plan_servers(run.config):
+        pending = run.store.pending_answers(list(plan.variants))
+        if not pending:
+            continue
+        async with serving.VllmServer(plan, run.store.folder / "logs", run.progress.say) as server:
+            for finding in await serving.prove_adapters(server, sample(run)):
+                run.progress.note("template", str(finding))
+            run.proven.set()
+            async with ChatEndpoint(
+                server.base_url,
+                plan.variants[pending[0].variant],
+                key=server.key,
+                max_concurrency=run.config.serving.max_concurrency,
+                timeout_s=run.config.serving.request_timeout_s,
+                max_attempts=run.config.generation.max_attempts,
+            ) as endpoint:
+                await unless(server.died(), answer(run, endpoint, plan.variants, pending))
+
+
+async def _load_elsewhere(run: _Run, name: str, where: EndpointConfig) -> None:
+    """Has somebody else's vLLM load a variant's adapter, and proves that it works."""
+    if where.adapter and run.store.pending_answers([name]):
+        key = secret(where.api_key_env)
+        await serving.load_adapter(where.base_url, key, where.model, where.adapter, sample(run))
+
+
+async def _generate_elsewhere(run: _Run, name: str, where: EndpointConfig) -> None:
+    """A variant behind somebody else's server."""
+    pending = run.store.pending_answers([name])
+    if not pending:
+        return
+    async with ChatEndpoint(
+        where.base_url,
+        where.model,
+        key=secret(where.api_key_env),
+        max_concurrency=where.max_concurrency,
+        timeout_s=where.timeout_s,
+        max_attempts=run.config.generation.max_attempts,
+    ) as endpoint:
+        await answer(run, endpoint, {name: where.model}, pending, where.extra_body)
+
+
+async def answer(
+    run: _Run,
+    endpoint: ChatEndpoint,
+    models: Mapping[str, str],
+    pending: Sequence[Planned],
+    extra_body: Mapping[str, object] | None = None,
+) -> None:
+    """Gets and keeps an answer to each pending request; `models` maps variants to served names."""
+
+    async def ask(planned: Planned) -> None:
+        question = run.store.question(planned.question_id)
+        assert question is not None, planned
+        messages = run.prompt.messages(question)
+        request = _chat(run.config.generation, messages, models[planned.variant], extra_body or {})
+        prediction = _prediction(planned, await endpoint.complete(request))
+        await run.store.add_prediction(prediction)
+        run.progress.generate.done += 1
+        run.progress.generate.failed += prediction.prediction is None
+        run.backlog.wake()
+
+    await each(stream(pending), ask, endpoint.max_concurrency)
+
+
+def sample(run: _Run) -> list[tuple[Message, ...]]:
+    """A few of the run's own prompts, spread over the test set."""
+    questions = list(run.store.questions())
+    return [run.prompt.messages(q) for q in questions[:: max(1, len(questions) // _SAMPLE)][:_SAMPLE]]
+
+
+def _chat(
+    how: GenerationConfig, messages: tuple[Message, ...], model: str, extra_body: Mapping[str, object]
+) -> ChatRequest:
+    return ChatRequest(
+        messages=messages,
+        max_tokens=how.max_tokens,
+        temperature=how.temperature,
+        top_p=how.top_p,
+        seed=how.seed,
+        stop=how.stop,
+        extra_body={**how.extra_body, **extra_body},
+        model=model,
+    )
+
+
+def _prediction(planned: Planned, reply: ChatReply | ChatFailure) -> Prediction:
+    if isinstance(reply, ChatFailure):
+        return Prediction(
+            planned.question_id,
+            planned.variant,
+            None,
+            planned.request_hash,
+            error=f"{reply.kind}: {reply.detail}",
+        )
+    return Prediction(
+        question_id=planned.question_id,
+        variant=planned.variant,
+        prediction=reply.text,
+        request_hash=planned.request_hash,
+        finish_reason=reply.finish_reason,
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+        latency_s=reply.latency_s,
+        served_model=reply.model,
+        system_fingerprint=reply.system_fingerprint,
+    )
+
+
+# Judging -----------------------------------------------------------------------------
+
+
+async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
+    """Every answer gets its verdict; what was judged before is found, not asked again."""
+    store, stage = run.store, run.progress.judge
+    store.forget_other_judges(judge.key)
+    again = (None, *TRANSIENT, *retry)
+    budget = Budget(run.config.judge and run.config.judge.max_cost_usd, store.spent_usd())
+    under_way: dict[str, asyncio.Future[None]] = {}
+
+    async def judged(request: JudgeRequest) -> bool:
+        """Waits until the judgement on this request is on file, whoever asks for it; False: no money left."""
+        key = request.request_hash
+        while key in under_way:
+            await asyncio.wait((under_way[key],))
+        if store.judgement_status(key) not in again:
+            stage.reused += 1
+            return True
+        if not await budget.admits():
+            return False
+        under_way[key] = asyncio.get_running_loop().create_future()
+        cost = 0.0
+        try:
+            judgement = await judge.judge(request)
+            cost = judgement.cost_usd or 0.0
+            stage.failed += judgement.status != "scored"
+            await store.add_judgement(judgement)
+        finally:
+            budget.settle(cost)
+            under_way.pop(key).set_result(None)
+        return True
+
+    async def verdict(answered: Answered) -> None:
+        requests = judge.requests(answered.question, answered.prediction)
+        for request in requests:
+            if not await judged(request):
+                run.backlog.stop()
+                return
+        await store.add_verdict(answered, judge.key, [(r.part, r.request_hash) for r in requests])
+        stage.done += 1
+        run.progress.spent_usd = budget.spent
+
+    await run.proven.wait()
+    stage.begin()
+    async with judge:
+        await each(run.backlog, verdict, judge.width)
+    stage.end()
+    if budget.exhausted:
+        store.set_meta(stopped="budget")
+        run.progress.note(
+            "budget", f"stopped at {budget.spent:.4f} of {budget.limit} USD; a higher max_cost_usd goes on"
+        )
+
+
+# Around ------------------------------------------------------------------------------
+
+
+def measure(store: Store) -> None:
+    """Deterministic metrics for every answer that has none yet."""
+    while block := store.unmeasured(metrics.VERSION, 256):
+        figures = metrics.score_rows([(row.prediction, row.question) for row in block])
+        store.add_measures(
+            (row.answer_hash, row.question.content_hash, metrics.VERSION, figure)
+            for row, figure in zip(block, figures, strict=True)
+        )
+
+
+def _describe(store: Store, config: Config, judge: Judge | None, progress: Progress) -> None:
+    """Writes down what the run is made from."""
+    run = store.meta("run") or {
+        "id": secrets.token_hex(6),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    shown = config.model_dump(mode="json")
+    shown["serving"]["env"] = dict.fromkeys(config.serving.env, "…")
+    summary = data.describe(store.questions())
+    store.set_meta(
+        run=run
+        | {
+            "config_hash": config.hash,
+            "data_hash": store.data_hash(),
+            "simsa_version": simsa.__version__,
+        },
+        config=shown,
+        judge=judge and {"model": judge.label, "rubric": judge.rubric, "mode": judge.mode, "key": judge.key},
+        language=config.report.language,
+        baseline=config.baseline,
+        data=summary.to_dict(),
+        stopped=None,
+    )

@@ -1,0 +1,169 @@
+"""What is to be asked: each variant's request for each question, named by its content.
+
+A request's hash covers everything that can change the answer: the weights, the
+adapter, the template, the messages, the sampling. Work is found again by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from simsa import data, prompts
+from simsa.config import Config, VariantConfig
+from simsa.errors import DataError
+from simsa.progress import Progress
+from simsa.records import Prediction, content_hash
+from simsa.store import Planned, Store
+
+# vLLM arguments that change speed and memory, not answers.
+_OPERATIONAL = {
+    "api_server_count",
+    "block_size",
+    "data_parallel_size",
+    "disable_log_requests",
+    "disable_log_stats",
+    "enable_prefix_caching",
+    "enable_prompt_tokens_details",
+    "enforce_eager",
+    "gpu_memory_utilization",
+    "kv_cache_memory_bytes",
+    "max_loras",
+    "max_num_batched_tokens",
+    "max_num_seqs",
+    "performance_mode",
+    "pipeline_parallel_size",
+    "swap_space",
+    "tensor_parallel_size",
+}
+_EDGE = 64 * 1024
+
+
+def prepare(store: Store, config: Config, progress: Progress) -> None:
+    """Reads the test set into the run and plans every request; answers from files are taken over."""
+    source = config.data
+    path = config.path(source.path)
+    n = store.set_questions(
+        data.read(
+            path if path.exists() else source.path,
+            format=source.format,
+            fields=source.fields,
+            limit=source.limit,
+            split=source.split,
+        )
+    )
+    if n == 0:
+        raise DataError("has no questions", where=source.path)
+    store.set_variants((variant.name, _describe(config, variant)) for variant in config.variants)
+    given = {v.name: _given(store, config, v, progress) for v in config.variants if v.predictions}
+    store.set_plan(_planned(store, config, given))
+
+
+def _planned(store: Store, config: Config, given: dict[str, dict[str, str]]) -> Iterator[Planned]:
+    prompt = prompts.load(config.generation.prompt, config.root)
+    sampling = config.generation.model_dump(mode="json", exclude={"prompt", "max_attempts"})
+    identities = {v.name: _identity(config, v) for v in config.variants}
+    for question in store.questions():
+        messages = [message.to_json() for message in prompt.messages(question)]
+        for name, identity in identities.items():
+            if name in given:
+                request = given[name].get(question.id) or content_hash("not given", name, question.id)
+            else:
+                request = content_hash(identity, messages, sampling)
+            yield Planned(question.id, name, request)
+
+
+def _given(store: Store, config: Config, variant: VariantConfig, progress: Progress) -> dict[str, str]:
+    """Takes over a file's answers; returns question id → request hash."""
+    path = config.path(variant.predictions or "")
+    known = {question.id for question in store.questions()}
+    taken: dict[str, Prediction] = {}
+    unknown = 0
+    for row in data.read_predictions(path):
+        if row.variant not in (None, variant.name):
+            continue
+        if row.question_id not in known:
+            unknown += 1
+            continue
+        if row.question_id in taken:
+            raise DataError(
+                "two predictions for one question",
+                where=str(path),
+                field="question_id",
+                found=row.question_id,
+                hint="keep one, or tell them apart by a `variant` field",
+            )
+        taken[row.question_id] = _taken(variant.name, row)
+    if not taken:
+        raise DataError(
+            f"has no prediction for any question of {config.data.path}",
+            where=str(path),
+            hint="its `question_id` must be the `id` that `simsa convert` shows for the test set",
+        )
+    store.add_predictions(taken.values())
+    if unknown:
+        progress.note("predictions", f"{path}: {unknown} rows answer no question of the test set; left out")
+    if len(taken) < len(known):
+        progress.note("predictions", f"{path}: {len(known) - len(taken)} questions have no prediction")
+    return {question_id: prediction.request_hash for question_id, prediction in taken.items()}
+
+
+def _taken(variant: str, row: data.PredictionRow) -> Prediction:
+    return Prediction(
+        question_id=row.question_id,
+        variant=variant,
+        prediction=row.prediction,
+        request_hash=content_hash("given", row.question_id, row.prediction),
+        finish_reason=row.finish_reason,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        latency_s=row.latency_s,
+    )
+
+
+def _describe(config: Config, variant: VariantConfig) -> dict[str, Any]:
+    """What a report tells of a variant."""
+    info = variant.model_dump(mode="json", exclude_none=True, exclude={"name"})
+    if not (variant.model or variant.endpoint or variant.predictions):
+        info["base"] = config.serving.model
+    return info
+
+
+def _identity(config: Config, variant: VariantConfig) -> Any:
+    if variant.predictions:
+        return None
+    if variant.endpoint:
+        e = variant.endpoint
+        return ["endpoint", e.base_url, e.model, e.adapter, e.extra_body]
+    s = config.serving
+    template = config.path(s.chat_template).read_text(encoding="utf-8") if s.chat_template else None
+    args = {k.replace("-", "_"): v for k, v in s.args.items()}
+    args = {k: v for k, v in args.items() if k not in _OPERATIONAL}
+    weights = weights_hash(config.local(variant.model or s.model or ""))
+    adapter = weights_hash(str(config.path(variant.adapter))) if variant.adapter else None
+    return ["vllm", weights, adapter, s.dtype, template, args]
+
+
+def weights_hash(model: str) -> str:
+    """Names a model by its folder's content; by its name where it is not a folder here.
+
+    Small files count whole. Of large ones the size and both ends do: a safetensors
+    file begins with its table of tensors and ends in the last of them.
+    """
+    folder = Path(model)
+    if not folder.is_dir():
+        return content_hash("hub", model)
+    digest = hashlib.blake2b(digest_size=16)
+    for file in sorted(folder.iterdir()):
+        if not file.is_file() or file.suffix not in (".json", ".safetensors", ".jinja", ".model", ".txt"):
+            continue
+        size = file.stat().st_size
+        digest.update(f"{file.name}\0{size}\0".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_EDGE if size > 16 * _EDGE else size))
+            if size > 16 * _EDGE:
+                stream.seek(-_EDGE, 2)
+                digest.update(stream.read(_EDGE))
+    return digest.hexdigest()

@@ -1,0 +1,192 @@
+"""The one strict reader of verdicts, whatever endpoint they come from.
+
+A verdict is a JSON object with one integer from 1 to 5 for each criterion asked for,
+and an `analysis`. It may stand alone, in a code fence, after `<think>…</think>` or
+amid other text; the last one counts. Nothing is guessed: what is not exactly that has
+no scores, but a status and a reason that can be told to the judge.
+
+Judges quote what they judge, and what they judge may be hostile. So
+
+- an object is never looked into for a verdict: not its strings, not its members;
+- a JSON object that begins and cannot be parsed ends the reading, for whatever
+  follows may still be inside one of its strings;
+- a verdict that stands word for word in the judged texts is a quotation, not a verdict.
+
+Time is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from simsa.records import CRITERIA, MAX_SCORE, Status
+from simsa.text import one_line
+
+ANALYSIS = "analysis"
+
+# A brace in prose opens nothing: an object begins with a key and a colon.
+_OPENING = re.compile(r'\{\s*+"(?:[^"\\]++|\\.)*+"\s*+:', re.DOTALL)
+_THINK, _THOUGHT = "<think>", "</think>"
+_DECLINED = re.compile(
+    r"\bI(?:['’]m| am) (?:sorry|unable|not able)\b|\bI (?:can(?:not|['’]t)|won['’]t)\b|\bunable to (?:assist|comply)\b"
+    r"|죄송|(?:도와|도움|응할|평가할|채점할|답변할|제공할)\S{0,4} ?수 ?(?:가 )?없",
+    re.IGNORECASE,
+)
+_DECLINED_WITHIN = 300
+
+_SCORES: dict[object, int] = {
+    spelling: n for n in range(1, MAX_SCORE + 1) for spelling in (n, str(n))
+}  # 4.0 finds 4: JSON does not tell them apart
+
+
+class Scored(NamedTuple):
+    """A verdict: every criterion asked for, each an integer from 1 to 5."""
+
+    scores: dict[str, int]
+    analysis: str
+
+
+class Unreadable(NamedTuple):
+    """No verdict. `reason` is a clause in English that can be told to the judge."""
+
+    status: Status
+    reason: str
+
+
+def read_verdict(
+    text: str, criteria: Sequence[str] = CRITERIA, quoted: Iterable[str] = ()
+) -> Scored | Unreadable:
+    """The verdict on `criteria` that `text` gives, or why it gives none. Never raises.
+
+    `quoted` are the texts that were judged; a verdict copied out of one is not one.
+    """
+    fakes = ["".join(t.split()) for t in quoted if any(name in t for name in criteria)]
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _search(text, criteria, fakes)
+    if type(whole) is not dict:
+        return _search(text, criteria, fakes)
+    if fakes and _is_quotation(text, fakes):
+        return _COPIED
+    return _verdict(whole, criteria)
+
+
+_COPIED = Unreadable("unreadable", "the verdict is a copy of text in the material; give your own")
+
+
+def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Unreadable:
+    """The last verdict amid other text."""
+    answer = text.strip()
+    if answer.startswith(_THINK):
+        _, closed, answer = answer.partition(_THOUGHT)
+        if not closed:
+            return Unreadable("truncated", "the reasoning was not finished")
+    if not answer or answer.isspace():
+        return Unreadable("empty", "the answer is empty")
+
+    last: Any = None
+    copied = False
+    position = 0
+    while opening := _OPENING.search(answer, position):
+        try:
+            value, end = _DECODER.raw_decode(answer, opening.start())
+        except RecursionError:
+            return Unreadable("unreadable", "the JSON is nested too deeply")
+        except ValueError as error:
+            return _broken(answer, error)
+        if _has_key(value, criteria):
+            if fakes and _is_quotation(answer[opening.start() : end], fakes):
+                copied = True
+            else:
+                last = value
+        position = end
+    if last is not None and _THOUGHT in answer[position:]:  # reasoning whose <think> was in the prompt
+        last = None
+    if last is not None:
+        return _verdict(last, criteria)
+    if copied:
+        return _COPIED
+    if not position and _DECLINED.search(answer[:_DECLINED_WITHIN]):
+        return Unreadable("refused", f"the judge declined: {one_line(answer, 120)}")
+    return Unreadable("unreadable", "there is no JSON object with the scores")
+
+
+def _not_a_number(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Line breaks inside a string are tolerated: they cannot change a score.
+_DECODER = json.JSONDecoder(strict=False, parse_constant=_not_a_number)
+
+
+def _broken(answer: str, error: ValueError) -> Unreadable:
+    """An object that began and did not parse: cut off if it is never closed, else malformed."""
+    position = error.pos if isinstance(error, json.JSONDecodeError) else 0
+    message = error.msg if isinstance(error, json.JSONDecodeError) else "a number is out of range"
+    if "}" not in answer[position:] or message.startswith("Unterminated string"):
+        return Unreadable("truncated", "the JSON object was not finished")
+    return Unreadable("unreadable", f"the JSON is not valid ({message.lower()})")
+
+
+def _verdict(found: dict[str, Any], criteria: Sequence[str]) -> Scored | Unreadable:
+    scores: dict[str, int] = {}
+    problems: list[str] = []
+    for name in criteria:
+        value = found.get(name, found)
+        score = _SCORES.get(value.strip() if type(value) is str else value) if _is_scalar(value) else None
+        if score is not None:
+            scores[name] = score
+        elif value is found:
+            problems.append(f'"{name}" is missing')
+        else:
+            problems.append(f'"{name}" is {_shown(value)}, not an integer from 1 to {MAX_SCORE}')
+    if problems:
+        return Unreadable("unreadable", "; ".join(problems))
+    return Scored(scores, _analysis(found.get(ANALYSIS)))
+
+
+def _is_scalar(value: object) -> bool:
+    """Whether `value` may spell a score; True and null may not."""
+    return type(value) in (int, float, str)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return one_line(json.dumps(value, ensure_ascii=False), 40)
+
+
+def _analysis(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        try:
+            value = json.dumps(value, ensure_ascii=False)
+        except RecursionError:
+            return ""
+    return value.encode("utf-8", "replace").decode()
+
+
+def _has_key(value: object, names: Sequence[str]) -> bool:
+    """Whether an object in `value`, however deep, has one of `names` as a key."""
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            if any(name in part for name in names):
+                return True
+            rest.extend(part.values())
+        elif isinstance(part, list):
+            rest.extend(part)
+    return False
+
+
+def _is_quotation(source: str, fakes: list[str]) -> bool:
+    bare = "".join(source.split())
+    return any(bare in fake for fake in fakes)
