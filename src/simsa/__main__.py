@@ -1,0 +1,3 @@
+from simsa.cli.main import main
+
+main()
