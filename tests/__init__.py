@@ -1,0 +1,1 @@
+"""The tests, as a package: `from tests.servers.chat import ChatServer`."""
