@@ -1,0 +1,188 @@
+"""simsa.toml: everything the contract lists is read, and every mistake is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simsa import config
+from simsa.errors import ConfigError
+
+WHOLE = """
+[data]
+path = "test.jsonl"
+limit = 200
+fields = { question = "q" }
+
+[serving]
+model = "google/gemma-3-270m"
+dtype = "bfloat16"
+max_model_len = 2048
+args = { gpu_memory_utilization = 0.9 }
+
+[[variants]]
+name = "base"
+
+[[variants]]
+name = "rag-lora"
+adapter = "adapters/rag-lora"
+
+[[variants]]
+name = "merged"
+model = "merged/dir"
+
+[[variants]]
+name = "elsewhere"
+endpoint = { base_url = "http://127.0.0.1:1/v1", model = "m", api_key_env = "K" }
+
+[[variants]]
+name = "file"
+predictions = "file.jsonl"
+
+[generation]
+prompt = "rag-ko"
+temperature = 0.0
+max_tokens = 256
+
+[judge]
+model = "gpt-4o"
+base_url = "https://api.openai.com/v1"
+api_key_env = "OPENAI_API_KEY"
+rubric = "rag-ko"
+mode = "joint"
+max_concurrency = 64
+max_cost_usd = 5.0
+
+[report]
+language = "ko"
+baseline = "base"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "simsa.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        config.load(write(folder, text))
+    assert error.value.exit_code == 2
+    assert "simsa.toml" in str(error.value)
+    return str(error.value)
+
+
+def test_the_whole_contract_is_read(tmp_path: Path) -> None:
+    made = config.load(write(tmp_path, WHOLE))
+    assert [variant.name for variant in made.variants] == ["base", "rag-lora", "merged", "elsewhere", "file"]
+    assert made.judge is not None
+    assert (made.judge.model, made.judge.max_cost_usd) == ("gpt-4o", 5.0)
+    assert made.serving.args == {"gpu_memory_utilization": 0.9}
+    assert made.run_dir == tmp_path / "simsa.simsa"
+    assert made.path("a/b") == tmp_path / "a/b"
+    assert made.baseline == "base"
+
+
+def test_a_folder_stands_for_the_config_in_it(tmp_path: Path) -> None:
+    write(tmp_path, WHOLE)
+    assert config.load(tmp_path).source == tmp_path / "simsa.toml"
+
+
+def test_a_config_cannot_be_changed(tmp_path: Path) -> None:
+    made = config.load(write(tmp_path, WHOLE))
+    with pytest.raises(ValueError, match="frozen"):
+        made.data.path = "other"
+
+
+def test_flags_win_over_the_file(tmp_path: Path) -> None:
+    made = config.load(
+        write(tmp_path, WHOLE), {"data.limit": 3, "judge.model": "lexical", "report.language": None}
+    )
+    assert made.data.limit == 3
+    assert made.judge is not None
+    assert made.judge.is_local
+    assert made.report.language == "ko"
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "key", "near"),
+    [
+        ('rubric = "rag-ko"', 'rubrik = "rag-ko"', "judge.rubrik", "rubric"),
+        ("max_model_len = 2048", "max_modellen = 2048", "serving.max_modellen", "max_model_len"),
+        ("limit = 200", "limits = 200", "data.limits", "limit"),
+        ("[report]", "[reporting]", "reporting", "report"),
+        ('predictions = "file.jsonl"', 'prediction = "f"', "variants.4.prediction", "predictions"),
+        ('model = "m", api', 'modell = "m", api', "variants.3.endpoint.modell", "model"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(
+    tmp_path: Path, line: str, instead: str, key: str, near: str
+) -> None:
+    said = refused(tmp_path, WHOLE.replace(line, instead, 1))
+    assert f"{key}: unknown key" in said
+    assert f"did you mean '{near}'" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "told"),
+    [
+        ("limit = 200", "limit = 0", "data.limit"),
+        ("limit = 200", 'limit = "many"', "data.limit"),
+        ('path = "test.jsonl"', "", "data.path: is missing"),
+        ('model = "gpt-4o"', "", "a judge is always named"),
+        ('mode = "joint"', 'mode = "both"', "judge.mode"),
+        ('language = "ko"', 'language = "fr"', "report.language"),
+        ('baseline = "base"', 'baseline = "bass"', "no variant is named 'bass'"),
+        ('name = "merged"', 'name = "base"', "two are named 'base'"),
+        ('name = "merged"', 'name = "a/b"', "variants.2.name"),
+        ('name = "merged"', 'name = ""', "variants.2.name"),
+        ('model = "merged/dir"', 'model = "m"\nadapter = "a"', "one of adapter, model"),
+        ('model = "google/gemma-3-270m"', "", "names no model"),
+        ("temperature = 0.0", "temperature = -1", "generation.temperature"),
+        ("max_cost_usd = 5.0", "max_cost_usd = -1", "judge.max_cost_usd"),
+        ("[data]", "[data", "not valid TOML"),
+        ("[data]", "[data]\n[data]", "not valid TOML"),
+    ],
+)
+def test_a_wrong_value_names_its_place(tmp_path: Path, line: str, instead: str, told: str) -> None:
+    assert told in refused(tmp_path, WHOLE.replace(line, instead, 1))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        config.load(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes("[data]\npath = 'é'".encode("latin-1"))
+    with pytest.raises(ConfigError, match="not UTF-8 at byte 15"):
+        config.load(tmp_path / "latin.toml")
+
+
+def test_secrets_are_named_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", " sk-secret ")
+    made = config.load(write(tmp_path, WHOLE))
+    assert made.judge is not None
+    assert config.secret(made.judge.key_variable) == "sk-secret"
+    assert "sk-secret" not in repr(made) + made.model_dump_json()
+    assert config.secret("NOT_SET_ANYWHERE") is None
+    assert config.secret(None) is None
+
+
+def test_the_openai_key_goes_to_openai_only(tmp_path: Path) -> None:
+    text = WHOLE.replace('api_key_env = "OPENAI_API_KEY"\n', "")
+    made = config.load(write(tmp_path, text))
+    assert made.judge is not None
+    assert made.judge.key_variable == "OPENAI_API_KEY"
+    other = config.load(
+        write(tmp_path, text.replace("https://api.openai.com/v1", "https://api.openai.com.evil.example/v1"))
+    )
+    assert other.judge is not None
+    assert other.judge.key_variable is None
+
+
+def test_the_hash_tells_configs_apart_and_not_where_they_lie(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    one = config.load(write(tmp_path, WHOLE))
+    same = config.load(write(tmp_path / "b", WHOLE))
+    other = config.load(write(tmp_path, WHOLE.replace("256", "128")))
+    assert one.hash == same.hash != other.hash
