@@ -1,0 +1,46 @@
+"""What judges are asked, and how their answers are read.
+
+A rubric is a readable file: a TOML file of criteria, each with five levels described, or
+any text with `{question} {context} {prediction} {label}`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simsa.errors import RubricError
+from simsa.rubrics import criteria, template
+from simsa.rubrics.base import FIELDS, Rubric
+from simsa.rubrics.reader import Scored, Unreadable, read_verdict
+
+__all__ = ["BUILT_IN", "FIELDS", "Rubric", "Scored", "Unreadable", "load", "read_verdict", "source"]
+
+BUILT_IN = ("rag-ko", "rag-en")
+
+
+def load(name: str, root: Path = Path()) -> Rubric:
+    """The built-in rubric `name`, or the one in the file `root / name`. Raises RubricError.
+
+    A file that ends in `.toml` is a rubric of criteria; any other is a text.
+    """
+    file = source(name, root)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RubricError(f"is not UTF-8 at byte {error.start}", where=str(file)) from None
+    except OSError as error:
+        raise RubricError(
+            f"the rubric cannot be read: {error.strerror}",
+            where=str(file),
+            field="judge.rubric",
+            hint=f"built in are {', '.join(BUILT_IN)}; anything else is a file",
+        ) from None
+    parse = criteria.parse if file.suffix == ".toml" else template.parse
+    return parse(text, file.stem, str(file))
+
+
+def source(name: str, root: Path = Path()) -> Path:
+    """The file that the rubric `name` is read from."""
+    if name in BUILT_IN:
+        return Path(__file__).with_name(f"{name}.toml")
+    return root / Path(name).expanduser()

@@ -65,7 +65,7 @@ def read_verdict(
 
     `quoted` are the texts that were judged; a verdict copied out of one is not one.
     """
-    fakes = ["".join(t.split()) for t in quoted if any(name in t for name in criteria)]
+    fakes = ["".join(judged.split()) for judged in quoted if criteria[0] in judged]
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:

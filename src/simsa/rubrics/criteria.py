@@ -1,0 +1,202 @@
+"""A rubric made of criteria, read from a TOML file such as the built-in ones."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+
+from simsa.errors import RubricError
+from simsa.records import CRITERIA, MAX_SCORE, Message
+from simsa.rubrics.base import FIELDS, Rubric, fill
+from simsa.rubrics.reader import ANALYSIS
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Field = Literal["question", "context", "prediction", "reference"]
+Level = Literal["1", "2", "3", "4", "5"]
+
+# Shown beside criteria that must not be swayed by them.
+_SWAYING = ("prediction", "reference")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Words(_Part):
+    """The text around the criteria, in the rubric's language."""
+
+    rules: Text
+    criteria: Text
+    output: Text
+    level: Text
+    format: Text
+    analysis: Text
+    score: Text
+    code: Text
+    question: Text
+    context: Text
+    prediction: Text
+    reference: Text
+    only: Text
+    none: Text
+    unanswerable: Text
+    closing: Text
+    again: Text
+
+
+class Criterion(_Part):
+    """One score: what is asked, what each level means, and what may be seen for it."""
+
+    title: Text
+    sees: tuple[Field, ...]
+    ask: Text
+    levels: dict[Level, Text]
+
+    @model_validator(mode="after")
+    def _five_levels(self) -> Self:
+        missing = [str(n) for n in range(1, MAX_SCORE + 1) if str(n) not in self.levels]
+        if missing:
+            raise ValueError(
+                f"levels: each of 1 to {MAX_SCORE} needs a description; missing: {', '.join(missing)}"
+            )
+        if not self.sees:
+            raise ValueError(f"sees: name at least one of {', '.join(FIELDS)}")
+        return self
+
+
+class _File(_Part):
+    language: Annotated[str, StringConstraints(pattern="^[a-z]{2,3}$")]
+    intro: Text
+    rules: Text
+    split: dict[Text, tuple[str, ...]] = {}
+    criteria: dict[str, Criterion]
+    words: Words
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        unknown = [name for name in self.criteria if name not in CRITERIA]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], CRITERIA, n=1, cutoff=0.0)[0]
+            raise ValueError(
+                f"criteria: {unknown[0]!r} is not one of {', '.join(CRITERIA)}; did you mean {near!r}?"
+            )
+        if not self.criteria:
+            raise ValueError(f"criteria: name at least one of {', '.join(CRITERIA)}")
+        grouped = [name for group in self.split.values() for name in group]
+        if self.split and sorted(grouped) != sorted(self.criteria):
+            raise ValueError("split: every criterion must be in exactly one group")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class CriteriaRubric(Rubric):
+    """Asks for any of its criteria: the rubric as system message, the row as user message.
+
+    The rubric comes first and the row last, so that calls share a long prefix.
+    """
+
+    intro: str
+    rules: str
+    details: Mapping[str, Criterion]
+    words: Words
+
+    def sees(self, criteria: Sequence[str]) -> frozenset[str]:
+        return frozenset(field for name in criteria for field in self.details[name].sees)
+
+    def messages(
+        self, criteria: Sequence[str], material: Mapping[str, str], code: str
+    ) -> tuple[Message, ...]:
+        return (
+            Message("system", self._system(criteria)),
+            Message("user", self._user(criteria, material, code)),
+        )
+
+    def again(self, criteria: Sequence[str], reason: str) -> str:
+        return fill(self.words.again, {"reason": reason, "keys": ", ".join((ANALYSIS, *criteria))})
+
+    def _system(self, criteria: Sequence[str]) -> str:
+        words = self.words
+        keys = [f'"{ANALYSIS}": "<{words.analysis}>"', *(f'"{name}": <{words.score}>' for name in criteria)]
+        return "\n\n".join(
+            [
+                self.intro,
+                f"# {words.rules}\n{self.rules}",
+                f"# {words.criteria}",
+                *(self._criterion(name) for name in criteria),
+                f"# {words.output}\n{words.format}\n{{{', '.join(keys)}}}",
+            ]
+        )
+
+    def _criterion(self, name: str) -> str:
+        criterion = self.details[name]
+        levels = [
+            fill(self.words.level, {"n": str(n), "text": criterion.levels[_LEVELS[n]]})
+            for n in sorted(_LEVELS)
+        ]
+        return "\n".join([f"## {name}: {criterion.title}", criterion.ask, *levels])
+
+    def _user(self, criteria: Sequence[str], material: Mapping[str, str], code: str) -> str:
+        seen = self.sees(criteria)
+        sections = [
+            self._section(field, criteria, material[field], code) for field in FIELDS if field in seen
+        ]
+        return "\n\n".join([fill(self.words.code, {"code": code}), *sections, self.words.closing])
+
+    def _section(self, field: str, criteria: Sequence[str], text: str, code: str) -> str:
+        heading = str(getattr(self.words, field))
+        for_these = [name for name in criteria if field in self.details[name].sees]
+        if field in _SWAYING and len(for_these) < len(criteria):
+            heading += f" ({fill(self.words.only, {'criteria': ', '.join(for_these)})})"
+        return f"## {heading}\n<{field} {code}>\n{text}\n</{field} {code}>"
+
+
+_LEVELS: dict[int, Level] = {1: "1", 2: "2", 3: "3", 4: "4", 5: "5"}
+
+
+def parse(text: str, name: str, where: str) -> CriteriaRubric:
+    """A rubric from the text of a TOML file. Raises RubricError naming the key."""
+    try:
+        file = _File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise RubricError(f"is not valid TOML: {error}", where=where) from None
+    except ValidationError as error:
+        raise _explain(error, where) from None
+    return CriteriaRubric(
+        name=name,
+        language=file.language,
+        criteria=tuple(file.criteria),
+        groups=file.split or {criterion: (criterion,) for criterion in file.criteria},
+        none=file.words.none,
+        unanswerable=file.words.unanswerable,
+        notes=_notes(file),
+        intro=file.intro,
+        rules=file.rules,
+        details=file.criteria,
+        words=file.words,
+    )
+
+
+def _notes(file: _File) -> tuple[str, ...]:
+    absent = [name for name in CRITERIA if name not in file.criteria]
+    return (f"the rubric does not ask for {', '.join(absent)}, so there is no total",) if absent else ()
+
+
+def _explain(error: ValidationError, where: str) -> RubricError:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    if first["type"] == "missing":
+        return RubricError("is missing", where=where, field=field, hint=_HINT)
+    if first["type"] == "extra_forbidden":
+        return RubricError("unknown key", where=where, field=field, hint=_HINT)
+    message = first["msg"].removeprefix("Value error, ")
+    found = first.get("input")
+    shown = None if isinstance(found, dict | list) or first["type"] == "value_error" else found
+    return RubricError(message, where=where, field=field or None, found=shown, hint=_HINT)
+
+
+_HINT = "start from a copy of a built-in rubric: simsa/rubrics/rag-ko.toml or rag-en.toml"
