@@ -34,12 +34,10 @@ class Prompt:
         """The chat messages that ask `question`; its own, unchanged, where it has some."""
         if question.messages:
             return question.messages
-        from jinja2 import TemplateError
-
         values = _values(question)
         try:
             return tuple(Message(role, part.render(values).strip()) for role, part in self._parts)
-        except TemplateError as error:
+        except Exception as error:  # a template is a program of the user's: anything may come out
             raise ConfigError(
                 f"the prompt cannot be filled for question {question.id!r}: {error}", where=self.label
             ) from None
