@@ -1,6 +1,6 @@
 """One SQLite file a run: numbered schema, group commit, one writer, any number of readers."""
 
-from simsa.store.reading import JudgeUsage, Result, analyses, judge_usage, results, statuses
+from simsa.store.reading import JudgeUsage, Result, analyses, judge_usage, measures, results, statuses
 from simsa.store.store import TRANSIENT, Answered, Planned, Store
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Store",
     "analyses",
     "judge_usage",
+    "measures",
     "results",
     "statuses",
 ]

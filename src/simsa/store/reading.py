@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import orjson
+
 from simsa.records import CRITERIA
 from simsa.store.store import Store
 
@@ -59,6 +61,20 @@ def results(store: Store, variant: str | None = None) -> Iterator[Result]:
 def statuses(store: Store) -> dict[str, int]:
     """Status → how many planned rows have it."""
     return dict(Counter(result.status for result in results(store)))
+
+
+def measures(store: Store, variant: str | None = None) -> Iterator[dict[str, float | None] | None]:
+    """Deterministic metrics of every planned row, in the order of `results`; None where there are none yet."""
+    rows = store.db.execute(
+        """SELECT m.figures FROM plan p
+        JOIN questions q ON q.id = p.question_id JOIN variants v ON v.name = p.variant
+        LEFT JOIN measures m ON m.answer_hash = p.request_hash AND m.question_hash = q.hash
+        WHERE ?1 IS NULL OR p.variant = ?1
+        ORDER BY q.position, v.position""",
+        (variant,),
+    )
+    for (figures,) in rows:
+        yield None if figures is None else orjson.loads(figures)
 
 
 def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, str, str]]:
