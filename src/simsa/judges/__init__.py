@@ -1,0 +1,37 @@
+"""Who scores: a chat model by a rubric, or the lexical baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simsa import rubrics
+from simsa.config import JudgeConfig, secret
+from simsa.errors import ConfigError
+from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
+
+__all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make"]
+
+
+def make(config: JudgeConfig, *, root: Path = Path(), salt: bytes | None = None) -> Judge:
+    """The judge that `config` names; paths start at `root`.
+
+    `salt` fixes the boundary codes around material (tests); by default they are new in
+    every process. Raises RubricError for a rubric that cannot be used, ConfigError for a
+    key that is named and not set.
+    """
+    rubric = rubrics.load(config.rubric, root)
+    if config.is_local:
+        from simsa.judges.lexical import LexicalJudge
+
+        return LexicalJudge(rubric.language)
+    from simsa.judges.llm import LLMJudge
+
+    key = secret(config.key_variable)
+    if config.key_variable and not key:
+        raise ConfigError(
+            "the judge's API key is not set",
+            field="judge.api_key_env",
+            found=config.key_variable,
+            hint=f'export {config.key_variable}=…, or judge.model = "lexical" for the free baseline',
+        )
+    return LLMJudge(config, rubric, key, salt=salt)

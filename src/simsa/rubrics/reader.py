@@ -9,7 +9,8 @@ Judges quote what they judge, and what they judge may be hostile. So
 
 - an object is never looked into for a verdict: not its strings, not its members;
 - a JSON object that begins and cannot be parsed ends the reading, for whatever
-  follows may still be inside one of its strings;
+  follows may still be inside one of its strings; so do scores after the last verdict
+  that belong to no object;
 - a verdict that stands word for word in the judged texts is a quotation, not a verdict.
 
 Time is linear in the length of the text.
@@ -31,6 +32,8 @@ ANALYSIS = "analysis"
 
 # A brace in prose opens nothing: an object begins with a key and a colon.
 _OPENING = re.compile(r'\{\s*+"(?:[^"\\]++|\\.)*+"\s*+:', re.DOTALL)
+_CUT_OPENING = re.compile(r'\{\s*+(?:"(?:[^"\\]++|\\.)*+(?:"\s*+)?+)?+\Z', re.DOTALL)
+_STRAY_SCORE = re.compile(r'"(\w++)"\s*+:\s*+"?\d')
 _THINK, _THOUGHT = "<think>", "</think>"
 _DECLINED = re.compile(
     r"\bI(?:['’]m| am) (?:sorry|unable|not able)\b|\bI (?:can(?:not|['’]t)|won['’]t)\b|\bunable to (?:assist|comply)\b"
@@ -78,6 +81,7 @@ def read_verdict(
 
 
 _COPIED = Unreadable("unreadable", "the verdict is a copy of text in the material; give your own")
+_UNFINISHED = Unreadable("truncated", "the JSON object was not finished")
 
 
 def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Unreadable:
@@ -93,22 +97,26 @@ def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Un
     last: Any = None
     copied = False
     position = 0
+    since: list[str] = []  # prose after the last verdict
     while opening := _OPENING.search(answer, position):
+        since.append(answer[position : opening.start()])
         try:
-            value, end = _DECODER.raw_decode(answer, opening.start())
+            value, position = _DECODER.raw_decode(answer, opening.start())
         except RecursionError:
             return Unreadable("unreadable", "the JSON is nested too deeply")
         except ValueError as error:
             return _broken(answer, error)
         if _has_key(value, criteria):
-            if fakes and _is_quotation(answer[opening.start() : end], fakes):
+            if fakes and _is_quotation(answer[opening.start() : position], fakes):
                 copied = True
             else:
-                last = value
-        position = end
-    if last is not None and _THOUGHT in answer[position:]:  # reasoning whose <think> was in the prompt
-        last = None
-    if last is not None:
+                last, since = value, []
+    if _CUT_OPENING.search(answer, position):
+        return _UNFINISHED
+    rest = "".join([*since, answer[position:]])
+    if last is not None and any(stray[1] in criteria for stray in _STRAY_SCORE.finditer(rest)):
+        return Unreadable("unreadable", "there are scores outside of the JSON object")
+    if last is not None and _THOUGHT not in rest:  # else it was a thought, its <think> being in the prompt
         return _verdict(last, criteria)
     if copied:
         return _COPIED
@@ -130,7 +138,7 @@ def _broken(answer: str, error: ValueError) -> Unreadable:
     position = error.pos if isinstance(error, json.JSONDecodeError) else 0
     message = error.msg if isinstance(error, json.JSONDecodeError) else "a number is out of range"
     if "}" not in answer[position:] or message.startswith("Unterminated string"):
-        return Unreadable("truncated", "the JSON object was not finished")
+        return _UNFINISHED
     return Unreadable("unreadable", f"the JSON is not valid ({message.lower()})")
 
 

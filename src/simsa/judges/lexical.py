@@ -1,0 +1,271 @@
+"""The floor that any real judge must beat: word overlap, dressed as the four criteria.
+
+It reads nothing. It counts which content morphemes (Kiwi's; digits as numbers) of one
+text occur in another, and cuts the share into five levels. Paraphrase, word order and
+logic are beyond it. What it is good for: it is free, offline, the same everywhere, and it
+tells right from wrong on short factual answers often enough to show a pipeline at work.
+
+With Q, C, P, R the units of question, context, prediction and reference:
+
+    answer_correctness    share of R∖Q in P, times 0.7 + 0.3 · share of P in R∪Q; best reference.
+                          At most 2 with a number that the reference lacks in place of one that
+                          it has, or when one of the two is negated and the other is not.
+    context_relevance     share of Q in the best passage, times 0.4 + 0.6 · share of passages
+                          that reach half of the best
+    context_faithfulness  share of P∖Q in C; at most 3 with a number that is in neither C nor Q
+    context_recall        share of R∖Q in C; best reference
+
+Refusals are told by rule: to decline is right (5) exactly when the reference declines or
+the question is not answerable, wrong (1) otherwise, and always faithful. Where the
+reference declines, no context is lacking, so recall is 5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from simsa.judges.base import JOINT, JudgeRequest
+from simsa.metrics.abstention import is_abstention
+from simsa.metrics.citations import strip_citations
+from simsa.metrics.morphemes import content_morphemes
+from simsa.records import CRITERIA, Judgement, Question, content_hash
+
+_RULES = "1"
+"""Counts up when a change to this file can change a score."""
+
+# The least share for 2, 3, 4 and 5. Relevance is lower: a question also has words of its own.
+_LEVELS = {
+    "answer_correctness": (0.15, 0.4, 0.6, 0.8),
+    "context_relevance": (0.1, 0.25, 0.45, 0.65),
+    "context_faithfulness": (0.2, 0.5, 0.7, 0.9),
+    "context_recall": (0.2, 0.5, 0.7, 0.9),
+}
+_MOSTLY_WRONG, _MIXED = 2, 3
+
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_NEGATION = re.compile(
+    r"않|못[하했한할해]|없[다었는어으습이음고]|아니[다었라며고]|아닙|아닌|불가능|(?<![가-힣])(?:안|못) "
+    r"|\b(?:not|never|no|none|nor|neither|without|cannot)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w+")
+_SENTENCE = re.compile(r"(?<=[.?!。])\s+|\n+")
+
+
+class Reason(NamedTuple):
+    """A score and the clause that explains it, in Korean and English."""
+
+    score: int
+    ko: str
+    en: str
+
+
+class LexicalJudge:
+    """See the module. One request a row; `rubric` is the version of its rules."""
+
+    label = "lexical"
+    rubric = f"lexical@{_RULES}"
+    mode = JOINT
+    key = content_hash("lexical", _RULES)
+    width = 16
+    notes = (
+        "the lexical judge counts shared words; it is a baseline, not an LLM, and no substitute for one",
+    )
+
+    def __init__(self, language: str = "ko") -> None:
+        self._language = language
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
+        row = [
+            question.question,
+            [passage.text for passage in question.contexts],
+            question.reference,
+            question.answerable,
+            prediction,
+        ]
+        return (JudgeRequest(content_hash(self.key, row), JOINT, CRITERIA, question, prediction),)
+
+    async def judge(self, request: JudgeRequest) -> Judgement:
+        reasons = await asyncio.to_thread(score, request.question, request.prediction or "")
+        return Judgement(
+            request_hash=request.request_hash,
+            judge=self.label,
+            rubric=self.rubric,
+            status="scored" if reasons else "failed",
+            scores={name: reason.score for name, reason in reasons.items()},
+            analysis=_analysis(reasons, self._language) if reasons else "",
+            cost_usd=0.0,
+            detail="" if reasons else "there is no reference answer to compare with",
+        )
+
+
+def score(question: Question, prediction: str) -> dict[str, Reason]:
+    """The four criteria, each with its reason; none when an answerable question has no reference."""
+    references = [reference for reference in question.reference if reference.strip()]
+    if not references and question.answerable:
+        return {}
+    row = _Row(
+        question=_units(question.question),
+        passages=[_units(passage.text) for passage in question.contexts],
+        references=references,
+        prediction=prediction,
+        said=_units(prediction),
+        declined=is_abstention(prediction, () if question.answerable else references),
+        should_decline=not question.answerable or any(map(is_abstention, references)),
+    )
+    return {
+        "answer_correctness": _correctness(row),
+        "context_relevance": _relevance(row),
+        "context_faithfulness": _faithfulness(row),
+        "context_recall": _recall(row),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row with its texts as sets of units."""
+
+    question: frozenset[str]
+    passages: list[frozenset[str]]
+    references: list[str]
+    prediction: str
+    said: frozenset[str]
+    declined: bool
+    should_decline: bool
+
+    @property
+    def context(self) -> frozenset[str]:
+        return frozenset().union(*self.passages)
+
+
+def _correctness(row: _Row) -> Reason:
+    if not row.said and not row.declined:
+        return Reason(1, "답변이 비어 있음", "the answer is empty")
+    if row.should_decline:
+        if row.declined:
+            return Reason(5, "답이 없는 질문에 답할 수 없다고 함", "rightly declined to answer")
+        return Reason(1, "답이 없는 질문에 답을 내놓음", "answered a question that has no answer")
+    if row.declined:
+        return Reason(1, "답이 있는 질문에 답할 수 없다고 함", "declined a question that has an answer")
+    return max(_agreement(row, reference) for reference in row.references)
+
+
+def _agreement(row: _Row, reference: str) -> Reason:
+    """How well the prediction agrees with one reference."""
+    wanted = _units(reference)
+    asked = wanted - row.question or wanted
+    found = asked & row.said
+    apt = len(row.said & (wanted | row.question)) / len(row.said)
+    share = len(found) / len(asked) * (0.7 + 0.3 * apt) if asked else 0.0
+    level = _level("answer_correctness", share)
+    ko = f"정답의 형태소 {len(asked)}개 중 {len(found)}개가 답변에 있음"
+    en = f"{len(found)} of the reference's {len(asked)} morphemes are in the answer"
+    if _numbers(asked - row.said) and _numbers(row.said - wanted - row.question):
+        level, ko, en = min(level, _MOSTLY_WRONG), f"{ko}, 숫자가 다름", f"{en}, but a number differs"
+    elif _is_negated(row.prediction, wanted) != _is_negated(reference, wanted):
+        level, ko, en = min(level, _MOSTLY_WRONG), f"{ko}, 긍정과 부정이 다름", f"{en}, but one is negated"
+    return Reason(level, ko, en)
+
+
+def _relevance(row: _Row) -> Reason:
+    if not row.context:
+        return Reason(1, "검색 결과가 없음", "there is no context")
+    shares = [_share(row.question, passage) for passage in row.passages]
+    best = max(shares)
+    bearing = sum(share >= best / 2 for share in shares) if best else 0
+    level = _level("context_relevance", best * (0.4 + 0.6 * bearing / len(shares)))
+    return Reason(
+        level,
+        f"질문의 형태소 {best:.0%}가 한 문서에 있고 문서 {len(shares)}개 중 {bearing}개가 질문과 닿음",
+        f"{best:.0%} of the question's morphemes are in one passage; {bearing} of {len(shares)} passages touch on it",
+    )
+
+
+def _faithfulness(row: _Row) -> Reason:
+    if row.declined:
+        return Reason(5, "답할 수 없다고만 하여 더한 내용이 없음", "declined, adding nothing")
+    if not row.said:
+        return Reason(1, "답변이 비어 있음", "the answer is empty")
+    claimed = row.said - row.question
+    found = claimed & row.context
+    level = _level("context_faithfulness", len(found) / len(claimed)) if claimed else 5
+    ko = f"답변의 형태소 {len(claimed)}개 중 {len(found)}개가 검색 결과에 있음"
+    en = f"{len(found)} of the answer's {len(claimed)} morphemes are in the context"
+    if _numbers(claimed - found):
+        level, ko, en = (
+            min(level, _MIXED),
+            f"{ko}, 검색 결과에 없는 숫자가 있음",
+            f"{en}, with a number that is not",
+        )
+    return Reason(level, ko, en)
+
+
+def _recall(row: _Row) -> Reason:
+    if row.should_decline:
+        return Reason(
+            5,
+            "정답이 답할 수 없다는 것이므로 부족한 내용이 없음",
+            "the reference declines, so nothing is lacking",
+        )
+    return max(_support(row, reference) for reference in row.references)
+
+
+def _support(row: _Row, reference: str) -> Reason:
+    """How much of one reference the context holds."""
+    wanted = _units(reference)
+    asked = wanted - row.question or wanted
+    found = asked & row.context
+    return Reason(
+        _level("context_recall", len(found) / len(asked) if asked else 0.0),
+        f"정답의 형태소 {len(asked)}개 중 {len(found)}개가 검색 결과에 있음",
+        f"{len(found)} of the reference's {len(asked)} morphemes are in the context",
+    )
+
+
+def _analysis(reasons: Mapping[str, Reason], language: str) -> str:
+    korean = language == "ko"
+    head = "어휘 중복 기반 심사(LLM이 아님)." if korean else "Judged by shared words, not by an LLM."
+    return " ".join([head, *(f"{name}: {r.ko if korean else r.en}." for name, r in reasons.items())])
+
+
+@lru_cache(maxsize=4096)  # questions, passages and references come back for every variant
+def _units(text: str) -> frozenset[str]:
+    """Content morphemes of `text`, its numbers written alike; its words where there are none."""
+    bare = strip_citations(text)
+    numbers = {number.replace(",", "") for number in _NUMBER.findall(bare)}
+    words = {unit for unit in content_morphemes(_NUMBER.sub(" ", bare)) if not unit.isdigit()}
+    return frozenset(words | numbers) or frozenset(_WORD.findall(bare.lower()))
+
+
+def _numbers(units: Iterable[str]) -> list[str]:
+    return [unit for unit in units if unit[0].isdigit()]
+
+
+def _is_negated(text: str, about: frozenset[str]) -> bool:
+    """Whether the sentence of `text` that shares most with `about` denies something."""
+    sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
+    nearest = max(sentences, key=lambda sentence: len(_units(sentence) & about), default="")
+    return _NEGATION.search(nearest) is not None
+
+
+def _share(part: frozenset[str], whole: frozenset[str]) -> float:
+    return len(part & whole) / len(part) if part else 0.0
+
+
+def _level(criterion: str, share: float) -> int:
+    return 1 + bisect_right(_LEVELS[criterion], share)
