@@ -10,7 +10,7 @@ With Q, C, P, R the units of question, context, prediction and reference:
     answer_correctness    share of R∖Q in P, times 0.7 + 0.3 · share of P in R∪Q; best reference.
                           At most 2 with a number that the reference lacks in place of one that
                           it has, or when one of the two is negated and the other is not.
-    context_relevance     share of Q in the best passage, times 0.4 + 0.6 · share of passages
+    context_relevance     share of Q in the best passage, times 0.1 + 0.9 · share of passages
                           that reach half of the best
     context_faithfulness  share of P∖Q in C; at most 3 with a number that is in neither C nor Q
     context_recall        share of R∖Q in C; best reference
@@ -55,6 +55,11 @@ _NEGATION = re.compile(
     r"|\b(?:not|never|no|none|nor|neither|without|cannot)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_MARKS = ".,:;!?'’"
+# English words without content, and nothing; Kiwi tells Korean ones by their tags.
+_GLUE = re.compile(
+    "|an?|and|are|as|at|be|been|by|did|do|does|for|from|had|has|have|in|is|its?|of|on|or|s|that|the|there|this|to|was|were|with"
+)
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"(?<=[.?!。])\s+|\n+")
 
@@ -93,7 +98,7 @@ class LexicalJudge:
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
         row = [
             question.question,
-            [passage.text for passage in question.contexts],
+            [[passage.title, passage.text] for passage in question.contexts],
             question.reference,
             question.answerable,
             prediction,
@@ -119,12 +124,14 @@ def score(question: Question, prediction: str) -> dict[str, Reason]:
     references = [reference for reference in question.reference if reference.strip()]
     if not references and question.answerable:
         return {}
+    passages = [_words(f"{passage.title or ''} {passage.text}") for passage in question.contexts]
     row = _Row(
-        question=_units(question.question),
-        passages=[_units(passage.text) for passage in question.contexts],
+        question=_words(question.question),
+        passages=passages,
+        context=_joined(passages),
         references=references,
         prediction=prediction,
-        said=_units(prediction),
+        said=_words(prediction),
         declined=is_abstention(prediction, () if question.answerable else references),
         should_decline=not question.answerable or any(map(is_abstention, references)),
     )
@@ -136,25 +143,37 @@ def score(question: Question, prediction: str) -> dict[str, Reason]:
     }
 
 
+class _Words(NamedTuple):
+    """A text's units, and the text in one piece, in which a word is found however Kiwi cut it."""
+
+    units: frozenset[str]
+    flat: str
+
+    def holds(self, units: Iterable[str]) -> frozenset[str]:
+        """Those of `units` that occur here."""
+        return frozenset(
+            unit
+            for unit in units
+            if unit in self.units or (len(unit) > 1 and not unit[0].isdigit() and unit in self.flat)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row with its texts as sets of units."""
+    """A row, with its texts as words."""
 
-    question: frozenset[str]
-    passages: list[frozenset[str]]
+    question: _Words
+    passages: list[_Words]
+    context: _Words
     references: list[str]
     prediction: str
-    said: frozenset[str]
+    said: _Words
     declined: bool
     should_decline: bool
 
-    @property
-    def context(self) -> frozenset[str]:
-        return frozenset().union(*self.passages)
-
 
 def _correctness(row: _Row) -> Reason:
-    if not row.said and not row.declined:
+    if not row.said.units and not row.declined:
         return Reason(1, "답변이 비어 있음", "the answer is empty")
     if row.should_decline:
         if row.declined:
@@ -167,15 +186,15 @@ def _correctness(row: _Row) -> Reason:
 
 def _agreement(row: _Row, reference: str) -> Reason:
     """How well the prediction agrees with one reference."""
-    wanted = _units(reference)
-    asked = wanted - row.question or wanted
-    found = asked & row.said
-    apt = len(row.said & (wanted | row.question)) / len(row.said)
+    wanted, said = _words(reference), row.said.units
+    asked = wanted.units - row.question.units or wanted.units
+    found = row.said.holds(asked)
+    apt = len(wanted.holds(said) | row.question.holds(said)) / len(said)
     share = len(found) / len(asked) * (0.7 + 0.3 * apt) if asked else 0.0
     level = _level("answer_correctness", share)
     ko = f"정답의 형태소 {len(asked)}개 중 {len(found)}개가 답변에 있음"
-    en = f"{len(found)} of the reference's {len(asked)} morphemes are in the answer"
-    if _numbers(asked - row.said) and _numbers(row.said - wanted - row.question):
+    en = f"{len(found)} of the reference's {len(asked)} content words are in the answer"
+    if _numbers(asked - found) and _numbers(said - wanted.units - row.question.units):
         level, ko, en = min(level, _MOSTLY_WRONG), f"{ko}, 숫자가 다름", f"{en}, but a number differs"
     elif _is_negated(row.prediction, wanted) != _is_negated(reference, wanted):
         level, ko, en = min(level, _MOSTLY_WRONG), f"{ko}, 긍정과 부정이 다름", f"{en}, but one is negated"
@@ -183,29 +202,30 @@ def _agreement(row: _Row, reference: str) -> Reason:
 
 
 def _relevance(row: _Row) -> Reason:
-    if not row.context:
+    if not row.context.units:
         return Reason(1, "검색 결과가 없음", "there is no context")
-    shares = [_share(row.question, passage) for passage in row.passages]
+    asked = row.question.units
+    shares = [len(passage.holds(asked)) / len(asked) if asked else 0.0 for passage in row.passages]
     best = max(shares)
     bearing = sum(share >= best / 2 for share in shares) if best else 0
-    level = _level("context_relevance", best * (0.4 + 0.6 * bearing / len(shares)))
+    level = _level("context_relevance", best * (0.1 + 0.9 * bearing / len(shares)))
     return Reason(
         level,
         f"질문의 형태소 {best:.0%}가 한 문서에 있고 문서 {len(shares)}개 중 {bearing}개가 질문과 닿음",
-        f"{best:.0%} of the question's morphemes are in one passage; {bearing} of {len(shares)} passages touch on it",
+        f"{best:.0%} of the question's content words are in one passage; {bearing} of {len(shares)} passages touch on it",
     )
 
 
 def _faithfulness(row: _Row) -> Reason:
     if row.declined:
         return Reason(5, "답할 수 없다고만 하여 더한 내용이 없음", "declined, adding nothing")
-    if not row.said:
+    if not row.said.units:
         return Reason(1, "답변이 비어 있음", "the answer is empty")
-    claimed = row.said - row.question
-    found = claimed & row.context
+    claimed = row.said.units - row.question.units
+    found = row.context.holds(claimed)
     level = _level("context_faithfulness", len(found) / len(claimed)) if claimed else 5
     ko = f"답변의 형태소 {len(claimed)}개 중 {len(found)}개가 검색 결과에 있음"
-    en = f"{len(found)} of the answer's {len(claimed)} morphemes are in the context"
+    en = f"{len(found)} of the answer's {len(claimed)} content words are in the context"
     if _numbers(claimed - found):
         level, ko, en = (
             min(level, _MIXED),
@@ -227,13 +247,13 @@ def _recall(row: _Row) -> Reason:
 
 def _support(row: _Row, reference: str) -> Reason:
     """How much of one reference the context holds."""
-    wanted = _units(reference)
-    asked = wanted - row.question or wanted
-    found = asked & row.context
+    wanted = _words(reference).units
+    asked = wanted - row.question.units or wanted
+    found = row.context.holds(asked)
     return Reason(
         _level("context_recall", len(found) / len(asked) if asked else 0.0),
         f"정답의 형태소 {len(asked)}개 중 {len(found)}개가 검색 결과에 있음",
-        f"{len(found)} of the reference's {len(asked)} morphemes are in the context",
+        f"{len(found)} of the reference's {len(asked)} content words are in the context",
     )
 
 
@@ -243,28 +263,30 @@ def _analysis(reasons: Mapping[str, Reason], language: str) -> str:
     return " ".join([head, *(f"{name}: {r.ko if korean else r.en}." for name, r in reasons.items())])
 
 
-@lru_cache(maxsize=4096)  # questions, passages and references come back for every variant
-def _units(text: str) -> frozenset[str]:
-    """Content morphemes of `text`, its numbers written alike; its words where there are none."""
+@lru_cache(maxsize=2048)  # questions, passages and references come back for every variant
+def _words(text: str) -> _Words:
+    """Content morphemes of `text`, its numbers written alike; its plain words where there are none."""
     bare = strip_citations(text)
     numbers = {number.replace(",", "") for number in _NUMBER.findall(bare)}
-    words = {unit for unit in content_morphemes(_NUMBER.sub(" ", bare)) if not unit.isdigit()}
-    return frozenset(words | numbers) or frozenset(_WORD.findall(bare.lower()))
+    words = (unit.strip(_MARKS) for unit in content_morphemes(bare))
+    units = numbers | {word for word in words if not _GLUE.fullmatch(word) and not word[0].isdigit()}
+    return _Words(frozenset(units or _WORD.findall(bare.lower())), bare.lower())
+
+
+def _joined(passages: Iterable[_Words]) -> _Words:
+    parts = list(passages)
+    return _Words(frozenset().union(*(p.units for p in parts)), "\n".join(p.flat for p in parts))
 
 
 def _numbers(units: Iterable[str]) -> list[str]:
     return [unit for unit in units if unit[0].isdigit()]
 
 
-def _is_negated(text: str, about: frozenset[str]) -> bool:
+def _is_negated(text: str, about: _Words) -> bool:
     """Whether the sentence of `text` that shares most with `about` denies something."""
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
-    nearest = max(sentences, key=lambda sentence: len(_units(sentence) & about), default="")
+    nearest = max(sentences, key=lambda sentence: len(about.holds(_words(sentence).units)), default="")
     return _NEGATION.search(nearest) is not None
-
-
-def _share(part: frozenset[str], whole: frozenset[str]) -> float:
-    return len(part & whole) / len(part) if part else 0.0
 
 
 def _level(criterion: str, share: float) -> int:
