@@ -109,7 +109,7 @@ def _by_number(section: str, pattern: re.Pattern[str]) -> list[str]:
     for mark in pattern.finditer(section):
         if int(mark[1]) == len(marks) + 1 and (marks or not _bare(section[: mark.start()])):
             marks.append(mark)
-    ends = [mark.start() for mark in marks[1:]] + [len(section)]
+    ends = [*(mark.start() for mark in marks), len(section)][1:]
     return [_bare(section[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)]
 
 

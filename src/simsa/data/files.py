@@ -177,7 +177,7 @@ def _refuse_binary(head: bytes, name: str) -> None:
 
 def _more_than_space(path: Path) -> bool:
     with path.open("rb") as file:
-        return any(block.strip() for block in iter(lambda: file.read(1 << 20), b""))
+        return any(block.removeprefix(_UTF8).strip() for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -57,7 +57,12 @@ def is_document(path: Path) -> bool:
     except orjson.JSONDecodeError:
         # A bad first line of JSONL, if the next one starts a row of its own.
         return not (second.startswith(b"{") and first.lstrip().startswith(b"{"))
-    return not second and (not isinstance(row, dict) or _container(row) is not None)
+    if second:
+        return False
+    if not isinstance(row, dict) or _container(row):
+        return True
+    # A lone object is a row, unless it looks like anything else.
+    return path.suffix.lower() != ".jsonl" and (_by_column(row) or not any(map(is_known, row)))
 
 
 def parse(data: bytes, where: str | None, name: str, *, offset: int = 0) -> Any:
@@ -109,10 +114,9 @@ def _container(whole: dict[str, Any]) -> str | None:
 
 
 def _by_column(whole: dict[str, Any]) -> bool:
-    values = list(whole.values())
-    return all(isinstance(value, list) for value in values) or all(
-        isinstance(value, dict) and all(key.isdigit() for key in value) for value in values
-    )
+    """Whether an object holds columns: a list, or pandas' `{"0": …}`, where a row has its question."""
+    columns = [value for key, value in whole.items() if key in ALIASES["question"]]
+    return any(isinstance(c, list) or (isinstance(c, dict) and all(map(str.isdigit, c))) for c in columns)
 
 
 def _by_id(whole: dict[str, Any]) -> bool:
@@ -120,9 +124,8 @@ def _by_id(whole: dict[str, Any]) -> bool:
 
 
 def _refuse_object(whole: dict[str, Any], name: str) -> NoReturn:
-    known = [key for key in whole if is_known(key)]
     hint = "rows stand in a list, or under one key such as data or results"
-    if known and _by_column(whole):
+    if _by_column(whole):
         hint = "one list a column is not read; from pandas: df.to_json(FILE, orient='records', lines=True)"
     raise DataError(
         "holds one object and no list of rows",
