@@ -1,0 +1,1 @@
+"""Deterministic metrics of answers: official Korean ones, overlaps, abstention, citations. Pure functions."""

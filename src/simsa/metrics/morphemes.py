@@ -7,12 +7,13 @@ parts of a name overlap.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ _CONTENT = frozenset(["NNG", "NNP", "NR", "XR", "VV", "VA", "MAG", "SL", "SH", "
 # Stems that any sentence may have.
 _LIGHT = frozenset(["하", "되", "있"])
 
+_REMEMBER = 1_000
+_LONG = 10_000
+
 _lock = threading.Lock()
+_remembered: dict[str, tuple[str, ...]] = {}
 _kiwi: Kiwi | None = None
 
 
@@ -76,7 +81,23 @@ def morphemes(text: str) -> list[str]:
 
 def content_morphemes(text: str) -> list[str]:
     """Lower-cased forms that carry meaning: nouns, stems of verbs and adjectives, adverbs, numbers, foreign words."""
-    return list(_content(text))
+    return list(content_of([text])[0])
+
+
+def content_of(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """`content_morphemes` of each text, in one batch.
+
+    The last thousand are remembered: the same passages come back for every variant.
+    """
+    with _lock:
+        known = {text: _remembered[text] for text in texts if text in _remembered}
+    missing = [text for text in dict.fromkeys(texts) if text not in known]
+    known.update(zip(missing, (tuple(content_forms(found)) for found in analyse(missing)), strict=True))
+    with _lock:
+        _remembered.update((text, known[text]) for text in missing if len(text) <= _LONG)
+        for text in list(islice(_remembered, max(0, len(_remembered) - _REMEMBER))):
+            del _remembered[text]
+    return [known[text] for text in texts]
 
 
 def content_forms(found: Iterable[Morpheme]) -> list[str]:
@@ -89,18 +110,13 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", _SURROGATE.sub("�", text))
 
 
-@lru_cache(maxsize=512)  # the same passages come back for every variant
-def _content(text: str) -> tuple[str, ...]:
-    return tuple(content_forms(next(analyse([text]))))
-
-
 def _tokenizer() -> Kiwi:
     global _kiwi
     with _lock:
         if _kiwi is None:
             from kiwipiepy import Kiwi
 
-            _kiwi = Kiwi(num_workers=1, load_multi_dict=False)
+            _kiwi = Kiwi(num_workers=min(4, os.cpu_count() or 1), load_multi_dict=False)
     return _kiwi
 
 

@@ -1,0 +1,76 @@
+"""KorQuAD 1.0 and KLUE-MRC: figures recorded from the published scripts themselves, equal to the last digit."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsa.metrics import klue, korquad
+
+RECORDED = [
+    json.loads(line) for line in Path(__file__).with_name("published.jsonl").read_text("utf-8").splitlines()
+]
+TEXT = st.text(alphabet="가나다라 ab1.,'\"()《》‘’·\t", max_size=30)
+
+
+@pytest.mark.parametrize("row", RECORDED)
+def test_equal_to_the_published_script(row: dict[str, Any]) -> None:
+    said, expected = row["prediction"], row["references"]
+    assert korquad.exact_match(said, expected) == row["korquad_em"]
+    assert korquad.f1(said, expected) == row["korquad_f1"]
+    assert klue.exact_match(said, expected) == row["klue_em"]
+    assert klue.rouge_w(said, expected) == row["klue_rouge_w"]
+
+
+def test_the_record_covers_what_is_easily_got_wrong() -> None:
+    said = {row["prediction"] for row in RECORDED}
+    assert any(unicodedata.normalize("NFC", text) != text for text in said)
+    assert any(len(klue.normalize(r)) >= 200 for row in RECORDED for r in row["references"])
+    assert any(len(row["references"]) > 1 for row in RECORDED)
+    assert any("" in row["references"] for row in RECORDED)
+    assert len({row["klue_rouge_w"] for row in RECORDED}) > 20
+
+
+def test_the_two_normal_forms_differ() -> None:
+    text = "《가람》(수도) ‘강’"
+    assert korquad.normalize(text) == "가람 수도 강"
+    assert klue.normalize(text) == "《가람》수도 ‘강’"
+
+
+def test_without_references_korquad_has_no_figure_and_klue_expects_silence() -> None:
+    assert korquad.exact_match("서울", []) is None
+    assert korquad.f1("서울", []) is None
+    assert (klue.exact_match("", []), klue.rouge_w("", [])) == (1.0, 1.0)
+    assert (klue.exact_match("서울", []), klue.rouge_w("서울", [])) == (0.0, 0.0)
+
+
+def test_difflib_s_junk_heuristic_is_on() -> None:
+    reference = "가나" * 110
+    assert klue.rouge_w("나가" * 50, [reference]) < klue.rouge_w("나가" * 50, [reference[:198]])
+
+
+@given(TEXT, st.lists(TEXT, min_size=1, max_size=4))
+def test_bounds_and_best_over_references(said: str, expected: list[str]) -> None:
+    for metric in (korquad.exact_match, korquad.f1, klue.exact_match, klue.rouge_w):
+        best = metric(said, expected)
+        assert best is not None
+        assert 0.0 <= best <= 1.0
+        assert best == max(metric(said, [one]) or 0.0 for one in expected)
+        assert best == metric(said, expected[::-1])
+
+
+@given(TEXT)
+def test_a_text_matches_itself(text: str) -> None:
+    assert (
+        korquad.exact_match(text, [text])
+        == klue.exact_match(text, [text])
+        == klue.rouge_w(text, [text])
+        == 1.0
+    )
+    assert korquad.f1(text, [text]) == (1.0 if korquad.normalize(text) else 0.0)
