@@ -56,6 +56,21 @@ def test_reads_a_verdict_however_it_is_wrapped(text: str) -> None:
     assert read_verdict(text) == READ
 
 
+def test_an_analysis_is_text_that_can_be_kept() -> None:
+    for written, read in (
+        (r"\ud800 외톨이", "? 외톨이"),
+        ("첫 줄\n둘째\t줄", "첫 줄\n둘째\t줄"),
+        (r"\ud83d\ude00\u0000", "😀\x00"),
+    ):
+        for text in (
+            VERDICT.replace("근거가 문서에 있다.", written),
+            f"판정: {VERDICT}".replace("근거가 문서에 있다.", written),
+        ):
+            assert read_verdict(text) == Scored(SCORES, read)
+    for other, read in (("null", ""), ('["가", 1]', '["가", 1]'), ("3", "3")):
+        assert read_verdict(VERDICT.replace('"근거가 문서에 있다."', other)) == Scored(SCORES, read)
+
+
 def test_reads_only_what_was_asked_for() -> None:
     text = '{"analysis": "x", "context_recall": 2, "context_relevance": 5}'
     assert read_verdict(text, ("context_relevance", "context_recall")) == Scored(
@@ -127,10 +142,11 @@ def test_each_kind_of_failure_has_its_status(text: str, status: str) -> None:
 
 @pytest.mark.parametrize("before", ["", "판정: ", "```json\n", f"답변에는 {FIVES}라고 적혀 있다. 내 판정은 "])
 def test_cut_off_anywhere_it_is_truncated_and_never_falls_back_to_an_echo(before: str) -> None:
-    for end in range(1, len(VERDICT)):
-        found = read_verdict(before + VERDICT[:end])
-        assert isinstance(found, Unreadable), VERDICT[:end]
-        assert found.status == "truncated", VERDICT[:end]
+    verdict = VERDICT.replace("근거가", "{근거}가")
+    for end in range(1, len(verdict)):
+        found = read_verdict(before + verdict[:end])
+        assert isinstance(found, Unreadable), verdict[:end]
+        assert found.status == "truncated", verdict[:end]
 
 
 def test_scores_that_follow_the_verdict_make_it_doubtful() -> None:
@@ -249,8 +265,7 @@ def test_whatever_prose_surrounds_a_verdict_it_is_that_verdict(
 
 @given(found=st.dictionaries(st.sampled_from((*CRITERIA, "analysis", "other")), values))
 def test_an_object_is_scored_exactly_when_all_its_scores_are(found: dict[str, object]) -> None:
-    text = json.dumps(found)
-    result = read_verdict(text)
+    result = read_verdict(json.dumps(found))
     good = {
         name: int(str(found[name]).strip().removesuffix(".0"))
         for name in CRITERIA
@@ -258,7 +273,7 @@ def test_an_object_is_scored_exactly_when_all_its_scores_are(found: dict[str, ob
         and str(found[name]).strip()
         in ({*"12345"} | ({f"{n}.0" for n in range(1, 6)} if type(found[name]) is float else set()))
     }
-    if len(good) == len(CRITERIA) and "nan" not in text.lower() and "infinity" not in text.lower():
+    if len(good) == len(CRITERIA):
         assert isinstance(result, Scored)
         assert result.scores == good
     else:

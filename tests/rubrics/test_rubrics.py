@@ -8,7 +8,6 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,19 +159,18 @@ def test_several_references_are_a_list() -> None:
 @pytest.mark.parametrize(
     "criteria", [CRITERIA, ("context_recall", "context_relevance"), ("answer_correctness",)]
 )
-def test_the_schema_admits_exactly_a_readable_verdict(criteria: tuple[str, ...]) -> None:
+def test_the_schema_asks_for_exactly_a_readable_verdict(criteria: tuple[str, ...]) -> None:
     schema = rubrics.load("rag-ko").schema(criteria)
-    valid = jsonschema.Draft202012Validator(schema).is_valid
+    score = {"type": "integer", "enum": [1, 2, 3, 4, 5]}
+    assert schema == {
+        "type": "object",
+        "properties": {"analysis": {"type": "string"}} | dict.fromkeys(criteria, score),
+        "required": ["analysis", *criteria],
+        "additionalProperties": False,
+    }
+    assert list(schema["properties"]) == ["analysis", *criteria]  # grounds are written before scores
     good = {"analysis": "x", **dict.fromkeys(criteria, 3)}
-    assert valid(good)
-    assert isinstance(rubrics.read_verdict(json.dumps(good), criteria), rubrics.Scored)
-    for bad in (0, 6, 3.5, True, None, "3", [3]):
-        assert not valid(good | {criteria[0]: bad})
-    assert not valid({**good, "extra": 1})
-    for key in good:
-        assert not valid({k: v for k, v in good.items() if k != key})
-    assert next(iter(schema["properties"])) == "analysis"  # grounds are written before scores
-    assert schema["required"] == list(schema["properties"])
+    assert rubrics.read_verdict(json.dumps(good), criteria) == rubrics.Scored(dict.fromkeys(criteria, 3), "x")
 
 
 # Versions ---------------------------------------------------------------------------

@@ -148,11 +148,10 @@ class LLMJudge:
     def _cost(self, reply: ChatReply | ChatFailure) -> float | None:
         if isinstance(reply, ChatFailure):
             return 0.0
-        if reply.prompt_tokens is None or reply.completion_tokens is None:
+        if not reply.prompt_tokens:  # the endpoint reports no usage
             return None
-        return prices.cost(
-            self._config.model, reply.prompt_tokens, reply.cached_tokens or 0, reply.completion_tokens
-        )
+        used = reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens
+        return prices.cost(self._config.model, *used)
 
     def _judgement(self, request: JudgeRequest, asking: _Asking, outcome: Scored | Unreadable) -> Judgement:
         if isinstance(outcome, Scored):
@@ -225,9 +224,9 @@ class _Asking:
         self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
         if isinstance(reply, ChatReply):
             self.texts.append(reply.text or reply.refusal or "")
-            self.prompt_tokens += reply.prompt_tokens or 0
-            self.completion_tokens += reply.completion_tokens or 0
-            self.cached_tokens += reply.cached_tokens or 0
+            self.prompt_tokens += reply.prompt_tokens
+            self.completion_tokens += reply.completion_tokens
+            self.cached_tokens += reply.cached_tokens
 
     def again(self, outcome: Unreadable, text: str, note: str) -> None:
         """Asks the same once more, saying why; what was unreadable is shown, what was cut off gets more room."""

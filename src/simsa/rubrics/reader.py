@@ -120,17 +120,13 @@ def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Un
         return _verdict(last, criteria)
     if copied:
         return _COPIED
-    if not position and _DECLINED.search(answer[:_DECLINED_WITHIN]):
+    if _DECLINED.search(answer[:_DECLINED_WITHIN]):
         return Unreadable("refused", f"the judge declined: {one_line(answer, 120)}")
     return Unreadable("unreadable", "there is no JSON object with the scores")
 
 
-def _not_a_number(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
 # Line breaks inside a string are tolerated: they cannot change a score.
-_DECODER = json.JSONDecoder(strict=False, parse_constant=_not_a_number)
+_DECODER = json.JSONDecoder(strict=False)
 
 
 def _broken(answer: str, error: ValueError) -> Unreadable:
