@@ -111,6 +111,14 @@ class GenerationConfig(_Section):
     max_attempts: Positive = 4
 
 
+class PriceConfig(_Section):
+    """USD per million tokens, where simsa's own table does not know the model."""
+
+    input: Annotated[float, Field(ge=0)]
+    cached: Annotated[float, Field(ge=0)] | None = None
+    output: Annotated[float, Field(ge=0)]
+
+
 class JudgeConfig(_Section):
     """Who judges, by which rubric, and what it may cost."""
 
@@ -127,6 +135,7 @@ class JudgeConfig(_Section):
     max_attempts: Positive = 4
     timeout_s: Seconds = 120.0
     max_cost_usd: Annotated[float, Field(ge=0)] | None = None
+    price: PriceConfig | None = None
     extra_body: dict[str, Any] = {}
 
     @property
@@ -323,5 +332,6 @@ _sections: dict[str, type[BaseModel]] = {
     "endpoint": EndpointConfig,
     "generation": GenerationConfig,
     "judge": JudgeConfig,
+    "price": PriceConfig,
     "report": ReportConfig,
 }

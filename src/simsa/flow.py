@@ -84,6 +84,10 @@ class Backlog:
     def wake(self) -> None:
         self._added.set()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         self._closed = True
         self._added.set()

@@ -48,6 +48,8 @@ async def evaluate(
     with Store.create(folder) as store:
         planning.prepare(store, config, progress)
         judge = judges.make(config.judge, root=config.root) if config.judge and "judge" in stages else None
+        for note in judge.notes if judge else ():
+            progress.note("judge", note)
         _describe(store, config, judge, progress)
         backlog = Backlog(store, judge.key if judge else "", (*TRANSIENT, *retry))
         prompt = prompts.load(config.generation.prompt, config.root)
@@ -252,7 +254,8 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
         run.progress.spent_usd = budget.spent
 
     await run.proven.wait()
-    stage.begin()
+    generating = not run.backlog.closed
+    stage.begin(total=store.count_unjudged(judge.key, answered=not generating))
     async with judge:
         await each(run.backlog, verdict, judge.width)
     stage.end()

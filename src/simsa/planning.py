@@ -15,7 +15,7 @@ from simsa import data, prompts
 from simsa.config import Config, VariantConfig
 from simsa.errors import DataError
 from simsa.progress import Progress
-from simsa.records import Prediction, content_hash
+from simsa.records import Prediction, Question, content_hash
 from simsa.store import Planned, Store
 
 # vLLM arguments that change speed and memory, not answers.
@@ -43,22 +43,25 @@ _EDGE = 64 * 1024
 
 def prepare(store: Store, config: Config, progress: Progress) -> None:
     """Reads the test set into the run and plans every request; answers from files are taken over."""
-    source = config.data
-    path = config.path(source.path)
-    n = store.set_questions(
-        data.read(
-            path if path.exists() else source.path,
-            format=source.format,
-            fields=source.fields,
-            limit=source.limit,
-            split=source.split,
-        )
-    )
+    n = store.set_questions(read_questions(config))
     if n == 0:
-        raise DataError("has no questions", where=source.path)
+        raise DataError("has no questions", where=config.data.path)
     store.set_variants((variant.name, _describe(config, variant)) for variant in config.variants)
     given = {v.name: _given(store, config, v, progress) for v in config.variants if v.predictions}
     store.set_plan(_planned(store, config, given))
+
+
+def read_questions(config: Config) -> Iterator[Question]:
+    """The test set that `config` names, row by row."""
+    source = config.data
+    path = config.path(source.path)
+    return data.read(
+        path if path.exists() else source.path,
+        format=source.format,
+        fields=source.fields,
+        limit=source.limit,
+        split=source.split,
+    )
 
 
 def _planned(store: Store, config: Config, given: dict[str, dict[str, str]]) -> Iterator[Planned]:

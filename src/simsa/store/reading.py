@@ -40,17 +40,19 @@ class Result(NamedTuple):
         return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
 
 
-def results(store: Store, variant: str | None = None) -> Iterator[Result]:
-    """Every planned row in the order of the test set, or one variant's."""
+def results(store: Store, variant: str | None = None, question_id: str | None = None) -> Iterator[Result]:
+    """Every planned row in the order of the test set; only one variant's, only one question's."""
     stopped = store.meta("stopped")
+    given = {"variant": variant, "question_id": question_id}
+    wanted = {name: value for name, value in given.items() if value is not None}
     rows = store.db.execute(
         f"""SELECT r.question_id, r.variant, q.type, q.answerable, q.cluster, r.answer_hash, q.hash,
             r.prediction, r.finish_reason, r.prompt_tokens, r.completion_tokens, r.latency_s,
             r.unscored, r.parts, {", ".join(f"r.{name}" for name in CRITERIA)}
         FROM results r JOIN questions q ON q.id = r.question_id JOIN variants v ON v.name = r.variant
-        WHERE ?1 IS NULL OR r.variant = ?1
+        WHERE {" AND ".join(["TRUE", *(f"r.{name} = ?" for name in wanted)])}
         ORDER BY q.position, v.position""",
-        (variant,),
+        tuple(wanted.values()),
     )
     for row in rows:
         scores = {name: value for name, value in zip(CRITERIA, row[14:], strict=True) if value is not None}

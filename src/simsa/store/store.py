@@ -214,6 +214,18 @@ class Store:
         )
         return [_answered(row) for row in rows]
 
+    def count_unjudged(self, judge_key: str, *, answered: bool) -> int:
+        """Planned rows without a standing verdict of this judge; only those `answered`, or all."""
+        return int(
+            self.db.execute(
+                """SELECT count(*) FROM plan p WHERE NOT EXISTS
+                    (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
+                    AND g.variant = p.variant AND g.judge_key = ? AND g.answer_hash = p.request_hash)
+                AND (? OR EXISTS (SELECT 1 FROM answers a WHERE a.request_hash = p.request_hash))""",
+                (judge_key, not answered),
+            ).fetchone()[0]
+        )
+
     def judgement_status(self, request_hash: str) -> str | None:
         """Status of the judgement on this request, where there is one."""
         found = self.db.execute(

@@ -1,0 +1,217 @@
+"""Looks at everything a run needs, and spends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from simsa import data, judges, planning, prompts, serving
+from simsa.config import Config, JudgeConfig, secret
+from simsa.endpoints import ChatEndpoint, ModelInfo, cost, price, retirement
+from simsa.errors import SimsaError
+from simsa.judges import Judge
+from simsa.records import Question
+from simsa.store import Store
+
+Level = Literal["ok", "warning", "error"]
+# Tokens a character, roughly, for tokenizers of the size of GPT-4o's: Hangul and other
+# wide scripts, and everything else. Only for the estimate before a run.
+_PER_WIDE, _PER_OTHER = 0.7, 0.27
+_ANALYSIS_TOKENS = 160
+_ESTIMATE_ROWS = 200
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at. `exit_code` is what a run would end with because of it."""
+
+    level: Level
+    about: str
+    text: str
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What judging would take. Tokens are estimated from characters; `cost_usd` is None without a price."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    prices_as_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Everything that was found, the data's description and the estimate."""
+
+    findings: tuple[Finding, ...]
+    data: dict[str, Any] | None
+    estimate: Estimate | None
+
+    @property
+    def exit_code(self) -> int:
+        return max((finding.exit_code for finding in self.findings), default=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "simsa.check/1",
+            "ok": self.exit_code == 0,
+            "findings": [finding._asdict() for finding in self.findings],
+            "data": self.data,
+            "estimate": None
+            if self.estimate is None
+            else {name: getattr(self.estimate, name) for name in Estimate.__slots__},
+        }
+
+
+async def check(config: Config, folder: Path) -> Checked:
+    """Looks at config, data, prompts, adapters, endpoints and judge; goes on past what is wrong."""
+    findings: list[Finding] = []
+    questions = _questions(config, findings)
+    _prompt(config, questions, findings)
+    _adapters(config, findings)
+    findings.extend([finding async for finding in _endpoints(config)])
+    judge = _judge(config, findings)
+    if config.judge and judge and not config.judge.is_local:
+        findings.extend([finding async for finding in _judge_endpoint(config.judge)])
+    estimate = _estimate(config, folder, judge, questions) if judge and questions else None
+    described = data.describe(questions).to_dict() if questions else None
+    return Checked(tuple(findings), described, estimate)
+
+
+def _wrong(about: str, error: SimsaError) -> Finding:
+    return Finding("error", about, str(error), error.exit_code)
+
+
+def _questions(config: Config, findings: list[Finding]) -> list[Question]:
+    try:
+        questions = list(planning.read_questions(config))
+        for variant in config.variants:
+            if variant.predictions:
+                n = sum(1 for _ in data.read_predictions(config.path(variant.predictions)))
+                findings.append(Finding("ok", variant.name, f"{n} predictions in {variant.predictions}"))
+    except SimsaError as error:
+        findings.append(_wrong("data", error))
+        return []
+    findings.append(Finding("ok", "data", f"{len(questions)} questions in {config.data.path}"))
+    return questions
+
+
+def _prompt(config: Config, questions: list[Question], findings: list[Finding]) -> None:
+    try:
+        prompt = prompts.load(config.generation.prompt, config.root)
+        for question in questions:
+            prompt.messages(question)
+    except SimsaError as error:
+        findings.append(_wrong("prompt", error))
+        return
+    own = sum(1 for question in questions if question.messages)
+    text = f"{prompt.label}" if own < len(questions) or not questions else "the rows' own messages"
+    findings.append(Finding("ok", "prompt", text + (f"; {own} rows bring their own messages" if own else "")))
+
+
+def _adapters(config: Config, findings: list[Finding]) -> None:
+    try:
+        notes = serving.check_adapters(config)
+        plans = serving.plan_servers(config)
+    except SimsaError as error:
+        findings.append(_wrong("serving", error))
+        return
+    findings.extend(Finding("warning", "serving", note) for note in notes)
+    findings.extend(Finding("ok", "serving", f"one vLLM for {', '.join(plan.variants)}") for plan in plans)
+
+
+async def _endpoints(config: Config) -> AsyncIterator[Finding]:
+    for variant in config.variants:
+        if e := variant.endpoint:
+            key = secret(e.api_key_env)
+            async for finding in _reachable(
+                variant.name, e.base_url, e.model, key, has_adapter=bool(e.adapter)
+            ):
+                yield finding
+
+
+def _judge(config: Config, findings: list[Finding]) -> Judge | None:
+    if config.judge is None:
+        findings.append(Finding("warning", "judge", "no [judge]: only predictions and metrics will come out"))
+        return None
+    try:
+        judge = judges.make(config.judge, root=config.root)
+    except SimsaError as error:
+        findings.append(_wrong("judge", error))
+        return None
+    findings.append(Finding("ok", "judge", f"{judge.label}, rubric {judge.rubric}, {judge.mode}"))
+    findings.extend(Finding("warning", "judge", note) for note in judge.notes)
+    return judge
+
+
+async def _judge_endpoint(config: JudgeConfig) -> AsyncIterator[Finding]:
+    async for finding in _reachable("judge", config.base_url, config.model, secret(config.key_variable)):
+        yield finding
+
+
+async def _reachable(
+    about: str, base_url: str, model: str, key: str | None, has_adapter: bool = False
+) -> AsyncIterator[Finding]:
+    try:
+        async with ChatEndpoint(base_url, model, key=key, timeout_s=20, max_attempts=2) as endpoint:
+            models = await endpoint.models()
+    except SimsaError as error:
+        yield _wrong(about, error)
+        return
+    known = {info.id: info for info in models}
+    if known and model not in known and not has_adapter:
+        yield Finding(
+            "warning", about, f"{base_url} lists no model {model!r}; it lists {', '.join(sorted(known)[:8])}"
+        )
+    else:
+        yield Finding("ok", about, f"{base_url} answers")
+    for finding in _retiring(about, model, known.get(model)):
+        yield finding
+
+
+def _retiring(about: str, model: str, info: ModelInfo | None) -> Iterator[Finding]:
+    end = retirement(model, listed=info.shutdown_date if info else None)
+    if end and end.is_soon:
+        yield Finding("warning", about, str(end))
+
+
+def _estimate(config: Config, folder: Path, judge: Judge, questions: list[Question]) -> Estimate:
+    """Calls and tokens for what is not judged yet, from a sample of the rows."""
+    variants = len(config.variants)
+    rows = questions[:: max(1, len(questions) // _ESTIMATE_ROWS)]
+    calls = tokens = 0
+    for question in rows:
+        guess = question.reference[0] if question.reference else ""
+        seen: dict[str, int] = {}
+        for n in range(variants):
+            for request in judge.requests(question, f"{guess}{' ' * n}"):
+                seen[request.request_hash] = _tokens(judge.prompt_text(request))
+        calls += len(seen)
+        tokens += sum(seen.values())
+    share = len(questions) / len(rows)
+    todo = share * (1 - _done(folder, judge, len(questions) * variants))
+    n_calls, prompt = round(calls * todo), round(tokens * todo)
+    completion = n_calls * _ANALYSIS_TOKENS
+    if config.judge is None or config.judge.is_local:
+        return Estimate(0, 0, 0, 0.0, None)
+    each = config.judge.price or price(config.judge.model)
+    usd = cost(config.judge.model, prompt, 0, completion, config.judge.price)
+    return Estimate(n_calls, prompt, completion, usd, each.as_of if each else None)
+
+
+def _done(folder: Path, judge: Judge, planned: int) -> float:
+    """Share of the planned verdicts that stand already."""
+    try:
+        with Store.read(folder) as store:
+            return 1 - min(planned, store.count_unjudged(judge.key, answered=False)) / planned
+    except SimsaError:
+        return 0.0
+
+
+def _tokens(text: str) -> float:
+    wide = sum(1 for ch in text if ord(ch) > 0x2E7F)
+    return wide * _PER_WIDE + (len(text) - wide) * _PER_OTHER

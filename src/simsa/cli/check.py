@@ -1,0 +1,41 @@
+"""`simsa check`: everything is looked at, nothing is spent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from simsa.cli.options import config_from, run_options
+from simsa.text import visible
+
+_MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
+
+
+@click.command()
+@run_options
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document.")
+def command(as_json: bool, **flags: Any) -> int:
+    """Look at everything without spending: config, data, prompts, adapters, endpoints, the judge and its cost.
+
+    \b
+    simsa check simsa.toml
+    """
+    from simsa import checking
+    from simsa.cli import console
+
+    config, folder = config_from(flags)
+    checked = asyncio.run(checking.check(config, folder))
+    if as_json:
+        console.put_json(checked.to_dict())
+        return checked.exit_code
+    for finding in checked.findings:
+        click.echo(f"{_MARKS[finding.level]} {finding.about}: {visible(finding.text)}")
+    if estimate := checked.estimate:
+        cost = "no price is known" if estimate.cost_usd is None else f"about {estimate.cost_usd:.2f} USD"
+        click.echo(
+            f"\njudging: {estimate.calls} calls, about {estimate.prompt_tokens:,} tokens in and"
+            f" {estimate.completion_tokens:,} out (estimated from characters), {cost}"
+        )
+    return checked.exit_code

@@ -1,0 +1,106 @@
+"""`simsa demo`: the main job on the embedded example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from simsa import config as configuration
+from simsa.text import visible
+
+KEY = "OPENAI_API_KEY"
+VARIANTS = ("base", "rag-early", "rag-final")
+
+
+@click.command()
+@click.option("--replay", is_flag=True, help="Recorded predictions: no vLLM, seconds.")
+@click.option("--judge", help=f'Who judges; "gpt-4o" where {KEY} is set, else "lexical".')
+@click.option("--language", type=click.Choice(["ko", "en"]), default="ko", help="Language of the report.")
+@click.option("--limit", type=int, help="The first N questions only.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("simsa-demo"), help="Where config and run go."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(
+    replay: bool, judge: str | None, language: str, limit: int | None, out: Path, as_json: bool, quiet: bool
+) -> int:
+    """Base model and two stages of a real LoRA fine-tune answer Korean questions; a judge scores them.
+
+    \b
+    simsa demo             real vLLM on this machine's CPU
+    simsa demo --replay    the same from recorded predictions
+    """
+    from simsa.cli import ending
+    from simsa.cli.live import perform
+
+    judge = judge or ("gpt-4o" if configuration.secret(KEY) else "lexical")
+    text = _recorded() if replay else _served(quiet)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "simsa.toml"
+    file.write_text(text + _rest(judge, language), encoding="utf-8")
+    config = configuration.load(file, {"data.limit": limit})
+    perform(config, config.run_dir, ("generate", "judge"), quiet=quiet)
+    code = ending.show_report(config.run_dir, as_json=as_json)
+    if not as_json and not quiet:
+        click.echo(_next_steps(out, replay, judge), err=True)
+    return code
+
+
+def _served(quiet: bool) -> str:
+    from simsa import demo
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(visible(text), err=True)
+
+    files = demo.demo_files()
+    model = demo.ensure_model(configuration.cache_dir(), say)
+    variants = "".join(
+        f"\n[[variants]]\nname = {_quoted(name)}\n"
+        + (f"adapter = {_quoted(files.adapters[name])}\n" if name in files.adapters else "")
+        for name in VARIANTS
+    )
+    return (
+        f"[data]\npath = {_quoted(files.test)}\n\n"
+        f'[serving]\nmodel = {_quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n{variants}'
+    )
+
+
+def _recorded() -> str:
+    from simsa import demo
+
+    files = demo.demo_files()
+    variants = "".join(
+        f"\n[[variants]]\nname = {_quoted(name)}\npredictions = {_quoted(files.recorded)}\n"
+        for name in VARIANTS
+    )
+    return f"[data]\npath = {_quoted(files.test)}\n{variants}"
+
+
+def _rest(judge: str, language: str) -> str:
+    key = f"api_key_env = {_quoted(KEY)}\n" if judge != "lexical" else ""
+    return (
+        f'\n[generation]\nprompt = "rag-ko"\nmax_tokens = 96\n\n'
+        f"[judge]\nmodel = {_quoted(judge)}\n{key}\n"
+        f'[report]\nlanguage = {_quoted(language)}\nbaseline = "base"\n'
+    )
+
+
+def _quoted(value: object) -> str:
+    """A TOML basic string."""
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _next_steps(out: Path, replay: bool, judge: str) -> str:
+    steps = [
+        (f"simsa examples {out} --worst", "where it goes wrong"),
+        (f"simsa report {out} --format html --out report.html", "the report to show around"),
+        (f"simsa compare {out} --baseline base --gate 'total > baseline'", "a gate for CI"),
+    ]
+    if judge == "lexical":
+        steps.append((f"{KEY}=… simsa demo{' --replay' if replay else ''}", "the same, judged by GPT-4o"))
+    steps.append(("simsa init my-evaluation", "your own model and adapter"))
+    width = max(len(step) for step, _ in steps)
+    return "\n" + "\n".join(f"  {step:<{width}}  {why}" for step, why in steps)
