@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import threading
 import time
@@ -70,7 +71,9 @@ class ChatServer:
     """
 
     reply: Reply | Callable[[Body], Reply] = field(default_factory=verdict)
-    faults: Mapping[str, float | Collection[int]] | Callable[[int, Body], str | None] = field(default_factory=dict)
+    faults: Mapping[str, float | Collection[int]] | Callable[[int, Body], str | None] = field(
+        default_factory=dict
+    )
     refuses: Collection[str] = ()
     rate: RateLimit | int | None = None
     capacity: int | None = None
@@ -81,6 +84,7 @@ class ChatServer:
     seed: int = 0
     port: int = 0
     record: bool = True
+    on_ready: Callable[[], None] = lambda: None
 
     calls: list[Call] = field(default_factory=list, init=False)
     count: int = field(default=0, init=False)
@@ -126,6 +130,7 @@ class ChatServer:
         server = await self._loop.create_server(self._connect, "127.0.0.1", self.port, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
+        self.on_ready()
         try:
             await self._stop.wait()
         finally:
@@ -169,7 +174,9 @@ class ChatServer:
         fault = self._fault(number, body)
         response = self._refuse_key(request) or self._refuse(body) or self._answer(number, body, fault)
         if self._limit:
-            response = response._replace(headers=self._limit.describe(time.monotonic()) | dict(response.headers))
+            response = response._replace(
+                headers=self._limit.describe(time.monotonic()) | dict(response.headers)
+            )
         if call:
             call.status, call.fault = response.status, fault
         self.answered += response.status == 200
@@ -230,7 +237,11 @@ class ChatServer:
         reply = self.reply(body) if callable(self.reply) else self.reply
         if isinstance(reply, Response):
             return reply
-        message = {"role": "assistant", "content": reply} if isinstance(reply, str) else {"role": "assistant", **reply}
+        message = (
+            {"role": "assistant", "content": reply}
+            if isinstance(reply, str)
+            else {"role": "assistant", **reply}
+        )
         prompt, said = len(text_of(body)) // 4, len(message.get("content") or "") // 4
         completion = {
             "id": f"chatcmpl-{number}",
@@ -258,7 +269,9 @@ class ChatServer:
             return error(400, f"The lora adapter '{name}' has already been loaded.", type="InvalidUserInput")
         base = self._cards[0]["id"] if self._cards else None
         self._cards.append({"id": name, "root": body["lora_path"], "parent": base})
-        return Response(200, f"Success: LoRA adapter '{name}' added successfully.".encode(), content_type="text/plain")
+        return Response(
+            200, f"Success: LoRA adapter '{name}' added successfully.".encode(), content_type="text/plain"
+        )
 
 
 def unsupported(name: str) -> Response:
@@ -290,18 +303,10 @@ def main() -> None:
         record=False,
     )
 
-    async def serve() -> None:
-        serving = asyncio.create_task(server.serve())
-        while not server._ready.is_set():
-            await asyncio.sleep(0.01)
-        print(server.url, flush=True)
-        await serving
-
-    asyncio.run(serve())
+    server.on_ready = lambda: print(server.url, flush=True)
+    asyncio.run(server.serve())
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         main()
-    except KeyboardInterrupt:
-        pass

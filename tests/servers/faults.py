@@ -79,12 +79,20 @@ _FILTERED = "The response was filtered due to the prompt triggering the content 
 FAULTS: dict[str, Fault] = {
     # Refusals that pass.
     "rate_limited": _always(
-        error(429, "Rate limit reached", type="requests", code="rate_limit_exceeded", headers={"retry-after-ms": "50"})
+        error(
+            429,
+            "Rate limit reached",
+            type="requests",
+            code="rate_limit_exceeded",
+            headers={"retry-after-ms": "50"},
+        )
     ),
     "rate_limited_silently": _always(error(429, "Too many requests", type="requests")),
     "server_error": _always(error(500, "The server had an error", type="server_error")),
     "bad_gateway": _always(Response(502, _PAGE, content_type="text/html")),
-    "overloaded": _always(error(503, "The engine is overloaded", type="server_error", headers={"retry-after": "0"})),
+    "overloaded": _always(
+        error(503, "The engine is overloaded", type="server_error", headers={"retry-after": "0"})
+    ),
     "request_timeout": _always(error(408, "Timed out", type="server_error")),
     "conflict": _always(error(409, "Try again", type="server_error")),
     # The connection.

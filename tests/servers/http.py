@@ -31,7 +31,10 @@ class Request:
     def headers(self) -> dict[str, str]:
         """Names in lower case."""
         lines = (line.partition(b":") for line in self._head.split(b"\r\n")[1:])
-        return {name.strip().lower().decode("latin-1"): value.strip().decode("latin-1") for name, _, value in lines}
+        return {
+            name.strip().lower().decode("latin-1"): value.strip().decode("latin-1")
+            for name, _, value in lines
+        }
 
 
 class Response(NamedTuple):
@@ -125,6 +128,8 @@ class Connection(asyncio.Protocol):
             self._handle(request, self)
 
     def _parse(self) -> Request | None:
+        if self._buffer and not self._buffer[:1].isalpha():
+            return self._hang_up()
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return None
@@ -146,3 +151,10 @@ class Connection(asyncio.Protocol):
         body = bytes(self._buffer[end + 4 : total])
         del self._buffer[:total]
         return Request(head, body)
+
+    def _hang_up(self) -> None:
+        """Says that this is no HTTP, as to a client that speaks TLS."""
+        assert self._transport is not None
+        self._buffer.clear()
+        self._transport.write(Response(400).encode())
+        self._transport.close()

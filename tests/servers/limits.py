@@ -61,7 +61,10 @@ class RateLimit:
             return {}
         self._advance(now)
         if self.kind == "sliding":
-            left, reset = self.requests - len(self._sent), (self._sent[-1] + self.per_s - now) if self._sent else 0
+            left, reset = (
+                self.requests - len(self._sent),
+                (self._sent[-1] + self.per_s - now) if self._sent else 0,
+            )
         elif self.kind == "fixed":
             assert self._since is not None
             left, reset = int(self._level), self._since + self.per_s - now

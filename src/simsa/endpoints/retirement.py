@@ -1,0 +1,76 @@
+"""When models leave their API: from the endpoint where it says so, else from a small dated table."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import orjson
+
+from simsa.endpoints.prices import family
+
+SOON_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A model's last day. `date` is None when it has passed on a day that is not known."""
+
+    model: str
+    date: datetime.date | None
+    today: datetime.date
+    successor: str | None = None
+    advice: str | None = None
+    """How the successor wants to be called."""
+
+    @property
+    def days_left(self) -> int:
+        """Days until then; negative when it has passed."""
+        return (self.date - self.today).days if self.date else -1
+
+    @property
+    def is_soon(self) -> bool:
+        """Within 90 days, or passed: people should hear of it."""
+        return self.days_left <= SOON_DAYS
+
+    def __str__(self) -> str:
+        when = f"on {self.date}" if self.date else "some time ago"
+        if self.days_left >= 0:
+            text = f"{self.model} leaves the API {when}, in {self.days_left} days"
+        else:
+            text = f"{self.model} left the API {when}"
+        if self.successor:
+            text += f"; suggested successor: {self.successor}" + (f" ({self.advice})" if self.advice else "")
+        return text
+
+
+def retirement(
+    model: str, today: datetime.date | None = None, listed: datetime.date | None = None
+) -> Retirement | None:
+    """When `model`, or the model it is a snapshot of, retires; None: no date is known.
+
+    `listed` is the date that the endpoint itself gives (`ModelInfo.shutdown_date`); it
+    wins over the table. `today` is today by default.
+    """
+    table = _table()
+    entry = table["models"].get(model) or table["models"].get(family(model))
+    if entry is None and listed is None:
+        return None
+    entry = entry or {}
+    date = listed or (datetime.date.fromisoformat(entry["shutdown"]) if entry.get("shutdown") else None)
+    successor = entry.get("successor")
+    return Retirement(model, date, today or _today(), successor, table["notes"].get(successor))
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = resources.files("simsa.endpoints").joinpath("retirements.json").read_bytes()
+    found: dict[str, Any] = orjson.loads(text)
+    return found
