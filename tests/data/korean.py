@@ -224,5 +224,6 @@ def write_csv(
         writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(rows[0])
         for row in rows:
-            writer.writerow([listed(value) if isinstance(value, list) else value for value in row.values()])
+            cells = [row[name] for name in rows[0]]
+            writer.writerow([listed(cell) if isinstance(cell, list) else cell for cell in cells])
     return path

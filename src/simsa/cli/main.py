@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -43,6 +45,13 @@ class _Lazy(click.Group):
         command: click.Command = importlib.import_module(f"simsa.cli.{cmd_name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has seen enough; click would call it a failure
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -79,9 +88,6 @@ def run(argv: Sequence[str] | None = None) -> int:
     except SimsaError as error:
         _say(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
 
 
 def _say(text: str) -> None:

@@ -10,6 +10,7 @@ import codecs
 import difflib
 import stat
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from simsa.errors import DataError
@@ -112,7 +113,7 @@ def _sniff_text(head: bytes, path: Path, name: str) -> Sniffed:
         raise DataError(
             f"holds a NUL byte at byte {head.index(0)}: a binary file, or UTF-16 without its mark",
             where=name,
-            hint=f"if it is text, save it again as UTF-8: iconv -f UTF-16LE -t UTF-8 {name} > utf8{path.suffix}",
+            hint=f"if it is text, save it again as UTF-8: iconv -f UTF-16LE -t UTF-8 {quote(name)} > utf8{path.suffix}",
         )
     text = head.removeprefix(_UTF8)
     first = text.lstrip()
@@ -132,14 +133,14 @@ def not_utf8(data: bytes, start: int, offset: int, where: str, name: str) -> Dat
     """The error for bytes that are not UTF-8: `start` within `data`, which begins at byte `offset` of the file."""
     korean = _decodes(data[max(0, start - 2000) : start + 2000], "cp949")
     encoding, called = (
-        ("CP949", "CP949 (EUC-KR), as Korean Excel writes it") if korean else ("…", "another encoding")
+        ("CP949", "CP949 (EUC-KR), as Korean Excel writes it") if korean else ("ENCODING", "another encoding")
     )
     suffix = Path(name).suffix
     return DataError(
         f"is not UTF-8 at byte {offset + start}",
         where=where,
         found=f"byte 0x{data[start]:02x}",
-        hint=f"it looks like {called}; save it again as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8{suffix}",
+        hint=f"it looks like {called}; save it again as UTF-8: iconv -f {encoding} -t UTF-8 {quote(name)} > utf8{suffix}",
     )
 
 
@@ -148,7 +149,7 @@ def utf16_json(name: str) -> DataError:
         "is UTF-16; JSON is UTF-8",
         where=name,
         found="byte order mark at byte 0",
-        hint=f"save it again as UTF-8: iconv -f UTF-16 -t UTF-8 {name} > utf8{Path(name).suffix}",
+        hint=f"save it again as UTF-8: iconv -f UTF-16 -t UTF-8 {quote(name)} > utf8{Path(name).suffix}",
     )
 
 
@@ -165,13 +166,16 @@ def _refuse_binary(head: bytes, name: str) -> None:
     elif head[257:262] == b"ustar":
         what, hint = "a tar archive", _UNPACK
     elif head[:4] in _UTF32:
-        what, hint = "UTF-32 text", f"save it again as UTF-8: iconv -f UTF-32 -t UTF-8 {name}"
+        what, hint = (
+            "UTF-32 text",
+            f"save it again as UTF-8: iconv -f UTF-32 -t UTF-8 {quote(name)} > utf8{Path(name).suffix}",
+        )
     else:
         what, hint = next(((w, h) for magic, w, h in _SIGNATURES if head.startswith(magic)), ("", ""))
     if what:
         shown = " ".join(f"{byte:02x}" for byte in head[:4])
         raise DataError(
-            f"is {what}", where=name, found=f"first bytes {shown}", hint=hint.replace("FILE", name)
+            f"is {what}", where=name, found=f"first bytes {shown}", hint=hint.replace("FILE", quote(name))
         )
 
 

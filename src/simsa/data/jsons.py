@@ -130,7 +130,7 @@ def _refuse_object(whole: dict[str, Any], name: str) -> NoReturn:
     raise DataError(
         "holds one object and no list of rows",
         where=name,
-        found=f"keys {', '.join(list(whole)[:8])}",
+        found=f"keys {', '.join(list(whole)[:8]) or '-'}",
         hint=hint,
     )
 

@@ -146,6 +146,8 @@ def lacking(role: str, roles: Roles, names: Sequence[str], where: str) -> DataEr
         advice = f"is it {likely!r}? then say {advice}"
     else:
         advice = f"say which field holds it: {advice}"
+    if role == "contexts":
+        advice += "; where nothing was retrieved, write an empty list"
     return DataError(
         f"no field holds the {role}",
         where=where,

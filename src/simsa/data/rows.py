@@ -299,7 +299,7 @@ def _answerable(row: _Row) -> bool:
 def _unanswered(row: _Row) -> DataError:
     if row.has("reference"):
         return DataError(
-            f"is {'null' if row.get('reference') is None else 'empty'}: no answer is expected",
+            f"is {'null' if row.get('reference') is None else 'empty'}, but the question counts as answerable",
             where=row.where,
             field=row.roles.fields["reference"],
             hint='write the expected answer, or "answerable": false where the passages hold none',

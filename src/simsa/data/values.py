@@ -30,7 +30,7 @@ def text(value: Any, where: str, field: str) -> str:
     if type(value) is not str:
         raise not_a(value, "a text", where, field)
     if not value or value.isspace():
-        raise DataError("is empty", where=where, field=field)
+        raise DataError("is empty", where=where, field=field, hint="fill it in, or take it out")
     return value
 
 
@@ -152,7 +152,9 @@ def metadata(own: Any, extras: Mapping[str, Any], where: str, field: str) -> dic
         try:
             orjson.dumps([[[[both]]]])  # room for the records it will be part of
         except TypeError as error:
-            raise DataError(f"cannot be written as JSON: {error}", where=where, field=field) from None
+            raise DataError(
+                f"cannot be written as JSON: {error}", where=where, field=field, hint="take the field out"
+            ) from None
     return both
 
 
@@ -254,7 +256,9 @@ def _number(value: Any, where: str, field: str) -> int:
 def not_a(value: Any, wanted: str, where: str, field: str) -> DataError:
     """The error for a value that is not `wanted`."""
     if value is None:
-        return DataError(f"is null, not {wanted}", where=where, field=field)
+        return DataError(
+            f"is null, not {wanted}", where=where, field=field, hint="fill it in, or take the row out"
+        )
     names = {
         dict: "an object",
         list: "a list",
@@ -263,9 +267,10 @@ def not_a(value: Any, wanted: str, where: str, field: str) -> DataError:
         int: "a number",
         float: "a number",
     }
-    return DataError(
-        f"is {names.get(type(value), type(value).__name__)}, not {wanted}",
-        where=where,
-        field=field,
-        found=value,
-    )
+    is_ = names.get(type(value), type(value).__name__)
+    hint = f"write {wanted}"
+    if "a text" in wanted and is_ in ("a number", "true or false"):
+        hint = "put it in quotes"
+    elif wanted == "true or false" and is_ == "a text":
+        hint = "write true or false without quotes"
+    return DataError(f"is {is_}, not {wanted}", where=where, field=field, found=value, hint=hint)
