@@ -109,6 +109,31 @@ def test_the_reference_itself_is_right_and_padding_does_not_matter_much() -> Non
         )
 
 
+def test_words_of_the_question_earn_nothing() -> None:
+    row = asked("솔내주물의 직원은 몇 명인가?", "솔내주물의 직원은 142명이다.")
+    assert correctness(row, "솔내주물의 직원은 많다.") == 1
+    assert correctness(row, "142명") == 5
+    assert scores(row, "솔내주물의 직원은 자전거이다.")["context_faithfulness"] == 1
+    assert scores(row, "솔내주물의 직원은?")["context_faithfulness"] == 5
+
+
+def test_a_heap_of_everything_is_not_a_perfect_answer() -> None:
+    row = asked("솔내주물의 직원은 몇 명인가?", "142명")
+    assert correctness(row, f"{FOUNDRY} {FERRY} {BRIDGE} {FOUNDRY[::-1]}") < correctness(row, "142명")
+
+
+def test_numbers_are_the_same_however_they_are_written_and_citations_are_none() -> None:
+    row = asked("배의 요금은?", "12,500원", context=("요금은 12500원이다.", "다른 글이다."))
+    for answer in ("12500원", "12,500원입니다. [[ref1]]", "12,500원[2]"):
+        found = scores(row, answer)
+        assert (found["answer_correctness"], found["context_faithfulness"], found["context_recall"]) == (
+            5,
+            5,
+            5,
+        )
+    assert correctness(row, "1,250원 [[ref12500]]") <= 2
+
+
 def test_another_questions_answer_is_wrong() -> None:
     for question, reference, _ in CASES:
         foreign = (

@@ -205,8 +205,7 @@ def test_what_concerns_every_row_ends_the_run(fault: str) -> None:
 def test_a_misbehaving_judge_costs_little_and_changes_no_score() -> None:
     """Every row gets what the endpoint meant, or no score; with one call in ten spoilt."""
 
-    def scores_of(body: Body) -> dict[str, int]:
-        n = int(re.findall(r"예측 (\d+)\.", body["messages"][1]["content"])[0])
+    def scores_of(n: int) -> dict[str, int]:
         return {name: (n + i) % 5 + 1 for i, name in enumerate(CRITERIA)}
 
     spoil: list[Callable[[dict[str, int]], str]] = [
@@ -221,21 +220,20 @@ def test_a_misbehaving_judge_costs_little_and_changes_no_score() -> None:
         lambda meant: f"<think>{verdict()}</think>판정: {verdict(**meant)} 입니다.",
         lambda meant: json.dumps({k: str(v) for k, v in meant.items()}),
     ]
-    calls = Counter[str]()
+    seen = set[int]()
 
     def reply(body: Body) -> str:
-        calls["n"] += 1
-        meant = scores_of(body)
-        return spoil[calls["n"] % len(spoil)](meant) if calls["n"] % 10 == 0 else verdict(**meant)
+        n = int(re.findall(r"예측 (\d+)\.", body["messages"][1]["content"])[0])
+        first, _ = n not in seen, seen.add(n)
+        return spoil[n // 10 % len(spoil)](scores_of(n)) if first and n % 10 == 0 else verdict(**scores_of(n))
 
     rows = [(question(n), f"예측 {n}.") for n in range(300)]
     with ChatServer(reply) as server:
         found = ask(make(config(server.url), salt=SALT), rows)
         count = server.count
     for n, judgement in enumerate(found):
-        assert judgement.status == "scored"
-        assert judgement.scores == {name: (n + i) % 5 + 1 for i, name in enumerate(CRITERIA)}
-    assert count <= 1.3 * len(rows)
+        assert (judgement.status, dict(judgement.scores)) == ("scored", scores_of(n))
+    assert len(rows) < count <= 1.1 * len(rows)
 
 
 # Split ------------------------------------------------------------------------------

@@ -131,6 +131,7 @@ def test_what_may_sway_others_says_whom_it_is_for() -> None:
     text = text_of(rubric)
     assert "## Reference answer (For grading answer_correctness, context_recall only." in text
     assert "## Predicted answer (For grading answer_correctness, context_faithfulness only." in text
+    assert "## Search results\n" in text  # seeing these sways nobody
     alone = rubric.messages(
         ("answer_correctness",), rubric.material(("answer_correctness",), QUESTION, "x"), "c"
     )

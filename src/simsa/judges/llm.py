@@ -12,7 +12,7 @@ from typing import Self
 import orjson
 
 from simsa.config import JudgeConfig
-from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, prices
+from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, cost
 from simsa.errors import RubricError
 from simsa.judges.base import JOINT, JudgeRequest
 from simsa.records import Judgement, Message, Question, Status, content_hash
@@ -150,8 +150,7 @@ class LLMJudge:
             return 0.0
         if not reply.prompt_tokens:  # the endpoint reports no usage
             return None
-        used = reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens
-        return prices.cost(self._config.model, *used)
+        return cost(self._config.model, reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens)
 
     def _judgement(self, request: JudgeRequest, asking: _Asking, outcome: Scored | Unreadable) -> Judgement:
         if isinstance(outcome, Scored):

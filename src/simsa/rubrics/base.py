@@ -60,7 +60,7 @@ class Rubric(ABC):
         """Names what a call for `criteria` asks, whatever row it is asked about."""
         blank = {field: f"{{{field}}}" for field in FIELDS}
         messages = [message.to_json() for message in self.messages(criteria, blank, "{code}")]
-        return content_hash(messages, list(criteria), self.none, self.unanswerable)
+        return content_hash(messages, self.none, self.unanswerable)
 
     def material(self, criteria: Sequence[str], question: Question, prediction: str | None) -> dict[str, str]:
         """What a call for `criteria` shows of a row, by the names of FIELDS; nothing else may be shown."""
