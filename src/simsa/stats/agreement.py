@@ -1,0 +1,200 @@
+"""How far two raters of the same items agree: a judge with people, people with each other, a judge with itself."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsa.stats.intervals import Floats, Range
+
+LEVELS = (1, 2, 3, 4, 5)
+_RESAMPLES = 1_999
+_FIGURES = (
+    "quadratic_kappa",
+    "krippendorff_alpha",
+    "spearman",
+    "kendall_tau_b",
+    "exact",
+    "within_one",
+    "mae",
+    "bias",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Agreement of a judge with labels over `n_labels` items.
+
+    `quadratic_kappa` is Cohen's κ with quadratic weights, `krippendorff_alpha` the ordinal
+    α; `exact` and `within_one` are shares; `mae` and `bias` (judge − label) are in score
+    points. `confusion` has a row a label and a column a judge's score, lowest first.
+    `intervals` are 95 % bootstrap intervals over items. What cannot be computed is None,
+    and `notes` says why.
+    """
+
+    n_labels: int
+    quadratic_kappa: float | None = None
+    krippendorff_alpha: float | None = None
+    spearman: float | None = None
+    kendall_tau_b: float | None = None
+    exact: float | None = None
+    within_one: float | None = None
+    mae: float | None = None
+    bias: float | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
+    intervals: Mapping[str, Range] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A criterion's block in the calibration's JSON."""
+        return {
+            "n_labels": self.n_labels,
+            **{name: getattr(self, name) for name in _FIGURES},
+            "confusion": [list(row) for row in self.confusion],
+            "ci95": {name: list(found) for name, found in self.intervals.items()},
+            "notes": list(self.notes),
+        }
+
+
+def agree(
+    labels: Sequence[int],
+    judged: Sequence[int],
+    levels: Sequence[int] = LEVELS,
+    *,
+    seed: int = 0,
+) -> Agreement:
+    """Agreement of `judged` with `labels`, item by item, on a scale of whole `levels` one apart.
+
+    Raises ValueError when the two differ in length or a score is not one of the levels.
+    """
+    if len(labels) != len(judged):
+        raise ValueError(f"{len(labels)} labels, but {len(judged)} scores")
+    place = {level: i for i, level in enumerate(levels)}
+    strange = next((score for score in (*labels, *judged) if score not in place), None)
+    if strange is not None:
+        raise ValueError(f"{strange!r} is not one of the levels {', '.join(map(str, levels))}")
+    table = np.zeros((len(levels), len(levels)), dtype=np.int64)
+    for label, score in zip(labels, judged, strict=True):
+        table[place[label], place[score]] += 1
+    confusion = tuple(tuple(int(n) for n in row) for row in table)
+    if not labels:
+        return Agreement(0, confusion=confusion, notes=("no labels",))
+    figures = _of_raters(labels, judged, levels)
+    undefined = [name for name, value in figures.items() if value is None]
+    intervals = _bootstrap(table, levels, seed) if len(labels) > 1 else {}
+    return Agreement(
+        n_labels=len(labels),
+        **figures,
+        confusion=confusion,
+        intervals={name: found for name, found in intervals.items() if name not in undefined},
+        notes=(f"{', '.join(undefined)}: one side does not vary",) if undefined else (),
+    )
+
+
+def _of_raters(labels: Sequence[int], judged: Sequence[int], levels: Sequence[int]) -> dict[str, Any]:
+    import krippendorff
+    from scipy.stats import kendalltau, spearmanr
+
+    x, y = np.array(labels, dtype=np.float64), np.array(judged, dtype=np.float64)
+    differences = y - x
+    varies = len(x) > 1 and x.min() < x.max() and y.min() < y.max()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alpha = (
+            krippendorff.alpha([x, y], level_of_measurement="ordinal", value_domain=list(levels))
+            if len(set(labels) | set(judged)) > 1
+            else None
+        )
+    return {
+        "quadratic_kappa": _quadratic_kappa(x, y),
+        "krippendorff_alpha": None if alpha is None else float(alpha),
+        "spearman": float(spearmanr(x, y).statistic) if varies else None,
+        "kendall_tau_b": float(kendalltau(x, y).statistic) if varies else None,
+        "exact": float((differences == 0).mean()),
+        "within_one": float((np.abs(differences) <= 1).mean()),
+        "mae": float(np.abs(differences).mean()),
+        "bias": float(differences.mean()),
+    }
+
+
+def _quadratic_kappa(x: Floats, y: Floats) -> float | None:
+    """1 − mean (x−y)² over what it would be if the two raters' scores were independent (Cohen 1968)."""
+    expected = float(x.var() + y.var() + (x.mean() - y.mean()) ** 2)
+    return 1 - float(((x - y) ** 2).mean()) / expected if expected else None
+
+
+# All figures are functions of the table of counts, so that the bootstrap over items
+# draws tables, and computes every figure for all of them at once.
+
+
+def _bootstrap(table: NDArray[np.int64], levels: Sequence[int], seed: int) -> dict[str, Range]:
+    n, size = int(table.sum()), len(levels)
+    drawn = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=_RESAMPLES)
+    figures = _of_tables(drawn.reshape(-1, size, size).astype(np.float64), np.array(levels, dtype=np.float64))
+    intervals = {}
+    for name, values in figures.items():
+        known = values[np.isfinite(values)]
+        if len(known) >= 0.9 * len(values):
+            low, high = np.quantile(known, (0.025, 0.975))
+            intervals[name] = (float(low), float(high))
+    return intervals
+
+
+def _of_tables(tables: Floats, levels: Floats) -> dict[str, Floats]:
+    """Every figure for each of a stack of tables (resamples × labels × scores); NaN where undefined."""
+    n = tables.sum(axis=(1, 2))
+    gap = levels[None, :] - levels[:, None]
+    rows, columns = tables.sum(axis=2), tables.sum(axis=1)
+    share = tables / n[:, None, None]
+    independent = rows[:, :, None] * columns[:, None, :] / n[:, None, None] ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "quadratic_kappa": 1
+            - (share * gap**2).sum(axis=(1, 2)) / (independent * gap**2).sum(axis=(1, 2)),
+            "krippendorff_alpha": _alphas(tables, rows + columns),
+            "spearman": _spearmans(tables, rows, columns),
+            "kendall_tau_b": _taus(tables, rows, columns),
+            "exact": (share * (gap == 0)).sum(axis=(1, 2)),
+            "within_one": (share * (np.abs(gap) <= 1)).sum(axis=(1, 2)),
+            "mae": (share * np.abs(gap)).sum(axis=(1, 2)),
+            "bias": (share * gap).sum(axis=(1, 2)),
+        }
+
+
+def _alphas(tables: Floats, margins: Floats) -> Floats:
+    """Ordinal α of two raters without gaps: 1 − observed/expected disagreement (Krippendorff 2011)."""
+    ends = np.cumsum(margins, axis=1)
+    middle = ends - margins / 2
+    gap = (middle[:, :, None] - middle[:, None, :]) ** 2
+    total = margins.sum(axis=1)
+    observed = ((tables + tables.transpose(0, 2, 1)) * gap).sum(axis=(1, 2))
+    expected = (margins[:, :, None] * margins[:, None, :] * gap).sum(axis=(1, 2)) / (total - 1)
+    return np.asarray(1 - observed / expected)
+
+
+def _spearmans(tables: Floats, rows: Floats, columns: Floats) -> Floats:
+    """Pearson correlation of mid-ranks."""
+    n = rows.sum(axis=1, keepdims=True)
+    x = np.cumsum(rows, axis=1) - rows / 2 - n / 2
+    y = np.cumsum(columns, axis=1) - columns / 2 - n / 2
+    both = (tables * x[:, :, None] * y[:, None, :]).sum(axis=(1, 2))
+    return np.asarray(both / np.sqrt((rows * x**2).sum(axis=1) * (columns * y**2).sum(axis=1)))
+
+
+def _taus(tables: Floats, rows: Floats, columns: Floats) -> Floats:
+    """(concordant − discordant) / √(pairs not tied in x · pairs not tied in y)."""
+    n = rows.sum(axis=1)
+    pairs = n * (n - 1) / 2
+    later = np.zeros_like(tables)
+    size = tables.shape[1]
+    for i, j in np.ndindex(size, size):
+        later[:, i, j] = tables[:, i + 1 :, j + 1 :].sum(axis=(1, 2)) - tables[:, i + 1 :, :j].sum(
+            axis=(1, 2)
+        )
+    untied = [pairs - (margin * (margin - 1) / 2).sum(axis=1) for margin in (rows, columns)]
+    return np.asarray((tables * later).sum(axis=(1, 2)) / np.sqrt(untied[0] * untied[1]))

@@ -1,0 +1,144 @@
+"""Where the noise in a mean comes from, and what to buy more of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+Source = Literal["questions", "seeds", "repeats"]
+
+
+class Spread(NamedTuple):
+    """How far scores differ that should be the same: `n` groups, the share that `differ`, the pooled `sd` in points."""
+
+    n: int
+    differ: float
+    sd: float
+
+
+def spread(groups: Iterable[Sequence[float]]) -> Spread | None:
+    """Spread within groups of scores of the same thing, such as a context judged once for every variant.
+
+    Groups of one score tell nothing and are left out; None when no other is there.
+    """
+    several = [list(group) for group in groups if len(group) > 1]
+    if not several:
+        return None
+    squares = math.fsum(_squares(group) for group in several)
+    degrees = sum(len(group) - 1 for group in several)
+    differ = sum(min(group) != max(group) for group in several) / len(several)
+    return Spread(len(several), differ, math.sqrt(squares / degrees))
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceSplit:
+    """Variance of single scores, split by source, in squared score points.
+
+    `questions` is between questions, `seeds` between generations for the same question,
+    `repeats` between judgements of the same answer; None where the data has no two to tell
+    it from, and then its share is part of the source before it. `n_…` are (mean) counts:
+    questions, seeds a question, repeats an answer.
+    """
+
+    questions: float
+    seeds: float | None
+    repeats: float | None
+    n_questions: int
+    n_seeds: float
+    n_repeats: float
+
+    def se(self, questions: float = 1, seeds: float = 1, repeats: float = 1) -> float:
+        """Standard error of the mean with so many times as many questions, seeds and repeats."""
+        q = self.n_questions * questions
+        s, r = self.n_seeds * seeds, self.n_repeats * repeats
+        variance = self.questions / q + (self.seeds or 0) / (q * s) + (self.repeats or 0) / (q * s * r)
+        return math.sqrt(variance)
+
+    def gains(self) -> dict[Source, float]:
+        """By how much of itself the standard error falls when a source is doubled, 0–1.
+
+        Doubling the questions also doubles generations and judgements, doubling the seeds
+        also doubles judgements: `advice` sets the gain against that.
+        """
+        now = self.se()
+        if now == 0:
+            return {}
+        doubled: dict[Source, float] = {"questions": self.se(questions=2)}
+        if self.seeds is not None:
+            doubled["seeds"] = self.se(seeds=2)
+        if self.repeats is not None:
+            doubled["repeats"] = self.se(repeats=2)
+        return {source: 1 - se / now for source, se in doubled.items()}
+
+    def advice(
+        self, question_cost: float = 1.0, generation_cost: float = 1.0, judgement_cost: float = 1.0
+    ) -> Source | None:
+        """What lowers the standard error most for its cost; None when there is no noise to lower.
+
+        Costs are those of writing one question, of one generation and of one judgement, in any unit.
+        """
+        gains = self.gains()
+        if not gains or max(gains.values()) <= 0:
+            return None
+        whole = generation_cost + self.n_repeats * judgement_cost
+        costs: dict[Source, float] = {
+            "questions": question_cost + self.n_seeds * whole,
+            "seeds": self.n_seeds * whole,
+            "repeats": self.n_seeds * self.n_repeats * judgement_cost,
+        }
+        return max(gains, key=lambda source: gains[source] / costs[source] if costs[source] else math.inf)
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return fields | {"se": self.se(), "gains": dict(self.gains()), "advice": self.advice()}
+
+
+def split_variance(rows: Iterable[tuple[Hashable, Hashable, float]]) -> VarianceSplit | None:
+    """Splits the variance of scores given as (question, generation seed, score), one row a judgement.
+
+    Nested analysis of variance by the method of moments, for unequal counts too (Searle,
+    Casella, McCulloch 1992, ch. 3); a negative component is 0. None for fewer than two questions.
+    """
+    tree: dict[Hashable, dict[Hashable, list[float]]] = {}
+    for question, seed, score in rows:
+        tree.setdefault(question, {}).setdefault(seed, []).append(score)
+    if len(tree) < 2:
+        return None
+    answers = [scores for seeds in tree.values() for scores in seeds.values()]
+    n, a, q = sum(map(len, answers)), len(answers), len(tree)
+    per_question = [[score for scores in seeds.values() for score in scores] for seeds in tree.values()]
+    grand = math.fsum(map(math.fsum, answers)) / n
+    within_answers = math.fsum(map(_squares, answers))
+    within_questions = math.fsum(map(_squares, per_question))
+    total = math.fsum((score - grand) ** 2 for scores in answers for score in scores)
+
+    # Expected mean squares: E[MS_answers] = R + k1·S, E[MS_questions] = R + k2·S + k3·Q.
+    squared = math.fsum(
+        math.fsum(len(s) ** 2 for s in seeds.values()) / sum(map(len, seeds.values()))
+        for seeds in tree.values()
+    )
+    k2 = (squared - math.fsum(len(s) ** 2 for s in answers) / n) / (q - 1)
+    k3 = (n - math.fsum(len(scores) ** 2 for scores in per_question) / n) / (q - 1)
+    repeats = within_answers / (n - a) if n > a else None
+    seeds_part = None
+    if a > q:
+        k1 = (n - squared) / (a - q)
+        between = (within_questions - within_answers) / (a - q)
+        seeds_part = max(0.0, (between - (repeats or 0.0)) / k1)
+    between_questions = (total - within_questions) / (q - 1)
+    noise = (repeats or 0.0) + k2 * (seeds_part or 0.0)
+    return VarianceSplit(
+        questions=max(0.0, (between_questions - noise) / k3),
+        seeds=seeds_part,
+        repeats=repeats,
+        n_questions=q,
+        n_seeds=a / q,
+        n_repeats=n / a,
+    )
+
+
+def _squares(scores: Sequence[float]) -> float:
+    mean = math.fsum(scores) / len(scores)
+    return math.fsum((score - mean) ** 2 for score in scores)
