@@ -19,7 +19,8 @@ from simsa.endpoints.address import Address
 from simsa.endpoints.answers import Answer, Trouble
 from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, ModelInfo
 from simsa.endpoints.flow import Flow, FlowStats
-from simsa.endpoints.pacing import Ticket, retry_after
+from simsa.endpoints.headers import retry_after
+from simsa.endpoints.learning import Ticket
 from simsa.endpoints.refusals import Meaning, Refusal
 from simsa.endpoints.retirement import retirement
 from simsa.errors import ConfigError, EndpointError

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from simsa.endpoints.pacing import Pacer, Ticket
+from simsa.endpoints.learning import Ticket
+from simsa.endpoints.pacing import Pacer
 
 _FIRST_WINDOW = 16
 _SCOUT_S = 10.0

@@ -1,0 +1,128 @@
+"""What answers other than 200 mean."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsa.endpoints.refusals import Meaning, Refusal, read
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "meaning"),
+    [
+        (400, {"error": {"message": "no", "code": "context_length_exceeded"}}, Meaning.TOO_LONG),
+        (
+            400,
+            {"error": {"message": "This model's maximum context length is 2048 tokens."}},
+            Meaning.TOO_LONG,
+        ),
+        (400, {"error": {"message": "the model's context length is only 1024 tokens"}}, Meaning.TOO_LONG),
+        (500, {"error": {"message": "x", "type": "exceed_context_size_error"}}, Meaning.TOO_LONG),
+        (
+            422,
+            {"error": "inputs tokens + max_new_tokens must be <= 2048; reduce the length"},
+            Meaning.TOO_LONG,
+        ),
+        (413, {}, Meaning.TOO_LONG),
+        (400, {"error": {"message": "no", "code": "content_filter"}}, Meaning.FILTERED),
+        (
+            400,
+            {"error": {"message": "no", "innererror": {"code": "ResponsibleAIPolicyViolation"}}},
+            Meaning.FILTERED,
+        ),
+        (
+            400,
+            {"error": {"message": "Invalid prompt: your prompt was flagged", "code": "invalid_prompt"}},
+            Meaning.FILTERED,
+        ),
+        (403, {"error": {"message": "Your input was flagged by moderation"}}, Meaning.FILTERED),
+        (429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, Meaning.SLOWER),
+        (429, {"error": {"message": "x", "code": "insufficient_quota"}}, Meaning.END),
+        (429, {"error": {"message": "x", "type": "insufficient_quota"}}, Meaning.END),
+        (429, {"error": {"message": "Your credit balance is too low"}}, Meaning.END),
+        (400, {"error": {"message": "something"}}, Meaning.CHANGE),
+        (422, {"detail": "something"}, Meaning.CHANGE),
+        (401, {}, Meaning.END),
+        (402, {}, Meaning.END),
+        (403, {}, Meaning.END),
+        (404, {}, Meaning.END),
+        (405, {}, Meaning.END),
+        (301, {}, Meaning.END),
+        (408, {}, Meaning.AGAIN),
+        (409, {}, Meaning.AGAIN),
+        (425, {}, Meaning.AGAIN),
+        (500, {}, Meaning.AGAIN),
+        (503, {}, Meaning.AGAIN),
+        (529, {}, Meaning.AGAIN),
+        (418, {}, Meaning.GIVE_UP),
+        (451, {}, Meaning.GIVE_UP),
+    ],
+)
+def test_meanings(status: int, body: object, meaning: Meaning) -> None:
+    assert read(status, orjson.dumps(body)).meaning is meaning
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "param"),
+    [
+        (b'{"error": {"message": "no", "param": "seed"}}', "no", "seed"),
+        (b'{"error": "no"}', "no", None),
+        (b'{"message": "no"}', "no", None),
+        (b'{"detail": "no"}', "no", None),
+        (
+            b'{"detail": [{"loc": ["body", "seed"], "msg": "not allowed"}, "and more"]}',
+            "'seed' not allowed; and more",
+            None,
+        ),
+        (b'[{"error": {"message": "no"}}]', "no", None),
+        (b"[]", "", None),
+        (b'"no"', "no", None),
+        (b"null", "None", None),
+        (b"", "", None),
+        (b"<html><title>Bad gateway</title><p>nginx</p></html>", "Bad gateway nginx", None),
+        (b"\xff\xfe\x00", "\ufffd\ufffd\ufffd", None),
+        (b'{"error": {"message": "line\\nbreak\\u001b[31m", "param": ["x"]}}', "line break\ufffd[31m", None),
+    ],
+)
+def test_envelopes(body: bytes, message: str, param: str | None) -> None:
+    refusal = read(400, body)
+    assert (refusal.message, refusal.param) == (message, param)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "missing"),
+    [
+        (Refusal(404, "The model `x` does not exist", "model_not_found"), True),
+        (Refusal(404, "The model `x` does not exist.", "NotFoundError 404", "model"), True),
+        (Refusal(404, 'model "x" not found, try pulling it first'), True),
+        (Refusal(404, "Not Found"), False),
+        (Refusal(400, "The model `x` does not exist"), False),
+    ],
+)
+def test_a_missing_model_is_told_from_a_missing_path(refusal: Refusal, missing: bool) -> None:
+    assert refusal.is_missing_model is missing
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers(-10, 10) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "detail", "code", "param", "loc", "msg", "innererror"]),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.integers(300, 599), st.one_of(st.binary(max_size=200), json.map(orjson.dumps)))
+def test_whatever_comes_is_read(status: int, body: bytes) -> None:
+    refusal = read(status, body)
+    assert isinstance(refusal.meaning, Meaning)
+    assert refusal.detail.startswith(f"HTTP {status}")
+    assert len(refusal.detail) < 450
+    assert "\n" not in refusal.detail
