@@ -112,10 +112,11 @@ class GenerationConfig(_Section):
 
 
 class PriceConfig(_Section):
-    """USD per million tokens, where simsa's own table does not know the model."""
+    """USD per million tokens, where simsa's own table does not know the model or is out of date."""
 
     input: Annotated[float, Field(ge=0)]
     cached: Annotated[float, Field(ge=0)] | None = None
+    """Of prompt tokens that the endpoint had in its cache; by default as much as `input`."""
     output: Annotated[float, Field(ge=0)]
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import simsa
-from simsa import data, judges, metrics, planning, prompts, serving
+from simsa import data, judges, planning, prompts, serving
 from simsa.config import Config, EndpointConfig, GenerationConfig, secret
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
 from simsa.flow import Backlog, Budget, each, stream, together, unless
@@ -58,7 +58,8 @@ async def evaluate(
             side_by_side.create_task(generate(run) if "generate" in stages else run.nothing_to_generate())
             if judge:
                 side_by_side.create_task(score(run, judge, retry))
-        measure(store)
+        if "generate" in stages:
+            measure(store)
         store.set_meta(notes=progress.notes)
 
 
@@ -218,7 +219,8 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     store, stage = run.store, run.progress.judge
     store.forget_other_judges(judge.key)
     again = (None, *TRANSIENT, *retry)
-    budget = Budget(run.config.judge and run.config.judge.max_cost_usd, store.spent_usd())
+    limit = run.config.judge.max_cost_usd if run.config.judge else None
+    budget = Budget(limit, store.spent_usd())
     under_way: dict[str, asyncio.Future[None]] = {}
 
     async def judged(request: JudgeRequest) -> bool:
@@ -270,11 +272,17 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
 
 
 def measure(store: Store) -> None:
-    """Deterministic metrics for every answer that has none yet."""
-    while block := store.unmeasured(metrics.VERSION, 256):
-        figures = metrics.score_rows([(row.prediction, row.question) for row in block])
+    """Deterministic metrics for every answer that has none of this version yet."""
+    from simsa.metrics.abstention import refusals_of
+    from simsa.metrics.rows import score_rows
+
+    refusals: tuple[str, ...] | None = None
+    while block := store.unmeasured(simsa.__version__, 256):
+        if refusals is None:
+            refusals = tuple(refusals_of(store.questions()))
+        figures = score_rows(((row.prediction, row.question) for row in block), refusals)
         store.add_measures(
-            (row.answer_hash, row.question.content_hash, metrics.VERSION, figure)
+            (row.answer_hash, row.question.content_hash, simsa.__version__, figure)
             for row, figure in zip(block, figures, strict=True)
         )
 
