@@ -98,6 +98,21 @@ def test_the_cost_is_known_where_the_price_is() -> None:
         dollars = (priced.prompt_tokens - cached) * 2.5 + cached * 1.25 + priced.completion_tokens * 10
     assert priced.cost_usd == pytest.approx(dollars / 1e6)
     assert unknown.cost_usd is None
+    with ChatServer(faults={"no_usage": 1.0}) as server:
+        assert ask_one(server, model="gpt-4o").cost_usd is None
+
+
+def test_every_attempt_is_paid_for() -> None:
+    with ChatServer(replies(BAD, verdict())) as server:
+        twice = ask_one(server, model="gpt-4o")
+        once = ask_one(server, model="gpt-4o")
+    assert once.cost_usd and twice.cost_usd and twice.cost_usd > 2 * once.cost_usd
+
+
+def test_what_the_config_adds_to_requests_is_sent() -> None:
+    with ChatServer() as server:
+        ask_one(server, extra_body={"reasoning_effort": "none"})
+    assert server.requests[0]["reasoning_effort"] == "none"
 
 
 # Reading, and asking again ----------------------------------------------------------
@@ -116,6 +131,14 @@ def test_an_unreadable_verdict_is_asked_again_with_the_reason() -> None:
     assert '"context_recall" is 7, not an integer from 1 to 5' in second["messages"][3]["content"]
     assert found.attempts == 2
     assert found.prompt_tokens == sum(len(text_of(body)) // 4 for body in (first, second))
+
+
+def test_a_book_of_an_answer_is_kept_but_not_sent_back_whole() -> None:
+    book = "장황한 글. " * 5_000
+    with ChatServer(replies(book, verdict())) as server:
+        found = ask_one(server)
+    assert json.loads(found.raw)[0] == book
+    assert len(server.requests[1]["messages"][2]["content"]) < 5_000
 
 
 def test_what_stays_unreadable_is_asked_three_times_and_has_no_score() -> None:
@@ -509,6 +532,9 @@ def test_parts_make_one_verdict() -> None:
         None,
         None,
     )
+    assert part.analysis == CRITERIA[0]
+    both = combine("q", "v", [judgement("a", "too_long"), judgement("b", "refused")])
+    assert both.status == "too_long"
     alone = judgement(CRITERIA[0])
     assert (combine("q", "v", [alone]).raw, combine("q", "v", [alone]).request_hash) == (
         alone.raw,

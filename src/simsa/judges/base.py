@@ -49,7 +49,7 @@ class Judge(Protocol):
 
     @property
     def key(self) -> str:
-        """Hash of everything that makes scores comparable: model, sampling, rubric, mode."""
+        """Hash of everything that makes scores comparable: model, sampling, rubric, how it is split."""
 
     @property
     def width(self) -> int:

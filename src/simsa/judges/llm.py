@@ -62,7 +62,7 @@ class LLMJudge:
             _Part(name, criteria, content_hash(model, rubric.part_hash(criteria)), rubric.schema(criteria))
             for name, criteria in groups.items()
         ]
-        self.key = content_hash(self.rubric, self.mode, [part.identity for part in self._parts])
+        self.key = content_hash([[part.name, part.identity] for part in self._parts])
 
     async def __aenter__(self) -> Self:
         config = self._config
