@@ -1,0 +1,215 @@
+"""Do the intervals cover what they promise, and do the tests err no more often than they say?
+
+    python bench/coverage.py               # the tables behind the defaults, some minutes
+    python bench/coverage.py --reps 200    # a quick look
+
+Simulated scores are 1–5 and skewed, two variants on the same questions, several
+questions a document. `tests/stats/test_coverage.py` runs a slim version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsa.stats import compare, corrected_mean, estimate, mde80
+from simsa.stats.summary import CRITERION_SCALE
+
+Floats = NDArray[np.float64]
+
+# Where a latent normal answer quality becomes a score: most answers are poor.
+_THRESHOLDS = np.array([-0.3, 0.5, 1.1, 1.7])
+_DOCUMENT, _QUESTION, _ANSWER = 0.5, 0.8, 0.6  # standard deviations
+
+
+class Pair(NamedTuple):
+    """Scores of two variants on the same questions, and each question's document."""
+
+    first: Floats
+    second: Floats
+    documents: list[int]
+
+
+def draw(random: np.random.Generator, n: int, per_document: int = 1, shift: float = 0.0) -> Pair:
+    """Scores of `n` questions; each variant has its own luck with a document. `shift` is the second's head start."""
+    document = np.arange(n) // per_document
+    question = random.normal(0, _QUESTION, n)
+    scores = []
+    for ahead in (0.0, shift):
+        luck = random.normal(0, _DOCUMENT, document[-1] + 1)[document]
+        latent = question + luck + random.normal(0, _ANSWER, n) + ahead
+        scores.append(1.0 + np.searchsorted(_THRESHOLDS, latent))
+    return Pair(scores[0], scores[1], [int(d) for d in document])
+
+
+def covers(interval: tuple[float, float] | None, truth: float) -> bool:
+    return interval is not None and interval[0] <= truth <= interval[1]
+
+
+def interval_coverage(
+    n: int, per_document: int, reps: int, *, shift: float = 0.6, bootstraps: bool = False, seed: int = 1
+) -> dict[str, float]:
+    """Share of 95 % intervals of the mean difference that hold the truth, by kind of interval."""
+    truth = true_difference(shift)
+    hits: dict[str, int] = {}
+    for random in _streams(reps, seed):
+        pair = draw(random, n, per_document, shift)
+        d = pair.second - pair.first
+        intervals = {"t": estimate(list(d)).ci95}
+        if per_document > 1:
+            robust = estimate(list(d), pair.documents)
+            intervals |= {"cluster-robust": robust.ci95}
+            if robust.bootstrap95:
+                intervals |= {"cluster bootstrap": robust.bootstrap95}
+        if bootstraps:
+            intervals |= _bootstraps(d, random)
+        for kind, interval in intervals.items():
+            hits[kind] = hits.get(kind, 0) + covers(interval, truth)
+    return {kind: hit / reps for kind, hit in hits.items()}
+
+
+def type_one_error(n: int, per_document: int, reps: int, *, seed: int = 2) -> dict[str, float]:
+    """Share of pairs of equal variants that are called different, by p alone and by the verdict."""
+    hits = {"permutation": 0, "wilcoxon": 0, "verdict": 0}
+    for random in _streams(reps, seed):
+        pair = draw(random, n, per_document)
+        names = [str(i) for i in range(n)]
+        c = compare(
+            dict(zip(names, pair.first, strict=True)),
+            dict(zip(names, pair.second, strict=True)),
+            dict(zip(names, pair.documents, strict=True)),
+            baseline="a",
+            variant="b",
+            criterion="answer_correctness",
+            scale=CRITERION_SCALE,
+        )
+        hits["permutation"] += c.p_value is not None and c.p_value < 0.05
+        hits["wilcoxon"] += c.wilcoxon_p is not None and c.wilcoxon_p < 0.05
+        hits["verdict"] += c.verdict in ("better", "worse")
+    return {kind: hit / reps for kind, hit in hits.items()}
+
+
+def corrected_coverage(
+    n_labels: int, reps: int, *, n: int = 500, kindness: float = 0.25, noise: float = 0.5, seed: int = 3
+) -> dict[str, float]:
+    """Share of 95 % intervals of the mean of people's scores that hold it, when the judge is too kind.
+
+    `kindness` is how often it gives a point more, `noise` the standard deviation of its errors.
+    """
+    truth = _mean_of_people()
+    hits = {"judge alone": 0, "labels alone": 0, "corrected": 0}
+    widths = {"labels alone": 0.0, "corrected": 0.0}
+    bias = 0.0
+    for random in _streams(reps, seed):
+        people = draw(random, n).first
+        errors = (random.random(n) < kindness) + random.normal(0, noise, n).round()
+        judge = np.clip(people + errors, 1, 5)
+        bias += float((judge - people).mean()) / reps
+        alone = estimate(list(people[:n_labels])).ci95
+        corrected = corrected_mean(
+            list(people[:n_labels]), list(judge[:n_labels]), list(judge[n_labels:])
+        ).ci95
+        hits["judge alone"] += covers(estimate(list(judge)).ci95, truth)
+        hits["labels alone"] += covers(alone, truth)
+        hits["corrected"] += covers(corrected, truth)
+        for kind, interval in (("labels alone", alone), ("corrected", corrected)):
+            widths[kind] += interval[1] - interval[0] if interval else math.inf
+    narrower = 1 - widths["corrected"] / widths["labels alone"]
+    return {kind: hit / reps for kind, hit in hits.items()} | {"narrower by": narrower, "bias": bias}
+
+
+def power_at_mde(n: int, reps: int, *, seed: int = 4) -> float:
+    """Share of experiments that show a true difference of the size that `mde80` names: 80 %, if it is right."""
+    shift = 0.6
+    many = draw(np.random.default_rng(98), 200_000, shift=shift)
+    d = many.second - many.first
+    # As many questions as make this difference the smallest one found with 80 % power.
+    least = mde80(float(d.std(ddof=1)), n)
+    assert least is not None
+    d = d - d.mean() + least
+    hits = 0
+    for random in _streams(reps, seed):
+        interval = estimate(list(random.choice(d, n))).ci95
+        hits += not covers(interval, 0.0)
+    return hits / reps
+
+
+@cache
+def true_difference(shift: float) -> float:
+    """The mean difference of scores that `shift` makes, from a million questions."""
+    pair = draw(np.random.default_rng(99), 1_000_000, shift=shift)
+    return float((pair.second - pair.first).mean())
+
+
+@cache
+def _mean_of_people() -> float:
+    return float(draw(np.random.default_rng(97), 1_000_000).first.mean())
+
+
+def _streams(reps: int, seed: int) -> Iterator[np.random.Generator]:
+    for child in np.random.SeedSequence(seed).spawn(reps):
+        yield np.random.default_rng(child)
+
+
+def _bootstraps(d: Floats, random: np.random.Generator) -> dict[str, tuple[float, float] | None]:
+    from scipy.stats import bootstrap
+
+    found: dict[str, tuple[float, float] | None] = {}
+    for method in ("percentile", "BCa"):
+        if d.std() > 0:
+            ends = bootstrap((d,), np.mean, n_resamples=1_999, method=method, rng=random).confidence_interval
+            found[method] = (float(ends.low), float(ends.high))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--reps", type=int, default=2_000, help="simulated experiments a line (2000)")
+    reps = parser.parse_args().reps
+    print(
+        f"{reps} experiments a line; a share of .95 is uncertain by ±{1.96 * (0.95 * 0.05 / reps) ** 0.5:.3f}"
+    )
+    _table(
+        "coverage of 95 % intervals, independent questions",
+        [15, 30, 100],
+        lambda n: interval_coverage(n, 1, reps, bootstraps=True),
+    )
+    _table(
+        "coverage of 95 % intervals, four questions a document",
+        [32, 60, 120, 400],
+        lambda n: interval_coverage(n, 4, reps),
+    )
+    _table(
+        "equal variants called different, independent questions",
+        [15, 30, 100],
+        lambda n: type_one_error(n, 1, reps),
+    )
+    _table(
+        "equal variants called different, four questions a document",
+        [32, 60, 120],
+        lambda n: type_one_error(n, 4, reps),
+    )
+    _table(
+        "coverage of people's mean, judge too kind, by labels",
+        [30, 50, 100],
+        lambda n: corrected_coverage(n, reps),
+    )
+    _table("power at the MDE", [30, 100, 300], lambda n: {"power": power_at_mde(n, reps)})
+
+
+def _table(title: str, sizes: list[int], of: Callable[[int], dict[str, float]]) -> None:
+    print(f"\n{title}")
+    for n in sizes:
+        print(f"  n = {n:<4}", "   ".join(f"{kind} {share:.3f}" for kind, share in of(n).items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
