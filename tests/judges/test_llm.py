@@ -78,6 +78,16 @@ def test_one_call_scores_four_criteria() -> None:
     assert schema["schema"] == rubrics.load("rag-ko").schema(CRITERIA)
 
 
+def test_the_prompt_can_be_had_without_being_sent() -> None:
+    with ChatServer() as server:
+        judge = make(config(server.url), salt=SALT)
+        (request,) = judge.requests(question(), "답")
+        ask(judge, [(question(), "답")])
+        assert judge.prompt_text(request) == text_of(server.requests[0])
+    lexical = make(JudgeConfig(model="lexical"))
+    assert lexical.prompt_text(lexical.requests(question(), "답")[0]) == ""
+
+
 def test_an_own_text_is_sent_as_one_user_message(tmp_path: Path) -> None:
     (tmp_path / "own.txt").write_text('{question}|{context}|{prediction}|{label} {"answer_correctness": 3}')
     with ChatServer() as server:
@@ -100,6 +110,19 @@ def test_the_cost_is_known_where_the_price_is() -> None:
     assert unknown.cost_usd is None
     with ChatServer(faults={"no_usage": 1.0}) as server:
         assert ask_one(server, model="gpt-4o").cost_usd is None
+
+
+@pytest.mark.parametrize("cached", [None, 0.5])
+def test_the_users_own_price_wins(cached: float | None) -> None:
+    with ChatServer() as server:
+        found = ask_one(server, model="gpt-4o", price={"input": 1.0, "cached": cached, "output": 8.0})
+    half = found.prompt_tokens // 2
+    dollars = (
+        (found.prompt_tokens - half)
+        + half * (1.0 if cached is None else cached)
+        + found.completion_tokens * 8
+    )
+    assert found.cost_usd == pytest.approx(dollars / 1e6)
 
 
 def test_every_attempt_is_paid_for() -> None:
@@ -333,6 +356,7 @@ def test_hashes_are_stable_and_cover_what_can_change_a_score() -> None:
         {"max_concurrency": 3},
         {"timeout_s": 5},
         {"max_cost_usd": 1.0},
+        {"price": {"input": 1, "output": 2}},
     ):
         assert hashes(**same) == original, same
     others = [

@@ -62,6 +62,9 @@ class Judge(Protocol):
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
         """What has to be asked for the verdict on one prediction."""
 
+    def prompt_text(self, request: JudgeRequest) -> str:
+        """All that a request says to a paid model, to estimate its tokens; empty where nothing is paid."""
+
     async def judge(self, request: JudgeRequest) -> Judgement:
         """The judgement on one request. A row's failure is its status; EndpointError is the run's end."""
 

@@ -105,6 +105,9 @@ class LexicalJudge:
         ]
         return (JudgeRequest(content_hash(self.key, row), JOINT, CRITERIA, question, prediction),)
 
+    def prompt_text(self, request: JudgeRequest) -> str:
+        return ""
+
     async def judge(self, request: JudgeRequest) -> Judgement:
         reasons = await asyncio.to_thread(score, request.question, request.prediction or "")
         return Judgement(

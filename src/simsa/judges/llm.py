@@ -12,7 +12,7 @@ from typing import Self
 import orjson
 
 from simsa.config import JudgeConfig
-from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, cost
+from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost
 from simsa.errors import RubricError
 from simsa.judges.base import JOINT, JudgeRequest
 from simsa.records import Judgement, Message, Question, Status, content_hash
@@ -53,6 +53,7 @@ class LLMJudge:
         self._config = config
         self._rubric = rubric
         self._secret = key
+        self._price = _price(config)
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
@@ -95,6 +96,9 @@ class LLMJudge:
             question=question,
             prediction=prediction if "prediction" in material else None,
         )
+
+    def prompt_text(self, request: JudgeRequest) -> str:
+        return "\n".join(message.content for message in self._asking(request).messages)
 
     async def judge(self, request: JudgeRequest) -> Judgement:
         asking = self._asking(request)
@@ -150,7 +154,8 @@ class LLMJudge:
             return 0.0
         if not reply.prompt_tokens:  # the endpoint reports no usage
             return None
-        return cost(self._config.model, reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens)
+        used = reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens
+        return cost(self._config.model, *used, override=self._price)
 
     def _judgement(self, request: JudgeRequest, asking: _Asking, outcome: Scored | Unreadable) -> Judgement:
         if isinstance(outcome, Scored):
@@ -188,6 +193,14 @@ def read_reply(reply: ChatReply, criteria: Sequence[str], quoted: Sequence[str])
     if isinstance(found, Scored) and alone.startswith("{") and alone.endswith("}"):
         return found
     return Unreadable("truncated", "the answer was cut off at the length limit; be brief")
+
+
+def _price(config: JudgeConfig) -> Price | None:
+    """The price that the config gives; None leaves it to the table."""
+    given = config.price
+    if given is None:
+        return None
+    return Price(given.input, given.input if given.cached is None else given.cached, given.output)
 
 
 @dataclass(frozen=True, slots=True)
