@@ -1,0 +1,80 @@
+"""`simsa examples`: questions with their answers, scores and the judge's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simsa.cli import console
+from simsa.errors import InputError
+
+if TYPE_CHECKING:
+    from simsa.report.model import Example, Kind
+    from simsa.report.words import Language
+    from simsa.store import Store
+
+
+@click.command()
+@console.run_argument
+@click.option("--worst", "kind", flag_value="worst", help="Lowest mean total first (the default).")
+@click.option("--best", "kind", flag_value="best", help="Highest mean total first.")
+@click.option(
+    "--differs", nargs=2, metavar="A B", help="Where the totals of two variants lie farthest apart."
+)
+@click.option("-n", "--number", type=click.IntRange(1), default=3, show_default=True, help="How many.")
+@click.option("--variant", help="Go by this variant's total alone.")
+@click.option("--type", "type_", help="Only questions of this type.")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@console.format_options(("text", "json"))
+def command(
+    run: Path,
+    kind: Kind | None,
+    differs: tuple[str, str] | None,
+    number: int,
+    variant: str | None,
+    type_: str | None,
+    language: Language | None,
+    format: str | None,
+    as_json: bool,
+) -> None:
+    """Show example questions: passages, reference, every variant's answer with its scores and the judge's words.
+
+    \b
+    simsa examples simsa.simsa --worst -n 5
+    simsa examples simsa.simsa --differs base rag-lora
+    """
+    chosen = console.chosen(format, as_json)
+    if sum(map(bool, (kind, differs))) > 1:
+        raise InputError("--worst, --best and --differs exclude each other", hint="give one of them")
+    if differs and variant:
+        raise InputError("--differs already names its variants", field="--variant", found=variant)
+    names = differs or ((variant,) if variant else ())
+    with console.open_run(run) as store:
+        found = _find(store, "differs" if differs else kind or "worst", number, names, type_)
+        spoken: Language = language or store.meta("language", "ko")
+    if chosen == "json":
+        console.print_json({"schema": "simsa.examples/1", "examples": [e.to_dict() for e in found]})
+        return
+    from simsa.report import text
+
+    if not found:
+        click.echo("no question fits: a total is needed in every variant that is compared", err=True)
+    console.page(text.render_examples(found, spoken, *console.terminal()))
+
+
+def _find(store: Store, kind: Kind, number: int, names: tuple[str, ...], type_: str | None) -> list[Example]:
+    from simsa.report import examples, table
+
+    known = list(store.variants())
+    for name in names:
+        if name not in known:
+            raise InputError("no such variant", found=name, hint=f"there are {', '.join(known)}")
+    loaded = table.load(store)
+    types = sorted({found for found in loaded.types if found})
+    if type_ is not None and type_ not in types:
+        raise InputError(
+            "no question has this type", found=type_, hint=f"there are {', '.join(types) or 'none'}"
+        )
+    return examples.show(store, kind, examples.pick(loaded, kind, number, names, type_))

@@ -1,0 +1,63 @@
+"""`simsa report`: prints or writes the report of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simsa.cli import console
+
+if TYPE_CHECKING:
+    from simsa.report.words import Language
+    from simsa.store import Store
+
+_HTML_EXAMPLES = 5
+FORMATS = ("text", "md", "html", "json", "csv", "parquet", "junit")
+
+
+@click.command()
+@console.run_argument
+@console.format_options(FORMATS)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, whole or not at all."
+)
+@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+def command(
+    run: Path, format: str | None, as_json: bool, out: Path | None, language: Language | None
+) -> None:
+    """Print or write the report of a run, also of one that is still going on.
+
+    RUN is a run's folder or the config it was made from. text, md, html and json
+    are the summary; csv, parquet and junit have one row per question and variant.
+
+    \b
+    simsa report simsa.simsa
+    simsa report simsa.toml --format html --out report.html
+    """
+    chosen = console.chosen(format, as_json)
+    with console.open_run(run) as store:
+        console.put(_rendered(store, chosen, language, out), out)
+
+
+def _rendered(
+    store: Store, format: str, language: Language | None, out: Path | None
+) -> str | Iterable[bytes]:
+    from simsa.report import csv, html, junit, markdown, parquet, summary, text
+
+    match format:
+        case "csv":
+            return csv.render(store)
+        case "parquet":
+            return parquet.render(store)
+        case "junit":
+            return junit.render(store)
+        case "json":
+            return console.to_json(summary(store, language).to_dict())
+        case "md":
+            return markdown.render(summary(store, language))
+        case "html":
+            return html.render(summary(store, language, n_examples=_HTML_EXAMPLES))
+    return text.render(summary(store, language), *console.for_text(out))

@@ -1,0 +1,50 @@
+"""Rows for a spreadsheet, in which text of models and data never becomes a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from simsa.report.rows import COLUMNS, rows
+from simsa.store import Store
+from simsa.text import visible
+
+# What spreadsheets take for the beginning of a formula; East Asian ones the wide forms too.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def render(store: Store) -> Iterator[bytes]:
+    """UTF-8 CSV with a header, one row per question and variant; lists as JSON, missing as an empty cell."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    writer.writerow(COLUMNS)
+    for row in rows(store):
+        writer.writerow([_cell(row[name]) for name in COLUMNS])
+        if line.tell() > 1 << 16:
+            yield _take(line)
+    yield _take(line)
+
+
+def safe(text: str) -> str:
+    """`text` as a cell that a spreadsheet shows and does not run: an apostrophe before what looks like a formula."""
+    shown = visible(text)
+    return f"'{shown}" if shown.startswith(_FORMULA) or text.startswith(_FORMULA) else shown
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        value = value[0] if len(value) == 1 else orjson.dumps(value).decode() if value else ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return safe(value) if isinstance(value, str) else value
+
+
+def _take(line: io.StringIO) -> bytes:
+    text = line.getvalue()
+    line.seek(0)
+    line.truncate()
+    return text.encode("utf-8", "replace")

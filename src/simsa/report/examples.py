@@ -1,0 +1,56 @@
+"""Which questions are worth a look, and what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from simsa.report.model import Answer, Example, Kind
+from simsa.report.table import TOTAL, Table
+from simsa.store import Result, Store, analyses, results
+
+
+def pick(
+    table: Table, kind: Kind, n: int, variants: Sequence[str] = (), type: str | None = None
+) -> list[str]:
+    """Ids of the `n` best, worst or most different questions, the most striking first.
+
+    Best and worst go by the mean total of `variants` (all by default), most different
+    by the distance between the lowest and the highest. Only questions in which all of
+    them have a total count; ties stay in the order of the test set.
+    """
+    import numpy as np
+
+    names = list(variants) or list(table.variants)
+    if not names or not table.question_ids:
+        return []
+    totals = np.stack([table.column(name, TOTAL) for name in names])
+    rank = {
+        "best": -totals.mean(axis=0),
+        "worst": totals.mean(axis=0),
+        "differs": totals.min(axis=0) - totals.max(axis=0),
+    }[kind]
+    wanted = np.isfinite(rank)
+    if type is not None:
+        wanted &= np.array([found == type for found in table.types])
+    places = np.flatnonzero(wanted)
+    order = places[np.argsort(rank[places], kind="stable")]
+    return [table.question_ids[place] for place in order[:n]]
+
+
+def show(store: Store, kind: Kind, question_ids: Iterable[str]) -> list[Example]:
+    """The questions with every variant's answer, scores and the judge's words."""
+    return [example for found in question_ids if (example := _example(store, kind, found))]
+
+
+def _example(store: Store, kind: Kind, question_id: str) -> Example | None:
+    question = store.question(question_id)
+    if question is None:
+        return None
+    found = [_answer(store, result) for result in results(store, question_id=question_id)]
+    return Example(kind, question, tuple(found))
+
+
+def _answer(store: Store, result: Result) -> Answer:
+    said = analyses(store, result.question_id, result.variant)
+    words = "\n".join(analysis for _, analysis, _ in said if analysis)
+    return Answer(result.variant, result.prediction, result.status, result.scores, words)

@@ -1,0 +1,257 @@
+"""The tables of a report as cells of text, the same for the terminal, Markdown and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from simsa.records import CRITERIA, MAX_TOTAL
+from simsa.report.numbers import DASH, fixed, half, interval, p_value, signed
+from simsa.report.words import Name, Words, words
+
+if TYPE_CHECKING:
+    from simsa.report.comparing import Comparing, Difference
+    from simsa.report.model import Answer, Summary, VariantSummary
+    from simsa.stats import Comparison, Distribution
+
+Weight = Literal["normal", "strong", "sub"]
+Tone = Literal["plain", "good", "bad"]
+
+
+class Cell(NamedTuple):
+    text: str
+    tone: Tone = "plain"
+
+
+class Row(NamedTuple):
+    """A label and one cell a column. A "sub" row explains the one above it."""
+
+    label: str
+    cells: tuple[Cell, ...]
+    weight: Weight = "normal"
+
+
+class Grid(NamedTuple):
+    """A table with a heading, a head over every column but the first, and rows."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
+    """All tables of a run, those with nothing to show left out. `intervals` puts one beside every mean."""
+    made = (
+        scores(summary, intervals=intervals),
+        differences(summary),
+        types(summary),
+        metrics(summary),
+        abstention(summary),
+        speed(summary),
+    )
+    return [grid for grid in made if grid.rows]
+
+
+def scores(summary: Summary, *, intervals: bool = False) -> Grid:
+    """Means of the four criteria; the total with interval, median, sd; how many rows were scored."""
+    say = words(summary.language)
+    variants = summary.variants
+    totals = [v.total for v in variants]
+    places = _places(variants)
+    mean = _estimate if intervals else _mean
+    rows = [
+        _row(say(name), (mean(v.whole.criteria.get(name)) for v in variants))
+        for name in CRITERIA
+        if any(name in v.whole.criteria for v in variants)
+    ]
+    if any(totals):
+        spread = (f"{half(t.median)} · {fixed(t.sd)}" if t else None for t in totals)
+        rows.append(_row(f"{say('total')} /{MAX_TOTAL}", (mean(t, places) for t in totals), "strong"))
+        if not intervals:
+            rows.append(_row(say("ci95"), (interval(t.ci95 if t else None, places) for t in totals), "sub"))
+        rows.append(_row(f"{say('median')} · {say('sd')}", spread, "sub"))
+    if variants:
+        rows.append(_row(say("n_scored"), (f"{v.whole.n_scored}/{v.whole.n}" for v in variants), "sub"))
+    return Grid(say("head.scores"), tuple(v.name for v in variants), tuple(rows))
+
+
+def differences(summary: Summary) -> Grid:
+    """Paired differences to the baseline with their intervals; tests of the total."""
+    say = words(summary.language)
+    others = [v.name for v in summary.variants if v.name != summary.baseline]
+    others = [name for name in others if any(c.variant == name for c in summary.comparisons)]
+    title = say("head.differences", baseline=Name(summary.baseline))
+    return comparison_grid(title, summary.comparisons, others, say)
+
+
+def comparison_grid(
+    title: str, comparisons: Sequence[Comparison], variants: Sequence[str], say: Words
+) -> Grid:
+    """One column a variant: a difference for each criterion, then what the tests say of the total."""
+    found = {(c.variant, c.criterion): c for c in comparisons}
+    rows = [
+        _row_of(
+            say(name),
+            [_difference(found.get((v, name))) for v in variants],
+            "strong" if name == "total" else "normal",
+        )
+        for name in (*CRITERIA, "total")
+        if any((v, name) in found for v in variants)
+    ]
+    totals = [found.get((v, "total")) for v in variants]
+    if any(totals):
+        rows += [
+            _row(say("p_adjusted"), (p_value(c.p_adjusted if c else None) for c in totals), "sub"),
+            _row(say("win_tie_loss"), (_record(c) for c in totals), "sub"),
+            _row_of(say("verdict"), [_verdict(c, say) for c in totals], "sub"),
+        ]
+    return Grid(title, tuple(variants), tuple(rows))
+
+
+def metric_grid(found: Comparing, say: Words) -> Grid:
+    """Paired differences of the deterministic metrics with their intervals."""
+    variants = [name for name in found.variants if name != found.baseline]
+    by_name = {(d.metric, d.variant): d for d in found.metrics}
+    rows = [
+        _row(label(say, name), (_metric_difference(by_name.get((name, v))) for v in variants))
+        for name in dict.fromkeys(d.metric for d in found.metrics)
+    ]
+    title = say("head.metric_differences", baseline=found.baseline)
+    return Grid(title, tuple(variants), tuple(rows))
+
+
+def metrics(summary: Summary) -> Grid:
+    """Means of the deterministic metrics over the rows that have them."""
+    say = words(summary.language)
+    names = dict.fromkeys(name for v in summary.variants for name in v.whole.metrics)
+    rows = [_row(label(say, n), (_metric(v, n) for v in summary.variants)) for n in names if n != "abstained"]
+    return Grid(say("head.metrics"), tuple(v.name for v in summary.variants), tuple(rows))
+
+
+def speed(summary: Summary) -> Grid:
+    """How long the answers are and took, as far as that is known."""
+    say = words(summary.language)
+    figures = {
+        "latency": [v.latency_median_s for v in summary.variants],
+        "tokens": [v.completion_tokens_mean for v in summary.variants],
+    }
+    rows = [
+        _row(say(name), (fixed(value, 2 if name == "latency" else 1) for value in values))
+        for name, values in figures.items()
+        if any(value is not None for value in values)
+    ]
+    return Grid(say("head.speed"), tuple(v.name for v in summary.variants), tuple(rows))
+
+
+def abstention(summary: Summary) -> Grid:
+    """Who declined which questions; empty when nothing was declined and nothing had to be."""
+    say = words(summary.language)
+    tables = [v.whole.abstention for v in summary.variants]
+    found = [t for t in tables if t is not None]
+    if not any(t.answerable_abstained + t.unanswerable_abstained + t.unanswerable_answered for t in found):
+        return Grid(say("head.abstention"), (), ())
+    rows = (
+        _row(
+            say("abstain.right"),
+            (_of(t.unanswerable_abstained, t.unanswerable_answered) if t else None for t in tables),
+        ),
+        _row(
+            say("abstain.wrong"),
+            (_of(t.answerable_abstained, t.answerable_answered) if t else None for t in tables),
+        ),
+        _row(say("abstention_f1"), (fixed(t.f1 if t else None) for t in tables)),
+    )
+    return Grid(say("head.abstention"), tuple(v.name for v in summary.variants), rows)
+
+
+def types(summary: Summary) -> Grid:
+    """Mean total of each type of question with the rows that it rests on."""
+    say = words(summary.language)
+    places = _places(summary.variants)
+    names = dict.fromkeys(name for v in summary.variants for name in v.types)
+    rows = [
+        _row(name or say("untyped"), (_slice(v, name, places) for v in summary.variants)) for name in names
+    ]
+    shown = any(found.total for v in summary.variants for found in v.types.values())
+    return Grid(say("head.types"), tuple(v.name for v in summary.variants), tuple(rows) if shown else ())
+
+
+def scores_line(answer: Answer, say: Words) -> str:
+    """The criteria that were scored, and the total when there is one."""
+    parts = [f"{say(f'short.{name}')} {answer.scores[name]}" for name in CRITERIA if name in answer.scores]
+    return " · ".join(parts) + ("" if answer.total is None else f" = {answer.total}/{MAX_TOTAL}")
+
+
+def label(say: Words, name: str) -> str:
+    """A criterion's or metric's name for people; its own where it has none."""
+    try:
+        return say(name)
+    except KeyError:
+        return name
+
+
+def _row(label: str, cells: Iterable[str | None], weight: Weight = "normal") -> Row:
+    return _row_of(label, [Cell(cell or DASH) for cell in cells], weight)
+
+
+def _row_of(label: str, cells: Sequence[Cell], weight: Weight = "normal") -> Row:
+    return Row(label, tuple(cells), weight)
+
+
+def _mean(distribution: Distribution | None, places: int = 2) -> str:
+    return fixed(distribution.mean if distribution else None, places)
+
+
+def _estimate(distribution: Distribution | None, places: int = 2) -> str:
+    found = distribution.ci95 if distribution else None
+    return (
+        f"{_mean(distribution, places)} {interval(found, places)}" if found else _mean(distribution, places)
+    )
+
+
+def _places(variants: Iterable[VariantSummary]) -> int:
+    """Digits of a total that its interval can bear: one, or two from a thousand rows on."""
+    return 2 if max((v.total.n for v in variants if v.total), default=0) >= 1000 else 1
+
+
+def _difference(comparison: Comparison | None) -> Cell:
+    if comparison is None or comparison.mean_diff is None:
+        return Cell(DASH)
+    text = f"{signed(comparison.mean_diff)} {interval(comparison.ci95)}"
+    return Cell(text, _tone(comparison))
+
+
+def _metric_difference(difference: Difference | None) -> str | None:
+    if difference is None:
+        return None
+    places = 1 if difference.metric == "chrf" else 3
+    return f"{signed(difference.mean_diff, places)} {interval(difference.ci95, places)}"
+
+
+def _verdict(comparison: Comparison | None, say: Words) -> Cell:
+    return Cell(DASH) if comparison is None else Cell(say(comparison.verdict), _tone(comparison))
+
+
+def _tone(comparison: Comparison) -> Tone:
+    tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
+    return tones.get(comparison.verdict, "plain")
+
+
+def _record(comparison: Comparison | None) -> str | None:
+    return None if comparison is None else f"{comparison.wins}/{comparison.ties}/{comparison.losses}"
+
+
+def _metric(variant: VariantSummary, name: str) -> str:
+    found = variant.whole.metrics.get(name)
+    return fixed(found and found.mean, 1 if name == "chrf" else 3)
+
+
+def _of(part: int, rest: int) -> str:
+    return f"{part}/{part + rest}"
+
+
+def _slice(variant: VariantSummary, name: str, places: int) -> str:
+    found = variant.types.get(name)
+    if found is None:
+        return DASH
+    return f"{_mean(found.total, places)} ({found.total.n if found.total else 0})"

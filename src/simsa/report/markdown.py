@@ -1,0 +1,98 @@
+"""The report as GitHub-flavoured Markdown, for pull requests. Text of models and data stays text."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from simsa.report.grids import Cell, Grid, Row, grids, scores_line
+from simsa.report.sentences import headline, judged, unscored
+from simsa.report.words import Words, words
+from simsa.text import one_line
+
+if TYPE_CHECKING:
+    from simsa.report.model import Example, Summary
+
+_MARKS = re.compile(r"[\\`*_{}\[\]#!|~^$]")
+# At the beginning of a line these would make a list, a heading or a rule.
+_OPENING = re.compile(r"^(?:[+\-=]|\d+(?=[.)]))")
+_LONGEST = 600
+
+
+def render(summary: Summary) -> str:
+    """The verdict first, then tables, what is worth knowing, and examples behind a fold."""
+    return "\n".join(_lines(summary)) + "\n"
+
+
+def escape(text: str, limit: int | None = None) -> str:
+    """`text` on one line, such that no Markdown, HTML, link or @mention comes out of it."""
+    plain = html.escape(one_line(text, limit), quote=False)
+    marked = _OPENING.sub(_entity, _MARKS.sub(r"\\\g<0>", plain))
+    # Bare addresses become links, and names behind an @ are called, unless they are cut apart.
+    return marked.replace("://", "&#58;//").replace("www", "ww&#119;").replace("@", "@<!-- -->")
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0][0])};{found[0][1:]}"
+
+
+def _lines(summary: Summary) -> Iterator[str]:
+    say = words(summary.language)
+    yield f"# {say('title')}"
+    for sentence in headline(summary):
+        yield f"\n**{escape(sentence)}**"
+    yield ""
+    yield "  \n".join(escape(line) for line in judged(summary))
+    for variant in summary.variants:
+        if variant.unscored:
+            reasons = unscored(variant, summary.language)
+            yield f"\n{escape(variant.name)}: {escape(say('not_scored', why=reasons))}"
+    for grid in grids(summary):
+        yield from _table(grid)
+    if summary.notes:
+        yield f"\n## {say('head.notes')}\n"
+        yield from (f"- {escape(note.text)}" for note in summary.notes)
+    if summary.examples:
+        yield f"\n## {say('head.examples')}"
+        for example in summary.examples:
+            yield from _example(example, say)
+
+
+def _table(grid: Grid) -> Iterator[str]:
+    yield f"\n## {escape(grid.title)}\n"
+    yield "| |" + "".join(f" {escape(name)} |" for name in grid.head)
+    yield "|:--|" + "--:|" * len(grid.head)
+    yield from (_row(row) for row in grid.rows)
+
+
+def _row(row: Row) -> str:
+    def cell(text: str) -> str:
+        return f" **{text}** |" if row.weight == "strong" else f" {text} |"
+
+    return "|" + cell(escape(row.label)) + "".join(cell(_toned(found)) for found in row.cells)
+
+
+def _toned(cell: Cell) -> str:
+    mark = {"good": " ▲", "bad": " ▼"}.get(cell.tone, "")
+    return escape(cell.text) + mark
+
+
+def _example(example: Example, say: Words) -> Iterator[str]:
+    question = example.question
+    yield f"\n<details><summary>{say(f'example.{example.kind}')}: {escape(question.id, 80)}</summary>\n"
+    yield f"- **{say('question')}** {escape(question.question, _LONGEST)}"
+    for n, passage in enumerate(question.contexts, 1):
+        yield f"- {say('passages')} {n}: {escape(passage.text, _LONGEST)}"
+    yield f"- **{say('reference')}** {escape(' / '.join(question.reference) or say('none'), _LONGEST)}"
+    for answer in example.answers:
+        said = say("no_prediction") if answer.prediction is None else answer.prediction
+        yield f"- **{escape(answer.variant)}** {escape(said, _LONGEST)}"
+        if answer.scores:
+            yield f"  - {escape(scores_line(answer, say))}"
+        if answer.status not in ("scored", "no_prediction"):
+            yield f"  - {escape(say('not_scored', why=say(f'status.{answer.status}')))}"
+        if answer.analysis:
+            yield f"  - {escape(answer.analysis, _LONGEST)}"
+    yield "\n</details>"

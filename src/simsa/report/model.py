@@ -1,0 +1,231 @@
+"""What a report says, as data. `Summary.to_dict` is the published JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from simsa.records import CRITERIA, MAX_TOTAL, Question
+
+if TYPE_CHECKING:
+    from simsa.metrics.abstention import AbstentionTable
+    from simsa.report.words import Language
+    from simsa.stats import Comparison, Distribution, Spread
+
+SCHEMA = "simsa.report/1"
+
+Kind = Literal["best", "worst", "differs"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Which run this is. `stopped` is None, or what ended it early ("budget")."""
+
+    id: str
+    created: str
+    config_hash: str
+    data_hash: str
+    simsa_version: str
+    n_questions: int
+    stopped: str | None = None
+
+
+def is_lexical(model: str) -> bool:
+    """Whether the judge is the overlap of words, which understands nothing."""
+    return model.split("@")[0] == "lexical"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeInfo:
+    """Who judged and what it took.
+
+    `cost_usd` is None where no price is known. `shutdown_date` is when the model leaves
+    its API, as far as that is known. `context_spread` says, for criteria that do not
+    depend on the answer, how far they differ between variants on the same question.
+    """
+
+    model: str
+    rubric: str
+    mode: str
+    calls: int
+    reused: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+    shutdown_date: str | None = None
+    context_spread: Mapping[str, Spread] = field(default_factory=dict)
+
+    @property
+    def is_lexical(self) -> bool:
+        return is_lexical(self.model)
+
+    def to_dict(self) -> dict[str, Any]:
+        spread = {name: found._asdict() for name, found in self.context_spread.items()}
+        return asdict(self) | {"context_spread": spread}
+
+
+class Mean(NamedTuple):
+    """A mean and how many rows it rests on."""
+
+    mean: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One variant on a part of the questions, or on all of them.
+
+    `criteria`, `total` and `metrics` have what at least one row has.
+    """
+
+    n: int
+    n_scored: int
+    criteria: Mapping[str, Distribution]
+    total: Distribution | None
+    metrics: Mapping[str, Mean]
+    abstention: AbstentionTable | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "n": self.n,
+            "n_scored": self.n_scored,
+            "criteria": {name: _figures(self.criteria.get(name)) for name in CRITERIA},
+            "total": None if self.total is None else _figures(self.total, max=MAX_TOTAL),
+            "metrics": {name: found.mean for name, found in self.metrics.items()},
+            "metrics_n": {name: found.n for name, found in self.metrics.items()},
+            "abstention": None if self.abstention is None else self.abstention.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSummary:
+    """One variant: what it is, how it did on the whole and by type.
+
+    `unscored` counts the rows without a verdict by status.
+    """
+
+    name: str
+    info: Mapping[str, Any]
+    n_predicted: int
+    unscored: Mapping[str, int]
+    whole: Slice
+    types: Mapping[str, Slice]
+    latency_median_s: float | None = None
+    completion_tokens_mean: float | None = None
+
+    @property
+    def total(self) -> Distribution | None:
+        return self.whole.total
+
+    def to_dict(self) -> dict[str, Any]:
+        whole = self.whole.to_dict()
+        head = {"name": self.name, "n": self.whole.n, "n_predicted": self.n_predicted}
+        head |= {"n_scored": whole["n_scored"], "unscored": dict(self.unscored)}
+        return (
+            head
+            | whole
+            | {
+                "slices": {"type": {name: found.to_dict() for name, found in self.types.items()}},
+                "latency_median_s": self.latency_median_s,
+                "completion_tokens_mean": self.completion_tokens_mean,
+                "info": dict(self.info),
+            }
+        )
+
+
+class Note(NamedTuple):
+    """Something a reader has to know; `kind` is for programs."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One variant's answer in an example. `total` is None unless all four criteria were scored."""
+
+    variant: str
+    prediction: str | None
+    status: str
+    scores: Mapping[str, int]
+    analysis: str
+
+    @property
+    def total(self) -> int | None:
+        return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        scores = {name: self.scores.get(name) for name in CRITERIA}
+        return {
+            "variant": self.variant,
+            "prediction": self.prediction,
+            "status": self.status,
+            **scores,
+            "total": self.total,
+            "analysis": self.analysis,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question with every variant's answer, and why it is shown."""
+
+    kind: Kind
+    question: Question
+    answers: tuple[Answer, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        q = self.question
+        return {
+            "kind": self.kind,
+            "question_id": q.id,
+            "type": q.type,
+            "answerable": q.answerable,
+            "question": q.question,
+            "contexts": [passage.to_json() for passage in q.contexts],
+            "reference": list(q.reference),
+            "answers": [answer.to_dict() for answer in self.answers],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in figures and words."""
+
+    run: RunInfo
+    judge: JudgeInfo | None
+    language: Language
+    baseline: str
+    data: Mapping[str, Any]
+    variants: tuple[VariantSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[Note, ...]
+    examples: tuple[Example, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it: schema `simsa.report/1`. Missing figures are None."""
+        return {
+            "schema": SCHEMA,
+            "run": asdict(self.run),
+            "judge": None if self.judge is None else self.judge.to_dict(),
+            "baseline": self.baseline,
+            "variants": [variant.to_dict() for variant in self.variants],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "notes": [note._asdict() for note in self.notes],
+            "data": dict(self.data),
+            "examples": [example.to_dict() for example in self.examples],
+            "timing": dict(self.timing),
+        }
+
+    def comparison(self, variant: str, criterion: str = "total") -> Comparison | None:
+        """The comparison of `variant` with the baseline, where there are pairs."""
+        found = (c for c in self.comparisons if c.variant == variant and c.criterion == criterion)
+        return next(found, None)
+
+
+def _figures(distribution: Distribution | None, **more: Any) -> dict[str, Any] | None:
+    return None if distribution is None else distribution.to_dict() | more

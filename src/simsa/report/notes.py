@@ -1,0 +1,103 @@
+"""What a reader has to know before believing a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from simsa.report.model import Note
+from simsa.report.numbers import fixed, percent, signed
+from simsa.report.table import Table
+from simsa.report.words import Language, Name, Words, words
+
+if TYPE_CHECKING:
+    from simsa.report.model import JudgeInfo, VariantSummary
+    from simsa.stats import Comparison, Spread
+
+# They are judged from question, passages and reference alone.
+CONTEXT_CRITERIA = ("context_relevance", "context_recall")
+
+
+def context_spread(table: Table) -> dict[str, Spread]:
+    """How far the scores of context criteria differ between variants on the same question.
+
+    Such a criterion does not depend on the answer. In a joint call it is judged anew for
+    every variant, so a difference is noise of the judge, or a halo of the answer.
+    """
+    from simsa.stats import spread
+
+    found = {}
+    for name in CONTEXT_CRITERIA:
+        columns = [table.column(variant, name).tolist() for variant in table.variants]
+        of_questions = zip(*columns, strict=True)
+        found[name] = spread([score for score in scores if score == score] for scores in of_questions)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def notes(
+    kept: Iterable[Mapping[str, str]],
+    language: Language,
+    judge: JudgeInfo | None,
+    variants: Sequence[VariantSummary],
+    comparisons: Sequence[Comparison],
+    stopped: str | None,
+) -> tuple[Note, ...]:
+    """What the figures call for, then what the run itself has kept."""
+    say = words(language)
+    own = (
+        *_of_judge(say, judge, stopped),
+        *_of_missing(say, variants, comparisons),
+        *_of_clusters(say, comparisons),
+    )
+    return (*own, *(Note(note["kind"], note["text"]) for note in kept))
+
+
+def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Iterator[Note]:
+    if stopped == "budget":
+        yield Note("budget", say("note.stopped"))
+    if judge is None:
+        return
+    if judge.is_lexical:
+        yield Note("lexical", say("note.lexical"))
+    if judge.shutdown_date:
+        model, date = Name(judge.model), judge.shutdown_date
+        yield Note("judge_retiring", say("note.judge_retiring", model=model, date=date))
+    spreads = [
+        say("note.spread_of", what=say(name), share=percent(s.differ, 1), sd=fixed(s.sd), n=s.n)
+        for name, s in judge.context_spread.items()
+        if s.differ
+    ]
+    if spreads:
+        yield Note("context_spread", say("note.context_spread", list=", ".join(spreads)))
+
+
+def _of_missing(
+    say: Words, variants: Sequence[VariantSummary], comparisons: Sequence[Comparison]
+) -> Iterator[Note]:
+    """Bounds of the totals, once more is missing than can be overlooked."""
+    from simsa.stats.missing import WORTH_SHOWING
+
+    for variant in variants:
+        total = variant.total
+        if total is None or total.bounds is None:
+            continue
+        share = total.n_missing / (total.n + total.n_missing)
+        if share > WORTH_SHOWING:
+            low, high = (fixed(bound, 1) for bound in total.bounds)
+            counts = {"n": total.n + total.n_missing, "missing": total.n_missing, "share": percent(share, 1)}
+            yield Note(
+                "missing", say("note.missing", variant=Name(variant.name), low=low, high=high, **counts)
+            )
+    for c in comparisons:
+        if c.criterion == "total" and c.bounds and c.n_dropped / (c.n_dropped + c.n_pairs) > WORTH_SHOWING:
+            low, high = (signed(bound, 1) for bound in c.bounds)
+            names = {"variant": Name(c.variant), "baseline": Name(c.baseline)}
+            yield Note("missing", say("note.missing_pairs", low=low, high=high, **names))
+
+
+def _of_clusters(say: Words, comparisons: Sequence[Comparison]) -> Iterator[Note]:
+    from simsa.stats.intervals import FEW_CLUSTERS
+
+    fewest = min((c.n_clusters for c in comparisons if 1 < c.n_clusters < c.n_pairs), default=FEW_CLUSTERS)
+    if fewest < FEW_CLUSTERS:
+        yield Note("few_clusters", say("note.few_clusters", n=fewest))

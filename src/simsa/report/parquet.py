@@ -1,0 +1,42 @@
+"""Rows as Parquet, typed, for pandas, polars and DuckDB."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from simsa.errors import MissingExtra
+from simsa.metrics.rows import METRICS
+from simsa.records import CRITERIA
+from simsa.report.rows import COLUMNS, rows
+from simsa.store import Store
+
+_BATCH = 10_000
+
+
+def render(store: Store) -> Iterator[bytes]:
+    """One Parquet file with the columns of `COLUMNS`; missing is null. Raises MissingExtra without pyarrow."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise MissingExtra("Parquet", "data") from None
+    schema = pa.schema([(name, _type(pa, name)) for name in COLUMNS])
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, schema) as writer:
+        source = rows(store)
+        while batch := list(islice(source, _BATCH)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    yield sink.getvalue()
+
+
+def _type(pa: Any, name: str) -> Any:
+    if name == "answerable":
+        return pa.bool_()
+    if name in ("contexts", "reference"):
+        return pa.list_(pa.string())
+    if name in (*CRITERIA, "total", "prompt_tokens", "completion_tokens"):
+        return pa.int32()
+    return pa.float64() if name in (*METRICS, "latency_s") else pa.string()

@@ -1,0 +1,69 @@
+"""A run as one flat row per question and variant, as tables and spreadsheets want it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simsa.metrics.rows import METRICS
+from simsa.records import CRITERIA
+from simsa.store import Store, analyses, measures, results
+
+COLUMNS = (
+    "question_id",
+    "variant",
+    "type",
+    "answerable",
+    "cluster",
+    "question",
+    "contexts",
+    "reference",
+    "prediction",
+    "judge",
+    "rubric",
+    "status",
+    *CRITERIA,
+    "total",
+    "analysis",
+    *METRICS,
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "latency_s",
+)
+
+
+def rows(store: Store) -> Iterator[dict[str, Any]]:
+    """Every planned row in the order of the test set, with the keys of `COLUMNS`.
+
+    What is missing is None. `contexts` and `reference` are lists of texts.
+    """
+    judge = store.meta("judge") or {}
+    question = None
+    for result, figures in zip(results(store), measures(store), strict=True):
+        if question is None or question.id != result.question_id:
+            question = store.question(result.question_id)
+        assert question is not None  # results are joined with the questions
+        words = [text for _, text, _ in analyses(store, result.question_id, result.variant) if text]
+        yield {
+            "question_id": result.question_id,
+            "variant": result.variant,
+            "type": result.type,
+            "answerable": result.answerable,
+            "cluster": result.cluster,
+            "question": question.question,
+            "contexts": [passage.text for passage in question.contexts],
+            "reference": list(question.reference),
+            "prediction": result.prediction,
+            "judge": judge.get("model"),
+            "rubric": judge.get("rubric"),
+            "status": result.status,
+            **{name: result.scores.get(name) for name in CRITERIA},
+            "total": result.total,
+            "analysis": "\n".join(words),
+            **{name: (figures or {}).get(name) for name in METRICS},
+            "finish_reason": result.finish_reason,
+            "prompt_tokens": result.prompt_tokens,
+            "completion_tokens": result.completion_tokens,
+            "latency_s": result.latency_s,
+        }

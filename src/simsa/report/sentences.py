@@ -1,0 +1,105 @@
+"""What was shown and what was not, in plain sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simsa.records import CRITERIA
+from simsa.report.numbers import count, fixed, signed, usd
+from simsa.report.words import Language, Name, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simsa.report.model import Summary, VariantSummary
+    from simsa.stats import Comparison
+
+
+def headline(summary: Summary) -> list[str]:
+    """The result of the run: one entry a compared variant, or why there is nothing to say."""
+    say = words(summary.language)
+    variants = summary.variants
+    n = summary.run.n_questions
+    if not n:
+        return [say("say.nothing")]
+    if not any(variant.total for variant in variants):
+        return [say("say.unscored", predicted=sum(v.n_predicted for v in variants), n=n)]
+    prefix = say("say.lexical") if summary.judge and summary.judge.is_lexical else ""
+    if len(variants) == 1:
+        return [prefix + _alone(summary)]
+    return [
+        prefix + verdict(summary.comparisons, variant.name, summary.language)
+        for variant in variants
+        if variant.name != summary.baseline
+    ]
+
+
+def verdict(comparisons: Sequence[Comparison], variant: str, language: Language) -> str:
+    """What the comparisons of `variant` with its baseline say: first the total, then what speaks against it."""
+    say = words(language)
+    by_criterion = {c.criterion: c for c in comparisons if c.variant == variant}
+    total = by_criterion.get("total")
+    if total is None:
+        return say("say.no_pairs", variant=Name(variant))
+    sentences = [_one(total, language)]
+    if total.verdict == "no difference shown" and total.mde80 is not None:
+        sentences.append(say("say.mde", mde=fixed(total.mde80, 1)))
+    for other in ("worse", "better"):
+        against = [c for name in CRITERIA if (c := by_criterion.get(name)) and c.verdict == other]
+        if against and total.verdict != other:
+            listed = ", ".join(f"{say(c.criterion)} {signed(c.mean_diff)}" for c in against)
+            sentences.append(say(f"say.but_{other}", list=listed))
+    return " ".join(sentences)
+
+
+def _one(comparison: Comparison, language: Language) -> str:
+    say = words(language)
+    low, high = comparison.ci95 or (None, None)
+    return say(
+        f"say.{comparison.verdict}",
+        variant=Name(comparison.variant),
+        baseline=Name(comparison.baseline),
+        what=Name(say(comparison.criterion)),
+        diff=signed(comparison.mean_diff, 1),
+        low=fixed(low, 1),
+        high=fixed(high, 1),
+        n=comparison.n_pairs,
+    )
+
+
+def _alone(summary: Summary) -> str:
+    variant = summary.variants[0]
+    total = variant.total
+    assert total is not None  # headline() has looked
+    low, high = total.ci95 or (None, None)
+    return words(summary.language)(
+        "say.alone",
+        variant=Name(variant.name),
+        mean=fixed(total.mean, 1),
+        low=fixed(low, 1),
+        high=fixed(high, 1),
+        n=total.n,
+    )
+
+
+def judged(summary: Summary) -> list[str]:
+    """Who judged, how, and what it took."""
+    say = words(summary.language)
+    judge = summary.judge
+    if judge is None:
+        return [say("judged.none")]
+    mode = say(f"judged.{judge.mode}")
+    lines = [say("judged.by", model=judge.model, rubric=judge.rubric, mode=mode)]
+    if not judge.is_lexical:
+        cost = say("cost.unknown") if judge.cost_usd is None else usd(judge.cost_usd)
+        used = {"prompt": count(judge.prompt_tokens), "completion": count(judge.completion_tokens)}
+        lines.append(
+            say("judged.usage", calls=count(judge.calls), reused=count(judge.reused), cost=cost, **used)
+        )
+    return lines
+
+
+def unscored(variant: VariantSummary, language: Language) -> str:
+    """How many rows have no score, by reason; empty when all have one."""
+    say = words(language)
+    return ", ".join(f"{say(f'status.{status}')} {n}" for status, n in variant.unscored.items())

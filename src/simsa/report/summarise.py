@@ -1,0 +1,171 @@
+"""From a run's store to its `Summary`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from simsa.records import CRITERIA
+from simsa.report import examples
+from simsa.report.model import Example, JudgeInfo, Kind, Mean, RunInfo, Slice, Summary, VariantSummary
+from simsa.report.notes import context_spread, notes
+from simsa.report.table import TOTAL, Table, load
+from simsa.report.words import LANGUAGES, Language
+from simsa.store import Store, judge_usage
+
+if TYPE_CHECKING:
+    from simsa.metrics.abstention import AbstentionTable
+    from simsa.report.table import Floats
+    from simsa.stats import Comparison, Distribution
+
+SCORED = (*CRITERIA, TOTAL)
+UNTYPED = ""
+
+
+def summary(store: Store, language: Language | None = None, n_examples: int = 1) -> Summary:
+    """Everything a report says of a run, also of one that is not finished.
+
+    `language` is that of the notes and of what is rendered, the run's own by default;
+    `n_examples` how many best, worst and most different questions are shown.
+    """
+    table = load(store)
+    spoken: Language = language or store.meta("language") or LANGUAGES[0]
+    info = store.variants()
+    variants = tuple(_variant(table, name, facts) for name, facts in info.items())
+    baseline = store.meta("baseline")
+    if baseline not in info:
+        baseline = next(iter(info), "")
+    judge = _judge(store, table)
+    comparisons = tuple(compared(table, baseline))
+    stopped = store.meta("stopped")
+    return Summary(
+        run=_run(store, table, stopped),
+        judge=judge,
+        language=spoken,
+        baseline=baseline,
+        data=store.meta("data") or {},
+        variants=variants,
+        comparisons=comparisons,
+        notes=notes(store.meta("notes") or (), spoken, judge, variants, comparisons, stopped),
+        examples=_examples(store, table, n_examples),
+        config=store.meta("config") or {},
+        timing=store.meta("timing") or {},
+    )
+
+
+def compared(table: Table, baseline: str) -> list[Comparison]:
+    """Every other variant against `baseline`, each criterion and the total; empty before anything is scored."""
+    from simsa.stats import compare_all
+
+    if not any(variant.n_scored for variant in table.variants.values()):
+        return []
+    names = [baseline, *(name for name in table.variants if name != baseline)]
+    scores = {name: {criterion: table.scores(name, criterion) for criterion in SCORED} for name in names}
+    return compare_all(scores, baseline, table.clusters_if_any())
+
+
+def _run(store: Store, table: Table, stopped: str | None) -> RunInfo:
+    facts: Mapping[str, Any] = store.meta("run") or {}
+    known = {
+        key: facts.get(key, "") for key in ("id", "created", "config_hash", "data_hash", "simsa_version")
+    }
+    return RunInfo(**known, n_questions=len(table.question_ids), stopped=stopped)
+
+
+def _judge(store: Store, table: Table) -> JudgeInfo | None:
+    facts = store.meta("judge")
+    if not facts:
+        return None
+    mode = facts.get("mode", "joint")
+    return JudgeInfo(
+        model=facts["model"],
+        rubric=facts.get("rubric", ""),
+        mode=mode,
+        **judge_usage(store)._asdict(),
+        shutdown_date=facts.get("shutdown_date"),
+        context_spread=context_spread(table) if mode == "joint" else {},
+    )
+
+
+def _variant(table: Table, name: str, info: Mapping[str, Any]) -> VariantSummary:
+    found = table.variants[name]
+    unscored = {status: n for status, n in sorted(found.statuses.items()) if status != "scored"}
+    return VariantSummary(
+        name=name,
+        info=info,
+        n_predicted=found.n_predicted,
+        unscored=unscored,
+        whole=_slice(table, name),
+        types=_types(table, name),
+        latency_median_s=_median(table.present(name, "latency_s")),
+        completion_tokens_mean=_mean(table.present(name, "completion_tokens")),
+    )
+
+
+def _types(table: Table, variant: str) -> dict[str, Slice]:
+    """One slice a type, the untyped under an empty name; empty when no question has a type."""
+    places: dict[str, list[int]] = {}
+    for place, kind in enumerate(table.types):
+        places.setdefault(kind or UNTYPED, []).append(place)
+    if set(places) <= {UNTYPED}:
+        return {}
+    return {kind: _slice(table, variant, places[kind]) for kind in sorted(places)}
+
+
+def _slice(table: Table, variant: str, places: Sequence[int] | None = None) -> Slice:
+    from simsa.stats.summary import CRITERION_SCALE, TOTAL_SCALE, summarise
+
+    clusters = table.clusters_if_any()
+    found: dict[str, Distribution] = {}
+    for name in SCORED:
+        scale = TOTAL_SCALE if name == TOTAL else CRITERION_SCALE
+        distribution = summarise(table.scores(variant, name, places), clusters, scale=scale)
+        if distribution:
+            found[name] = distribution
+    total = found.pop(TOTAL, None)
+    metrics = {
+        name: Mean(float(values.mean()), len(values))
+        for name in table.metrics
+        if len(values := table.present(variant, name, places))
+    }
+    n = len(table.question_ids) if places is None else len(places)
+    return Slice(n, total.n if total else 0, found, total, metrics, _abstention(table, variant, places))
+
+
+def _abstention(table: Table, variant: str, places: Sequence[int] | None) -> AbstentionTable | None:
+    """The 2×2 over answers; None when there are none."""
+    import numpy as np
+
+    from simsa.metrics.abstention import AbstentionTable
+
+    chosen = slice(None) if places is None else places
+    abstained, answerable = table.column(variant, "abstained")[chosen], np.array(table.answerable)[chosen]
+    known = np.isfinite(abstained)
+    if not known.any():
+        return None
+    counts = {
+        (can, did): int((known & (answerable == can) & (abstained == did)).sum())
+        for can in (True, False)
+        for did in (False, True)
+    }
+    return AbstentionTable(*counts.values())
+
+
+def _examples(store: Store, table: Table, n: int) -> tuple[Example, ...]:
+    """The best, the worst and the most different questions; none is shown twice."""
+    kinds: tuple[Kind, ...] = ("best", "worst", "differs") if len(table.variants) > 1 else ("best", "worst")
+    shown: dict[str, Kind] = {}
+    for kind in kinds:
+        found = [one for one in examples.pick(table, kind, n * len(kinds)) if one not in shown]
+        shown |= dict.fromkeys(found[:n], kind)
+    return tuple(example for one, kind in shown.items() for example in examples.show(store, kind, [one]))
+
+
+def _median(values: Floats) -> float | None:
+    import numpy as np
+
+    return float(np.median(values)) if len(values) else None
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if len(values) else None

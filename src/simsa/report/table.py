@@ -1,0 +1,149 @@
+"""A run as columns: for each variant and measure one value a question."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from simsa.records import CRITERIA
+from simsa.store import Result, Store, measures, results
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+TOTAL = "total"
+FACTS = ("prompt_tokens", "completion_tokens", "latency_s")
+# What is missing. It stays inside this package and is masked before a figure is computed.
+MISSING = float("nan")
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Several variants over the same questions; every sequence goes by question, in the test set's order."""
+
+    question_ids: tuple[str, ...]
+    types: tuple[str | None, ...]
+    answerable: tuple[bool, ...]
+    clusters: tuple[str, ...]
+    variants: Mapping[str, Variant]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the deterministic metrics that some row has, in the order in which they were stored."""
+        known = {*CRITERIA, TOTAL, *FACTS}
+        return tuple(dict.fromkeys(n for v in self.variants.values() for n in v.columns if n not in known))
+
+    def column(self, variant: str, name: str) -> Floats:
+        """Values of a criterion, `total`, a metric or a fact; NaN where there is none."""
+        import numpy as np
+
+        found = self.variants[variant].columns.get(name)
+        values: Floats = np.full(len(self.question_ids), MISSING) if found is None else np.frombuffer(found)
+        return values
+
+    def present(self, variant: str, name: str, places: Sequence[int] | None = None) -> Floats:
+        """The values that are there, of all questions or of those at `places`."""
+        import numpy as np
+
+        values: Floats = self.column(variant, name)[slice(None) if places is None else places]
+        there: Floats = values[np.isfinite(values)]
+        return there
+
+    def scores(self, variant: str, name: str, places: Sequence[int] | None = None) -> dict[str, float | None]:
+        """Question id → value, None where there is none."""
+        ids = self.question_ids if places is None else [self.question_ids[place] for place in places]
+        values = self.column(variant, name)[slice(None) if places is None else places]
+        return {q: None if v != v else v for q, v in zip(ids, values.tolist(), strict=True)}
+
+    def clusters_if_any(self) -> dict[str, str] | None:
+        """Question id → source document; None when no two questions share one."""
+        if len(set(self.clusters)) == len(self.clusters):
+            return None
+        return dict(zip(self.question_ids, self.clusters, strict=True))
+
+    def clusters_at(self, places: Sequence[int]) -> list[str]:
+        return [self.clusters[place] for place in places]
+
+
+@dataclass(slots=True)
+class Variant:
+    """One variant's columns: each an array of one double a question."""
+
+    n_questions: int
+    columns: dict[str, array[float]] = field(default_factory=dict)
+    statuses: Counter[str] = field(default_factory=Counter)
+    n_predicted: int = 0
+
+    @property
+    def n(self) -> int:
+        """Rows that were planned."""
+        return self.statuses.total()
+
+    @property
+    def n_scored(self) -> int:
+        return self.statuses["scored"]
+
+    def put(self, place: int, values: Mapping[str, float | None]) -> None:
+        for name, value in values.items():
+            if value is None:
+                continue
+            if name not in self.columns:
+                self.columns[name] = array("d", [MISSING]) * self.n_questions
+            self.columns[name][place] = value
+
+
+def load(store: Store) -> Table:
+    """Reads a whole run. Metrics that an interrupted run has not stored yet are computed."""
+    rows = store.db.execute(
+        "SELECT id, type, answerable, cluster FROM questions ORDER BY position"
+    ).fetchall()
+    ids = tuple(row[0] for row in rows)
+    places = {question_id: place for place, question_id in enumerate(ids)}
+    variants = {name: Variant(len(ids)) for name in store.variants()}
+    for result, figures in _measured(store):
+        variant, place = variants[result.variant], places[result.question_id]
+        variant.statuses[result.status] += 1
+        variant.n_predicted += result.prediction is not None
+        variant.put(place, result.scores)
+        variant.put(place, figures)
+        variant.put(
+            place,
+            {
+                TOTAL: result.total,
+                "prompt_tokens": result.prompt_tokens,
+                "completion_tokens": result.completion_tokens,
+                "latency_s": result.latency_s,
+            },
+        )
+    return Table(
+        ids,
+        types=tuple(row[1] for row in rows),
+        answerable=tuple(bool(row[2]) for row in rows),
+        clusters=tuple(row[3] for row in rows),
+        variants=variants,
+    )
+
+
+def _measured(store: Store) -> Iterator[tuple[Result, Mapping[str, float | None]]]:
+    source = zip(results(store), measures(store), strict=True)
+    while block := list(islice(source, _BLOCK)):
+        fresh = iter(_score(store, [result for result, figures in block if figures is None]))
+        for result, figures in block:
+            yield result, next(fresh) if figures is None else figures
+
+
+def _score(store: Store, rows: list[Result]) -> Iterator[Mapping[str, float | None]]:
+    """Metrics of `rows`, none for those without a prediction."""
+    from simsa.metrics.rows import score_rows
+
+    said = [(row.prediction, store.question(row.question_id)) for row in rows]
+    scored = score_rows((text, question) for text, question in said if text is not None and question)
+    return (next(scored) if text is not None and question else {} for text, question in said)

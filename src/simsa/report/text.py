@@ -1,0 +1,221 @@
+"""The report at a terminal: tables that fit 80 columns and breathe at 160."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsa.report.grids import Grid, Row, comparison_grid, grids, metric_grid, scores_line
+from simsa.report.model import is_lexical
+from simsa.report.sentences import headline, judged, unscored, verdict
+from simsa.report.words import Language, Words, words
+from simsa.text import one_line, visible
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from simsa.records import Question
+    from simsa.report.comparing import Comparing
+    from simsa.report.model import Answer, Example, Summary
+
+_STYLES = {"good": "green", "bad": "red", "plain": ""}
+_WEIGHTS = {"strong": "bold", "sub": "dim", "normal": ""}
+_GAP = 2
+_MIN_COLUMN = 14
+_LABEL = 14
+_PASSAGE = 160
+_LONGEST = 600
+
+
+class _Field(NamedTuple):
+    label: str
+    text: str
+    style: str = ""
+
+
+def render(summary: Summary, width: int = 80, colour: bool = False) -> str:
+    """The whole report: the verdict first, then tables, what is worth knowing, and examples."""
+    say = words(summary.language)
+    return _printed(_report(summary, say, width), width, colour)
+
+
+def render_examples(
+    examples: Iterable[Example], language: Language, width: int = 80, colour: bool = False
+) -> str:
+    """Questions with their answers, scores and the judge's words, a blank line after each."""
+    say = words(language)
+    return _printed((part for e in examples for part in (*_example(e, say), "")), width, colour)
+
+
+def render_grids(tables: Iterable[Grid], width: int = 80, colour: bool = False) -> str:
+    return _printed((part for grid in tables for part in (*_grid(grid, width), "")), width, colour)
+
+
+def render_comparing(found: Comparing, width: int = 80, colour: bool = False) -> str:
+    """Verdicts, differences, and the gates with the figures that decided."""
+    return _printed(_comparing(found, words(found.language), width), width, colour)
+
+
+def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableType]:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    compared = [name for name in found.variants if name != found.baseline]
+    prefix = say("say.lexical") if is_lexical((found.judge or {}).get("model", "")) else ""
+    if not compared:
+        yield say("say.no_others", baseline=found.baseline)
+    elif not found.comparisons:
+        yield say("say.unjudged")
+    for name in compared if found.comparisons else ():
+        yield Text(visible(prefix + verdict(found.comparisons, name, found.language)), style="bold")
+    grid = comparison_grid(say("head.differences", baseline=found.baseline), found.comparisons, compared, say)
+    if grid.rows:
+        yield ""
+        yield from _grid(grid, width)
+    if found.metrics:
+        yield ""
+        yield from _grid(metric_grid(found, say), width)
+    if found.outcomes:
+        yield ""
+        yield Text(say("head.gates"), style="bold")
+    for outcome in found.outcomes:
+        word, style = ("passed", "green") if outcome.passed else ("failed", "red")
+        line = f"{say(word)}  {outcome.variant}: {outcome.gate.condition}"
+        yield Padding(Text(one_line(line), style=style), (0, 0, 0, _GAP))
+        yield Padding(Text(visible(outcome.sentence(found.language))), (0, 0, 0, 8))
+
+
+def _report(summary: Summary, say: Words, width: int) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    for sentence in headline(summary):
+        yield Text(visible(sentence), style="bold")
+    yield ""
+    for line in judged(summary):
+        yield Text(visible(line), style="dim")
+    for variant in summary.variants:
+        if variant.unscored:
+            reasons = unscored(variant, summary.language)
+            yield Text(visible(f"{variant.name} · {say('not_scored', why=reasons)}"), style="yellow")
+    detailed = grids(summary, intervals=True)
+    fits = all(len(list(_portions(grid, width))) == 1 for grid in detailed[:1])
+    for grid in detailed if fits else grids(summary):
+        yield ""
+        yield from _grid(grid, width)
+    if summary.notes:
+        yield ""
+        yield Text(say("head.notes"), style="bold")
+        listed = Table.grid(padding=(0, 1, 0, 0))
+        for note in summary.notes:
+            listed.add_row("·", Text(one_line(note.text)))
+        yield listed
+    for example in summary.examples:
+        yield ""
+        yield from _example(example, say)
+
+
+def _grid(grid: Grid, width: int) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    if not grid.rows:
+        return
+    yield Text(visible(grid.title), style="bold")
+    for first, last in _portions(grid, width):
+        yield _table(grid, first, last)
+
+
+def _portions(grid: Grid, width: int) -> Iterator[tuple[int, int]]:
+    """Runs of columns that fit side by side; a column that fits nowhere stands alone, folded."""
+    from rich.cells import cell_len
+
+    left = width - max(cell_len(_label(row)) for row in grid.rows)
+    needs = [
+        _GAP + max(_MIN_COLUMN, *(cell_len(one_line(text)) for text in column))
+        for column in zip(grid.head, *([cell.text for cell in row.cells] for row in grid.rows), strict=True)
+    ]
+    first, used = 0, 0
+    for place, need in enumerate(needs):
+        if used and used + need > left:
+            yield first, place
+            first, used = place, 0
+        used += need
+    if needs:
+        yield first, len(needs)
+
+
+def _table(grid: Grid, first: int, last: int) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 0, 0, _GAP), pad_edge=False, header_style="dim")
+    table.add_column("", no_wrap=True)
+    for name in grid.head[first:last]:
+        table.add_column(Text(one_line(name)), justify="right", overflow="fold", min_width=_MIN_COLUMN)
+    for row in grid.rows:
+        cells = (Text(one_line(c.text), style=_STYLES[c.tone]) for c in row.cells[first:last])
+        table.add_row(Text(_label(row)), *cells, style=_WEIGHTS[row.weight])
+    return table
+
+
+def _label(row: Row) -> str:
+    return ("    " if row.weight == "sub" else "  ") + one_line(row.label, 40)
+
+
+def _example(example: Example, say: Words) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    question = example.question
+    kind = f" · {question.type}" if question.type else ""
+    yield Text(one_line(f"{say(f'example.{example.kind}')} · {question.id}{kind}"), style="bold")
+    table = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+    table.add_column(max_width=_LABEL, overflow="fold", style="bold")
+    table.add_column(overflow="fold")
+    for label, text, style in (*_question(question, say), *_answers(example.answers, say)):
+        table.add_row(Text(one_line(label)), Text(text, style=style))
+    yield table
+
+
+def _question(question: Question, say: Words) -> Iterator[_Field]:
+    yield _Field(say("question"), one_line(question.question, _LONGEST))
+    for n, passage in enumerate(question.contexts, 1):
+        text = f"{passage.title}: {passage.text}" if passage.title else passage.text
+        yield _Field(f"[{n}]", one_line(text, _PASSAGE), "dim")
+    references = " / ".join(question.reference)
+    yield _Field(say("reference"), one_line(references or say("none"), _LONGEST))
+
+
+def _answers(answers: Iterable[Answer], say: Words) -> Iterator[_Field]:
+    """Each prediction beside its variant's name, then its scores, then what the judge said of it."""
+    for answer in answers:
+        said = say("no_prediction") if answer.prediction is None else answer.prediction
+        yield _Field(answer.variant, one_line(said, _LONGEST))
+        if answer.scores:
+            yield _Field("", scores_line(answer, say), "cyan")
+        if answer.status not in ("scored", "no_prediction"):
+            yield _Field("", say("not_scored", why=say(f"status.{answer.status}")), "yellow")
+        if answer.analysis:
+            yield _Field("", one_line(answer.analysis, _LONGEST), "dim")
+
+
+def _printed(parts: Iterable[RenderableType], width: int, colour: bool) -> str:
+    from rich.console import Console
+
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    for part in parts:
+        console.print(part)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return text if colour else "\n".join(line.rstrip() for line in text.split("\n"))

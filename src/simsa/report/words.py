@@ -1,0 +1,299 @@
+"""Every word that a report says to people, in Korean and English.
+
+A sentence takes names as `Name`, whose format spec picks the right Korean particle:
+`"{variant:이/가}"` is "base-ko가" or "모델이".
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+Language = Literal["ko", "en"]
+LANGUAGES: Final = ("ko", "en")
+
+Words = Callable[..., str]
+
+
+def words(language: Language) -> Words:
+    """A function from a key (and the values of its blanks) to a text in `language`."""
+    place = LANGUAGES.index(language)
+
+    def say(key: str, **blanks: Any) -> str:
+        text = CATALOGUE[key][place]
+        return text.format(**blanks) if blanks else text
+
+    return say
+
+
+class Name(str):
+    """A name in a sentence. A format spec such as 이/가 appends the particle that fits it."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        if "/" not in spec:
+            return str.__format__(self, spec)
+        return self + particle(self, *spec.split("/"))
+
+
+def particle(name: str, closed: str, opened: str) -> str:
+    """The particle after `name`: `closed` behind a final consonant, `opened` behind a vowel.
+
+    Digits and the letters that end in a clear vowel or in l, m, n are read aloud;
+    for anything else both are given, as in 이(가).
+    """
+    last = unicodedata.normalize("NFC", name[-3:]).lower()[-1:]
+    if "가" <= last <= "힣":
+        return closed if (ord(last) - ord("가")) % 28 else opened
+    if last and last in "013678lmn":
+        return closed
+    if last and last in "2459aiouy":
+        return opened
+    return f"{closed}({opened})"
+
+
+CATALOGUE: Final[dict[str, tuple[str, str]]] = {
+    # Criteria and metrics.
+    "answer_correctness": ("답변 정확성", "answer correctness"),
+    "context_relevance": ("문맥 관련성", "context relevance"),
+    "context_faithfulness": ("문맥 충실성", "context faithfulness"),
+    "context_recall": ("문맥 재현율", "context recall"),
+    "total": ("총점", "total"),
+    "short.answer_correctness": ("정확성", "correct"),
+    "short.context_relevance": ("관련성", "relevant"),
+    "short.context_faithfulness": ("충실성", "faithful"),
+    "short.context_recall": ("재현율", "recall"),
+    "short.total": ("총점/20", "total/20"),
+    "korquad_em": ("KorQuAD EM", "KorQuAD EM"),
+    "korquad_f1": ("KorQuAD F1", "KorQuAD F1"),
+    "klue_em": ("KLUE EM", "KLUE EM"),
+    "klue_rouge_w": ("KLUE ROUGE-W", "KLUE ROUGE-W"),
+    "chrf": ("chrF", "chrF"),
+    "rouge_l": ("ROUGE-L", "ROUGE-L"),
+    "lenient_em": ("느슨한 EM", "lenient EM"),
+    "lenient_f1": ("느슨한 F1", "lenient F1"),
+    "contains_reference": ("정답 포함", "contains reference"),
+    "context_overlap": ("문맥과 겹침", "context overlap"),
+    "citations_out_of_range": ("없는 문맥 인용", "citations out of range"),
+    "abstained": ("거절률", "abstention rate"),
+    "citation_precision": ("인용 정밀도", "citation precision"),
+    "citation_recall": ("인용 재현율", "citation recall"),
+    "abstention_precision": ("거절 정밀도", "abstention precision"),
+    "abstention_recall": ("거절 재현율", "abstention recall"),
+    "abstention_f1": ("거절 F1", "abstention F1"),
+    "over_refusal": ("과잉 거절률", "over-refusal"),
+    "coverage": ("채점 비율", "coverage"),
+    # Heads of tables.
+    "variant": ("변형", "variant"),
+    "type": ("유형", "type"),
+    "criterion": ("기준", "criterion"),
+    "metric": ("지표", "metric"),
+    "question": ("질문", "question"),
+    "reference": ("정답", "reference"),
+    "prediction": ("답변", "answer"),
+    "passages": ("문맥", "context"),
+    "analysis": ("심사평", "judge"),
+    "n_scored": ("채점", "scored"),
+    "mean": ("평균", "mean"),
+    "median": ("중앙값", "median"),
+    "sd": ("표준편차", "sd"),
+    "ci95": ("95 % 구간", "95 % interval"),
+    "difference": ("차이", "difference"),
+    "pairs": ("쌍", "pairs"),
+    "p_adjusted": ("p (Holm)", "p (Holm)"),
+    "win_tie_loss": ("승/무/패", "win/tie/loss"),
+    "verdict": ("판정", "verdict"),
+    "answerable": ("답이 있는 질문", "answerable"),
+    "unanswerable": ("답이 없는 질문", "unanswerable"),
+    "answered": ("답함", "answered"),
+    "declined": ("거절", "declined"),
+    "gate": ("관문", "gate"),
+    "figure": ("값", "figure"),
+    "bound": ("구간 경계", "bound"),
+    "limit": ("한계", "limit"),
+    "result": ("결과", "result"),
+    "passed": ("통과", "passed"),
+    "failed": ("실패", "failed"),
+    "untyped": ("(유형 없음)", "(no type)"),
+    "latency": ("답변 시간 중앙값, 초", "median latency, s"),
+    "tokens": ("답변 토큰 평균", "mean answer tokens"),
+    # Headings.
+    "title": ("심사 보고서", "Evaluation report"),
+    "head.scores": ("점수: 기준마다 1–5, 총점 20", "Scores: 1–5 a criterion, total of 20"),
+    "head.differences": ("{baseline} 대비 차이", "Difference to {baseline}"),
+    "head.types": ("유형별 총점 평균 (채점 수)", "Mean total by type (scored)"),
+    "head.metrics": ("규칙으로 잰 지표", "Deterministic metrics"),
+    "head.metric_differences": (
+        "{baseline} 대비 규칙 지표의 차이",
+        "Difference to {baseline} in deterministic metrics",
+    ),
+    "head.speed": ("길이와 속도", "Length and speed"),
+    "head.abstention": ("답변과 거절", "Answering and abstaining"),
+    "head.whiskers": ("차이와 95 % 구간", "Differences with their 95 % intervals"),
+    "whiskers.caption": (
+        "오른쪽이면 {baseline}보다 높습니다. 점선은 차이 0, 총점은 1/4 크기로 그렸습니다.",
+        "To the right is higher than {baseline}. Dashed: no difference; the total is drawn at a quarter of its size.",
+    ),
+    "head.distribution": ("점수 분포", "Distribution of scores"),
+    "head.examples": ("예시", "Examples"),
+    "head.notes": ("알아둘 점", "Worth knowing"),
+    "head.made": ("이 보고서를 만든 방법", "How this was made"),
+    "head.cost": ("비용과 속도", "Cost and speed"),
+    "head.gates": ("관문: 95 % 구간의 경계로 판정", "Gates, decided on the bound of the 95 % interval"),
+    "example.best": ("점수가 가장 높은 문항", "Highest scores"),
+    "example.worst": ("점수가 가장 낮은 문항", "Lowest scores"),
+    "example.differs": ("차이가 가장 큰 문항", "Largest difference"),
+    "abstain.right": ("답 없는 질문에 거절", "declined, unanswerable"),
+    "abstain.wrong": ("답 있는 질문에 거절", "declined, answerable"),
+    # Verdicts of comparisons.
+    "better": ("나음", "better"),
+    "worse": ("못함", "worse"),
+    "no difference shown": ("차이 안 보임", "no difference shown"),
+    "equivalent": ("동등", "equivalent"),
+    "too few": ("쌍 부족", "too few"),
+    # Why a row has no score.
+    "status.unreadable": ("심사 응답을 읽을 수 없음", "judge's reply unreadable"),
+    "status.truncated": ("심사 응답이 잘림", "judge's reply cut off"),
+    "status.refused": ("심사 모델이 거부", "judge refused"),
+    "status.empty": ("심사 응답이 비어 있음", "judge's reply empty"),
+    "status.too_long": ("심사 모델에 너무 긺", "too long for the judge"),
+    "status.failed": ("심사 엔드포인트 실패", "judge's endpoint failed"),
+    "status.budget": ("예산 소진", "budget spent"),
+    "status.pending": ("아직 심사 전", "not judged yet"),
+    "status.no_prediction": ("답변 없음", "no answer"),
+    # What was shown, and what was not.
+    "say.better": (
+        "{variant:이/가} {baseline}보다 낫습니다: {what} {diff} (95 % 구간 {low} ~ {high}), {n}쌍.",
+        "{variant} is better than {baseline}: {what} {diff} (95 % interval {low} to {high}), {n} pairs.",
+    ),
+    "say.worse": (
+        "{variant:이/가} {baseline}보다 못합니다: {what} {diff} (95 % 구간 {low} ~ {high}), {n}쌍.",
+        "{variant} is worse than {baseline}: {what} {diff} (95 % interval {low} to {high}), {n} pairs.",
+    ),
+    "say.equivalent": (
+        "{variant:은/는} {baseline:과/와} 동등합니다: {what} {diff} (95 % 구간 {low} ~ {high})로 "
+        "동등하다고 볼 범위 안입니다, {n}쌍.",
+        "{variant} is equivalent to {baseline}: {what} {diff} (95 % interval {low} to {high}) "
+        "lies within the margin of equivalence, {n} pairs.",
+    ),
+    "say.no difference shown": (
+        "{variant:과/와} {baseline}의 차이가 보이지 않았습니다: {what} {diff} (95 % 구간 {low} ~ {high}), {n}쌍.",
+        "No difference between {variant} and {baseline} was shown: "
+        "{what} {diff} (95 % interval {low} to {high}), {n} pairs.",
+    ),
+    "say.too few": (
+        "{variant:과/와} {baseline:을/를} 비교하기에는 쌍이 너무 적습니다: 점수가 있는 쌍 {n}개 (15개부터 판정).",
+        "Too few pairs to compare {variant} with {baseline}: {n} have scores (15 are needed for a verdict).",
+    ),
+    "say.mde": (
+        "같다는 뜻은 아닙니다: 이 표본으로는 ±{mde} 이상만 찾을 수 있습니다 (검정력 80 %).",
+        "That does not make them equal: this sample can only find ±{mde} or more (power 80 %).",
+    ),
+    "say.but_worse": ("다만 더 낮은 기준이 있습니다: {list}.", "But lower in: {list}."),
+    "say.but_better": ("다만 더 높은 기준이 있습니다: {list}.", "But higher in: {list}."),
+    "say.lexical": ("낱말 겹침만으로 보면 ", "By overlap of words alone: "),
+    "say.no_pairs": (
+        "{variant:과/와} 비교할 쌍이 없습니다: 둘 다 채점된 문항이 없습니다.",
+        "There is no pair to compare {variant} by: no question has both scored.",
+    ),
+    "say.alone": (
+        "{variant} 하나뿐이라 비교는 없습니다: 총점 평균 {mean} (95 % 구간 {low} ~ {high}), {n}문항.",
+        "Only {variant}, so nothing to compare: mean total {mean} (95 % interval {low} to {high}), {n} questions.",
+    ),
+    "say.unscored": (
+        "아직 채점된 답변이 없습니다: 답변 {predicted}개, 문항 {n}개.",
+        "No answer has been scored yet: {predicted} answers, {n} questions.",
+    ),
+    "say.no_others": ("{baseline} 말고는 변형이 없습니다.", "There is no variant besides {baseline}."),
+    "say.unjudged": ("아직 채점된 답변이 없습니다.", "No answer has been scored yet."),
+    "say.nothing": ("문항이 없습니다.", "There are no questions."),
+    # Who judged, and at what cost.
+    "judged.by": ("심사: {model} · 기준표 {rubric} · {mode}", "Judge: {model} · rubric {rubric} · {mode}"),
+    "judged.joint": ("네 기준을 한 번에", "four criteria in one call"),
+    "judged.split": ("기준을 나누어", "criteria in separate calls"),
+    "judged.none": ("심사 없음", "No judge"),
+    "judged.usage": (
+        "호출 {calls}회 · 재사용 {reused}건 · 토큰 {prompt} + {completion} · 비용 {cost}",
+        "{calls} calls · {reused} reused · {prompt} + {completion} tokens · cost {cost}",
+    ),
+    "cost.unknown": ("알 수 없음 (단가 없음)", "unknown (no price)"),
+    "counts": (
+        "{variant}: 문항 {n} · 답변 {predicted} · 채점 {scored}",
+        "{variant}: {n} questions · {predicted} answered · {scored} scored",
+    ),
+    "not_scored": ("점수 없음: {why}", "no score: {why}"),
+    "no_prediction": ("(답변 없음)", "(no answer)"),
+    "none": ("(없음)", "(none)"),
+    # Worth knowing.
+    "note.lexical": (
+        "심사자 lexical은 언어 모델이 아닙니다. 질문·문맥·답변·정답의 형태소가 얼마나 겹치는지 셀 뿐 "
+        "뜻은 모릅니다. LLM 심사가 넘어야 할 바닥으로만 보십시오.",
+        "The judge `lexical` is no language model. It counts how far the morphemes of question, context, "
+        "answer and reference overlap and understands nothing: take it as the floor that an LLM judge must beat.",
+    ),
+    "note.missing": (
+        "{variant}: {n}문항 중 {missing}개({share} %)에 총점이 없습니다. 모두 최저점이거나 최고점이라면 "
+        "총점 평균은 {low} ~ {high}입니다.",
+        "{variant}: {missing} of {n} questions ({share} %) have no total. Were they all at the lowest or "
+        "all at the highest score, the mean total would be {low} to {high}.",
+    ),
+    "note.missing_pairs": (
+        "{variant} − {baseline}: 점수가 빠진 쌍까지 가장 나쁘게, 가장 좋게 채우면 총점 차이는 {low} ~ {high}입니다.",
+        "{variant} − {baseline}: with missing scores filled at their worst and at their best, "
+        "the difference in total is {low} to {high}.",
+    ),
+    "note.judge_retiring": (
+        "심사 모델 {model:은/는} {date}에 서비스가 끝납니다. 그 뒤에는 같은 심사로 다시 잴 수 없습니다.",
+        "The judge {model} is shut down on {date}. After that nothing can be measured again with it.",
+    ),
+    "note.context_spread": (
+        "답변과 무관한 기준인데도 변형마다 점수가 다른 문항이 있습니다: {list}. 심사의 잡음입니다. "
+        'judge.mode = "split"에서는 생기지 않습니다.',
+        "Criteria that do not depend on the answer got different scores for different variants: {list}. "
+        'That is noise of the judge; judge.mode = "split" avoids it.',
+    ),
+    "note.spread_of": (
+        "{what} {share} % (문항 안 표준편차 {sd}, {n}문항)",
+        "{what} on {share} % of {n} questions (sd within a question {sd})",
+    ),
+    "note.stopped": (
+        "judge.max_cost_usd에 이르러 심사를 멈췄습니다. 한도를 올려 같은 명령을 실행하면 이어집니다.",
+        "Judging stopped at judge.max_cost_usd. Raise it and run the same command to go on.",
+    ),
+    "note.few_clusters": (
+        "출처 문서가 {n}개뿐입니다. 문서로 묶어 계산한 구간은 30개보다 적으면 어림값입니다.",
+        "There are only {n} source documents; intervals by document are approximate below 30.",
+    ),
+    # Gates, and why one could not be computed.
+    "say.gate": (
+        "{figure}, 구간의 {end} {bound} (요구 {op} {limit}), {n}문항",
+        "{figure}, {end} bound {bound} (asked {op} {limit}), n = {n}",
+    ),
+    "say.gate_value": ("{figure} (요구 {op} {limit}), {n}행", "{figure} (asked {op} {limit}), n = {n}"),
+    "gate.lower": ("아래 끝", "lower"),
+    "gate.upper": ("위 끝", "upper"),
+    "gate.no_pairs": (
+        "둘 다 값이 있는 문항이 없어 계산할 수 없습니다",
+        "cannot be computed: no question has a value on both sides",
+    ),
+    "gate.no_values": ("값이 없어 계산할 수 없습니다", "cannot be computed: there are no values"),
+    "gate.one_value": (
+        "값이 하나뿐이라 구간이 없습니다",
+        "cannot be decided: one value has no interval",
+    ),
+    "gate.undefined": (
+        "나눌 것이 없어 정의되지 않습니다 (그런 질문이나 거절이 없음)",
+        "is undefined: there is nothing to divide by (no such questions, or no abstentions)",
+    ),
+    # How this was made.
+    "made.run": ("실행", "run"),
+    "made.created": ("만든 때", "created"),
+    "made.data": ("데이터 해시", "data hash"),
+    "made.config": ("설정 해시", "config hash"),
+    "made.version": ("simsa 버전", "simsa version"),
+    "made.judge": ("심사", "judge"),
+    "made.variants": ("변형", "variants"),
+    "made.settings": ("설정 전체", "whole config"),
+}

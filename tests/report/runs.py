@@ -1,0 +1,114 @@
+"""Runs of any shape, made through the store's own face."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simsa.metrics.rows import score_rows
+from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
+from simsa.store import Answered, Planned, Store
+
+Scored = Sequence[int] | str | None
+
+JUDGE = {"model": "gpt-4o", "rubric": "rag-ko@1a2b3c4d", "mode": "joint", "key": "k"}
+
+
+def question(n: int, **more: Any) -> Question:
+    facts: dict[str, Any] = {
+        "question": f"{n}번 마을의 이름은 무엇인가요?",
+        "contexts": (Passage(f"{n}번 마을의 이름은 별빛마을 {n}호입니다.", title="마을"),),
+        "reference": (f"별빛마을 {n}호",),
+        "type": "mrc_question" if n % 2 else "no_answer",
+        "answerable": bool(n % 2),
+    }
+    return Question(id=f"q{n}", **(facts | more))
+
+
+def make_run(
+    folder: Path,
+    scores: Mapping[str, Sequence[Scored]],
+    *,
+    questions: Sequence[Question] | None = None,
+    predictions: Mapping[str, Sequence[str | None]] | None = None,
+    analysis: str = "문맥에 있는 내용과 같습니다.",
+    measured: bool = True,
+    judge: Mapping[str, Any] | None = JUDGE,
+    cost_usd: float | None = 0.001,
+    **meta: Any,
+) -> Path:
+    """Writes a run and returns its folder.
+
+    `scores` gives each variant's verdicts in the order of the questions: four
+    integers, a status such as "refused", or None where nothing is judged yet.
+    `predictions` likewise; None is an answer that is missing.
+    """
+    n = max(map(len, scores.values()), default=0)
+    asked = list(questions) if questions is not None else [question(i) for i in range(n)]
+    said = {name: [f"{name} {i}번 답" for i in range(len(asked))] for name in scores} | dict(predictions or {})
+    asyncio.run(_write(folder, scores, asked, said, analysis, cost_usd, measured))
+    facts: dict[str, Any] = {
+        "run": {
+            "id": "abc123",
+            "created": "2026-11-24T03:00:00+00:00",
+            "config_hash": "c0ffee",
+            "data_hash": "da7a",
+            "simsa_version": "0.1.0",
+        },
+        "judge": judge,
+        "language": "en",
+        "baseline": next(iter(scores), None),
+        "stopped": None,
+        "notes": [],
+    }
+    with Store.create(folder) as store:
+        store.set_meta(**(facts | meta))
+    return folder
+
+
+async def _write(
+    folder: Path,
+    scores: Mapping[str, Sequence[Scored]],
+    questions: Sequence[Question],
+    said: Mapping[str, Sequence[str | None]],
+    analysis: str,
+    cost_usd: float | None,
+    measured: bool,
+) -> None:
+    with Store.create(folder) as store:
+        store.set_questions(questions)
+        store.set_variants((name, {"base": "tiny"}) for name in scores)
+        store.set_plan(Planned(q.id, name, f"{name}/{q.id}") for name in scores for q in questions)
+        rows = [
+            (name, place, q, text)
+            for name in scores
+            for place, q in enumerate(questions)
+            if (text := said[name][place]) is not None
+        ]
+        store.add_predictions(
+            Prediction(q.id, name, text, f"{name}/{q.id}", "stop", 100, 10, 0.5) for name, _, q, text in rows
+        )
+        if measured:
+            figures = score_rows((text, q) for _, _, q, text in rows)
+            store.add_measures(
+                (f"{name}/{q.id}", q.content_hash, "1", figure)
+                for (name, _, q, _), figure in zip(rows, figures, strict=True)
+            )
+        async with store.writing():
+            for name, place, q, text in rows:
+                found = scores[name][place] if place < len(scores[name]) else None
+                if found is None:
+                    continue
+                key = f"judge {name}/{q.id}"
+                await store.add_judgement(_judgement(key, found, analysis, cost_usd))
+                await store.add_verdict(Answered(0, q, name, f"{name}/{q.id}", text), "k", [("joint", key)])
+
+
+def _judgement(key: str, found: Sequence[int] | str, analysis: str, cost_usd: float | None) -> Judgement:
+    usage = {"prompt_tokens": 200, "completion_tokens": 20, "cost_usd": cost_usd, "raw": "{}"}
+    if isinstance(found, str):
+        return Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", found, **usage)  # type: ignore[arg-type]
+    scored = dict(zip(CRITERIA, found, strict=True))
+    return Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", "scored", scored, analysis, **usage)  # type: ignore[arg-type]
