@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
@@ -104,6 +104,7 @@ class CriteriaRubric(Rubric):
     rules: str
     details: Mapping[str, Criterion]
     words: Words
+    _systems: dict[tuple[str, ...], Message] = field(default_factory=dict, compare=False, repr=False)
 
     def sees(self, criteria: Sequence[str]) -> frozenset[str]:
         return frozenset(field for name in criteria for field in self.details[name].sees)
@@ -111,10 +112,11 @@ class CriteriaRubric(Rubric):
     def messages(
         self, criteria: Sequence[str], material: Mapping[str, str], code: str
     ) -> tuple[Message, ...]:
-        return (
-            Message("system", self._system(criteria)),
-            Message("user", self._user(criteria, material, code)),
-        )
+        wanted = tuple(criteria)
+        system = self._systems.get(wanted)  # the same for every row
+        if system is None:
+            system = self._systems[wanted] = Message("system", self._system(wanted))
+        return system, Message("user", self._user(criteria, material, code))
 
     def again(self, criteria: Sequence[str], reason: str) -> str:
         return fill(self.words.again, {"reason": reason, "keys": ", ".join((ANALYSIS, *criteria))})
