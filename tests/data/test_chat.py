@@ -52,6 +52,15 @@ def test_the_last_question_of_a_longer_conversation_counts() -> None:
     assert texts(question) == PASSAGES
 
 
+def test_search_results_may_have_come_with_an_earlier_question() -> None:
+    question = only(talk("지시", "검색 결과:\n[1] 가\n\n질문: 왜?", "그래서.", "언제?", roles="suau"))
+    assert (question.question, texts(question)) == ("언제?", ["가"])
+
+
+def test_a_mark_in_the_instructions_is_no_passage() -> None:
+    assert only(talk("출처를 [[ref1]]처럼 적으세요. 문서1: 이라고도 합니다.", "언제?")).contexts == ()
+
+
 def test_the_history_is_part_of_the_identity() -> None:
     first, second = from_rows([talk("가", "왜?"), talk("나", "왜?")])
     assert first.id != second.id
@@ -90,6 +99,7 @@ def test_search_results_in_the_user_message(asked: str, question: str, passages:
         ("[[REF1]]: 가\n[[ref2]] 나", ["가", "나"]),
         ("**문서 1**\n가\n\n나\n\n**문서 2**\n다", ["가\n\n나", "다"]),
         ("<문서1>\n가\n<문서2>\n나", ["가", "나"]),
+        ("[[ref1]] 가 [[ref2]] 나\n[[ref3]] 다", ["가", "나", "다"]),
         ("머리말\n[1] 가\n[2] 나", ["머리말\n[1] 가\n[2] 나"]),
     ],
 )

@@ -459,7 +459,9 @@ def test_a_missing_file_has_a_neighbour(tmp_path: Path, capsys: pytest.CaptureFi
     refused(tmp_path / "loop", ("cannot be read",), capsys)
 
 
-def test_a_name_with_nul() -> None:
+def test_a_name_that_leads_nowhere() -> None:
+    with pytest.raises(DataError, match=r"~no-such-user/a\.jsonl: leads nowhere"):
+        list(read("~no-such-user/a.jsonl"))
     with pytest.raises(DataError, match="cannot be read"):
         list(read("a\0b"))
 
@@ -531,6 +533,18 @@ def test_malformed_rows(kind: str) -> None:
     assert says in str(refusal.value)
 
 
+def test_frames_with_a_doubled_column(tmp_path: Path) -> None:
+    import pandas
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pytest.raises(DataError, match="x: two columns have this name"):
+        list(from_rows(pandas.DataFrame([["a", "b"]], columns=["x", "x"])))
+    pq.write_table(pa.table([pa.array(["a"]), pa.array(["b"])], names=["x", "x"]), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="x: two columns have this name"):
+        list(read(tmp_path / "a.parquet"))
+
+
 def test_a_row_within_itself() -> None:
     row = dict(GOOD)
     row["x"] = row
@@ -566,7 +580,7 @@ def test_what_looks_odd_and_is_fine(tmp_path: Path) -> None:
 def test_tables_that_look_odd_and_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(
-        b",Question , contexts,answer,is_impossible,citations\r\n"
+        b"\r\n,Question , contexts,answer,is_impossible,citations\r\n"
         b'0,"two\r\nlines",[see] text,"[""r"", ""s""]",False,"1, 2"\r\n\r\n'
         b"1,q,[1] text,[unclear],TRUE,\r\n"
     )

@@ -74,7 +74,7 @@ def again(content: bytes, name: str, **options: Any) -> list[Question]:
         return list(read(path, **options))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(_SETS)
 def test_the_canonical_form_comes_back_as_it_was(asked: Sequence[Question]) -> None:
     rows = [question.to_dict() for question in asked]
@@ -103,7 +103,7 @@ _TABLE = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(_TABLE, st.sampled_from([",", "\t", ";", "|"]), st.booleans())
 def test_a_table_comes_back_as_it_was(rows: list[dict[str, Any]], delimiter: str, python: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -113,6 +113,7 @@ def test_a_table_comes_back_as_it_was(rows: list[dict[str, Any]], delimiter: str
     assert [{name: row[name] for name in rows[0]} for row in found] == rows
 
 
+@settings(deadline=None)
 @given(st.lists(_ANY.filter(lambda text: "\0" not in text), max_size=4))
 def test_python_s_lists_are_read_as_python_wrote_them(texts: list[str]) -> None:
     assert python_list(repr(texts)) == texts
@@ -124,6 +125,7 @@ def test_python_s_lists_are_read_for_nothing_else() -> None:
         "['a', 'b' 'c']",
         "[1]",
         "[f'a']",
+        r"['\ud800']",
         "[b'a']",
         "['a'] + ['b']",
         "('a',)",
@@ -170,7 +172,7 @@ SOUND: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", SOUND)
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_refused(name: str, data: st.DataObject) -> None:
     content = bytearray(SOUND[name])
@@ -186,7 +188,7 @@ def test_a_damaged_file_is_read_or_refused(name: str, data: st.DataObject) -> No
         assert error.where
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["a.json", "a.jsonl", "a.csv", "a.txt", "a.parquet"]))
 def test_any_bytes_are_read_or_refused(content: bytes, name: str) -> None:
     with pytest.raises(DataError):
@@ -198,7 +200,7 @@ _FIELDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.dictionaries(_FIELDS, _JSON | st.floats(), max_size=8), max_size=4))
 def test_any_rows_are_read_or_refused(rows: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 import warnings
 from typing import Any
@@ -13,6 +14,7 @@ import orjson
 from simsa.errors import DataError
 
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LISTS = ("contexts", "reference", "citations", "messages")
 
 
@@ -70,7 +72,7 @@ def python_list(cell: str) -> list[str] | None:
     if not isinstance(tree, ast.List):
         return None
     values = [item.value for item in tree.elts if isinstance(item, ast.Constant)]
-    texts = [value for value in values if isinstance(value, str)]
+    texts = [value for value in values if isinstance(value, str) and not _SURROGATE.search(value)]
     literals = sum(token.type == tokenize.STRING for token in tokens)
     return texts if len(texts) == len(tree.elts) == literals else None
 

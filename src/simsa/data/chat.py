@@ -33,7 +33,7 @@ _TAGGED = re.compile(
     r"<(contexts?|documents?|passages|search_results?)>(.*?)</\1>", re.IGNORECASE | re.DOTALL
 )
 _NUMBERED = (
-    re.compile(r"^[ \t]*\[\[ref(\d+)\]\][ \t]*:?[ \t]*", re.IGNORECASE | re.MULTILINE),
+    re.compile(r"[ \t]*\[\[ref(\d+)\]\][ \t]*:?[ \t]*", re.IGNORECASE),
     re.compile(
         r"^[ \t#*]*[\[(<【]?(?:(?:참고\s?)?문서|검색\s?결과|지문|document|doc|passage|context)\s?#?(\d+)"
         r"[\])>】]?[ \t*]*(?:[:：]|(?<=[\])>】])|\r?$)[ \t*]*",
@@ -75,16 +75,21 @@ def read(said: Sequence[Message], where: str, field: str) -> Chat:
             field=field,
             found=f"roles {', '.join(message.role for message in said) or 'none'}",
         )
+    # In the system message, else beside the question, else with an earlier question.
     for message in sent:
         found = _find(message.content) if message.role in ("system", "developer") else None
         if found:
             return Chat(asked, split(message.content[found.inner : found.stop]), reference, sent)
     found = _find_asked(asked)
-    if found is None:
-        return Chat(asked, None, reference, sent)
-    rest = _ASKS.sub("", asked[: found.start] + asked[found.end :], count=1)
-    question = _ANSWER_NEXT.sub("", rest).strip()
-    return Chat(question or asked, split(asked[found.inner : found.stop]), reference, sent)
+    if found:
+        rest = _ASKS.sub("", asked[: found.start] + asked[found.end :], count=1)
+        question = _ANSWER_NEXT.sub("", rest).strip()
+        return Chat(question or asked, split(asked[found.inner : found.stop]), reference, sent)
+    for message in reversed(sent):
+        found = _find_asked(message.content) if message.role == "user" else None
+        if found:
+            return Chat(asked, split(message.content[found.inner : found.stop]), reference, sent)
+    return Chat(asked, None, reference, sent)
 
 
 def split(section: str) -> list[str]:
@@ -140,9 +145,9 @@ def _find(text: str) -> _Found | None:
     if heading:
         return _Found(heading.start(), heading.end(), len(text), len(text))
     for pattern in _NUMBERED[:2]:  # without a heading, only marks that mean nothing else
-        first = next((mark for mark in pattern.finditer(text) if int(mark[1]) == 1), None)
-        if first:
-            return _Found(first.start(), first.start(), len(text), len(text))
+        for mark in pattern.finditer(text):
+            if int(mark[1]) == 1 and text[: mark.start()].rpartition("\n")[2] == "":
+                return _Found(mark.start(), mark.start(), len(text), len(text))
     return None
 
 

@@ -130,12 +130,23 @@ def choose_split(splits: list[str], split: str | None, name: str) -> str:
     return chosen
 
 
+def refuse_doubled(columns: list[Any], name: str) -> None:
+    """Two columns of one name: reading rows as objects would lose one."""
+    doubled = [column for column in columns if columns.count(column) > 1]
+    if doubled:
+        raise DataError(
+            "two columns have this name", where=name, field=str(doubled[0]), hint="rename or drop one"
+        )
+
+
 def _rows(batches: Callable[[], Iterable[Any]], name: str, called: str) -> Numbered:
     import pyarrow
 
     number = 0
     try:
         for batch in batches():
+            batch.validate(full=True)  # offsets of a damaged file lead anywhere
+            refuse_doubled(batch.schema.names, name)
             for row in batch.to_pylist():
                 number += 1
                 where = f"{name}: row {number}"

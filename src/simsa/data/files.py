@@ -54,6 +54,14 @@ class Sniffed(NamedTuple):
     head: bytes
 
 
+def located(name: str) -> Path:
+    """The path that `name` is; `~` is the home folder."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"leads nowhere: {error}", where=name) from None
+
+
 def kind_of(path: Path, name: str) -> str:
     """`file`, `folder` or `missing`. Raises DataError for anything else and for what may not be read."""
     try:

@@ -76,6 +76,15 @@ def read_predictions(
     _finish(reader, name, empty)
 
 
+def raw_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of a file as they stand, each with its place, where they are no questions: scores, labels.
+
+    Cells of a table are texts. Raises DataError.
+    """
+    name = os.fspath(path)
+    yield from _guarded(_open(name, "auto", None, {}).rows, name)
+
+
 def _questions(
     rows: Iterable[tuple[str, Mapping[str, Any]]], reader: RowReader, name: str, limit: int | None
 ) -> Iterator[Question]:
@@ -114,7 +123,7 @@ def _open(
         raise DataError(
             "is not a format", where=name, field="format", found=format, hint=f"known: {', '.join(FORMATS)}"
         )
-    path = Path(name).expanduser()
+    path = files.located(name)
     kind = files.kind_of(path, name)
     if format == "hub" or (kind == "missing" and format == "auto" and columnar.is_hub_name(name)):
         return _Opened(columnar.hub(name, split))
@@ -177,6 +186,7 @@ def _each(rows: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if hasattr(rows, "iter_rows"):  # polars
         rows = rows.iter_rows(named=True)
     elif hasattr(rows, "to_dict") and hasattr(rows, "iloc"):  # pandas
+        columnar.refuse_doubled(list(rows.columns), where)
         rows = rows.to_dict("records")
     elif isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
         raise DataError(

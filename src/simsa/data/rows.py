@@ -32,6 +32,7 @@ class PredictionRow(NamedTuple):
     answerable: bool = True
     type: str | None = None
     citations: tuple[int, ...] = ()
+    contexts: tuple[Passage, ...] = ()
 
 
 class RowReader:
@@ -102,6 +103,7 @@ class RowReader:
             _answerable(row),
             row.read("type", values.optional_text),
             _citations(row, reference),
+            _contexts(row) if row.get("contexts") else (),
         )
 
     def finish(self) -> None:

@@ -17,7 +17,7 @@ _LARGEST_CELL = 16 * 2**20
 
 def delimiter_of(sniffed: Sniffed, mapped: Collection[str]) -> str | None:
     """The delimiter under which the first line names most known fields; None where it names none."""
-    sample = sniffed.head.decode(sniffed.encoding, errors="ignore")
+    sample = sniffed.head.decode(sniffed.encoding, errors="ignore").lstrip("\r\n")
 
     def known(delimiter: str) -> tuple[int, int]:
         header = _header(sample, delimiter)
