@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simsa.config import JudgeConfig
 from simsa.judges import combine, make
 from simsa.judges.lexical import LexicalJudge, score
-from simsa.records import CRITERIA, Judgement, Passage, Question
+from simsa.records import CRITERIA, Judgement, Message, Passage, Question
 
 FOUNDRY = (
     "솔내주물은 1987년 3월 강도현이 달빛시에 세운 회사이다. 직원은 142명이고 주로 범종과 맨홀 뚜껑을 만든다."
@@ -229,6 +229,20 @@ def judged(question: Question, prediction: str, language: str = "ko") -> Judgeme
             return await judge.judge(request)
 
     return asyncio.run(ask())
+
+
+def test_a_chat_row_without_passages_is_judged_by_what_the_model_was_told() -> None:
+    row = Question(
+        "q",
+        "직원은?",
+        (),
+        ("142명",),
+        messages=(Message("system", f"자료: {FOUNDRY}"), Message("user", "직원은?")),
+    )
+    assert set(scores(row, "142명").values()) == {5}
+    (one,) = LexicalJudge().requests(row, "142명")
+    (other,) = LexicalJudge().requests(Question("q", "직원은?", (), ("142명",)), "142명")
+    assert one.request_hash != other.request_hash
 
 
 def test_it_says_plainly_what_it_is() -> None:

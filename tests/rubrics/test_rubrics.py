@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from simsa import rubrics
 from simsa.errors import RubricError
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import CRITERIA, Message, Passage, Question
 from simsa.rubrics.base import fill
 
 QUESTION = Question(
@@ -150,6 +150,15 @@ def test_without_an_answer_to_be_found_the_reference_says_so(name: str, says: st
         assert shown["reference"] == shown["context"] == shown["prediction"] == rubric.none
     own = rubric.material(CRITERIA, Question("q", "?", (), ("모릅니다.",), answerable=False), "x")
     assert own["reference"] == "모릅니다."
+
+
+def test_a_chat_row_without_passages_shows_what_the_model_was_told() -> None:
+    told = (Message("system", "자료: 범종은 1987년에 만들었다."), Message("user", "언제?"))
+    rubric = rubrics.load("rag-ko")
+    shown = rubric.material(CRITERIA, Question("q", "언제?", (), ("1987년",), messages=told), "x")
+    assert shown["context"] == "자료: 범종은 1987년에 만들었다."
+    found = Question("q", "언제?", (Passage("본문"),), ("1987년",), messages=told)
+    assert rubric.material(CRITERIA, found, "x")["context"] == "[[ref1]] 본문"
 
 
 def test_several_references_are_a_list() -> None:

@@ -36,6 +36,7 @@ from simsa.metrics.abstention import is_abstention
 from simsa.metrics.citations import strip_citations
 from simsa.metrics.morphemes import content_morphemes
 from simsa.records import CRITERIA, Judgement, Question, content_hash
+from simsa.rubrics import instructions
 
 _RULES = "1"
 """Counts up when a change to this file can change a score."""
@@ -98,7 +99,7 @@ class LexicalJudge:
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
         row = [
             question.question,
-            [[passage.title, passage.text] for passage in question.contexts],
+            [[passage.title, passage.text] for passage in question.contexts] or instructions(question),
             question.reference,
             question.answerable,
             prediction,
@@ -127,7 +128,8 @@ def score(question: Question, prediction: str) -> dict[str, Reason]:
     references = [reference for reference in question.reference if reference.strip()]
     if not references and question.answerable:
         return {}
-    passages = [_words(f"{passage.title or ''} {passage.text}") for passage in question.contexts]
+    texts = [f"{passage.title or ''} {passage.text}" for passage in question.contexts]
+    passages = [_words(text) for text in texts or [instructions(question)]]
     row = _Row(
         question=_words(question.question),
         passages=passages,

@@ -10,10 +10,20 @@ from pathlib import Path
 
 from simsa.errors import RubricError
 from simsa.rubrics import criteria, template
-from simsa.rubrics.base import FIELDS, Rubric
+from simsa.rubrics.base import FIELDS, Rubric, instructions
 from simsa.rubrics.reader import Scored, Unreadable, read_verdict
 
-__all__ = ["BUILT_IN", "FIELDS", "Rubric", "Scored", "Unreadable", "load", "read_verdict", "source"]
+__all__ = [
+    "BUILT_IN",
+    "FIELDS",
+    "Rubric",
+    "Scored",
+    "Unreadable",
+    "instructions",
+    "load",
+    "read_verdict",
+    "source",
+]
 
 BUILT_IN = ("rag-ko", "rag-en")
 

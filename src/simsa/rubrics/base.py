@@ -69,7 +69,7 @@ class Rubric(ABC):
             references = [self.unanswerable]
         row = {
             "question": question.question,
-            "context": numbered(question),
+            "context": numbered(question) or instructions(question),
             "prediction": prediction or "",
             "reference": references[0] if len(references) == 1 else "\n".join(f"- {r}" for r in references),
         }
@@ -91,6 +91,11 @@ class Rubric(ABC):
             "required": list(properties),
             "additionalProperties": False,
         }
+
+
+def instructions(question: Question) -> str:
+    """What a chat row tells the model besides the question: where it has no passages, they are in there."""
+    return "\n".join(message.content for message in question.messages if message.role != "user")
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
