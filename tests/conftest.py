@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-_KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_KEYS = (
+    "OPENAI_API_KEY",
+    "HF_TOKEN",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+)
 
 
 class NetworkForbidden(Exception):

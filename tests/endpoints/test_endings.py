@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.endpoints.asking import ask, request
 from tests.servers.chat import ChatServer, text_of
 from tests.servers.faults import error
@@ -215,13 +219,6 @@ def self_signed(tmp_path: Path) -> Iterator[str]:
 
 
 def _certificate(folder: Path) -> Path:
-    cryptography = pytest.importorskip("cryptography")
-    assert cryptography
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
     now = datetime.datetime.now(datetime.UTC)

@@ -129,7 +129,8 @@ class Connection(asyncio.Protocol):
 
     def _parse(self) -> Request | None:
         if self._buffer and not self._buffer[:1].isalpha():
-            return self._hang_up()
+            self._hang_up()
+            return None
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return None

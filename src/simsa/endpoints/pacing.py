@@ -104,7 +104,7 @@ class Pacer:
     def _trickle(self, now: float) -> float:
         """Requests per second so shortly after a pause."""
         doubling = _CAREFUL_DOUBLING_S if self._learnt.is_limit else _DOUBLING_S
-        return min(_FLOOD, _TRICKLE * 2.0 ** ((now - self.resume_at) / doubling))
+        return min(_FLOOD, _TRICKLE * math.exp2((now - self.resume_at) / doubling))
 
     def _space(self, ticket: Ticket, pace: float) -> None:
         """Sets when the request after `ticket` may go."""
