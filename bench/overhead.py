@@ -5,7 +5,7 @@
 
 Each contender is a whole process on one core, from start to exit; the server has the other
 core. All of them send the same requests and append one line of JSON a row to a file. Only
-the ratios carry to other machines.
+the ratios carry to other machines; on a busy one, go by the processor's time.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import argparse
 import asyncio
 import contextlib
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -31,7 +33,7 @@ _INSTRUCTIONS = "너는 답변을 1점부터 5점까지 평가하는 심사자�
 
 
 class Job(NamedTuple):
-    """What a contender is to do: judge every row of `rows`, and leave one line a row in `out`."""
+    """What a contender is to do: ask `url` about every row of `rows`, and keep the answers at `out`."""
 
     url: str
     rows: Path
@@ -145,26 +147,45 @@ def server(core: int) -> Iterator[str]:
             process.terminate()
 
 
-def timed(contender: Contender, job: Job, core: int) -> float:
-    """Seconds that the contender takes, all in all."""
-    start = time.perf_counter()
+class Rate(NamedTuple):
+    """Rows per second by the clock, and per second of the processor's time."""
+
+    wall: float
+    cpu: float
+
+
+def calls(url: str) -> int:
+    """How many completions the server has been asked for."""
+    with urllib.request.urlopen(f"{url.removesuffix('/v1')}/count") as answer:
+        count: int = orjson.loads(answer.read())["count"]
+    return count
+
+
+def timed(contender: Contender, job: Job, core: int) -> tuple[float, float]:
+    """Seconds that the contender takes, all in all: by the clock, and of the processor's time."""
+    start, cpu = time.perf_counter(), _children_cpu()
     subprocess.run([*_pinned(core), *contender(job)], check=True, cwd=ROOT)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, _children_cpu() - cpu
 
 
-def compare(names: Sequence[str], n: int, in_flight: int, rounds: int) -> dict[str, list[float]]:
-    """Rows per second of each contender in each round; rounds interleave, so that drift hits all alike."""
-    rates: dict[str, list[float]] = {name: [] for name in names}
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def compare(names: Sequence[str], n: int, in_flight: int, rounds: int) -> dict[str, list[Rate]]:
+    """The rates of each contender in each round; rounds interleave, so that drift hits all alike."""
+    rates: dict[str, list[Rate]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder, server(core=1) as url:
         data = Path(folder) / "rows.jsonl"
         data.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows(n)))
         for number in range(rounds):
             for name in names:
-                out = Path(folder) / f"{name}-{number}.jsonl"
-                took = timed(CONTENDERS[name], Job(url, data, out, in_flight), core=0)
-                done = out.read_bytes().count(b"\n")
-                assert done == n, f"{name} left {done} rows of {n}"
-                rates[name].append(n / took)
+                out, before = Path(folder) / f"{name}-{number}", calls(url)
+                wall, cpu = timed(CONTENDERS[name], Job(url, data, out, in_flight), core=0)
+                made = calls(url) - before
+                assert out.exists() and made == n, f"{name} made {made} calls for {n} rows"
+                rates[name].append(Rate(n / wall, n / cpu))
     return rates
 
 
@@ -193,11 +214,16 @@ def main() -> None:
         asyncio.run({"bare": run_bare, "client": run_client}[given.inside](job))
         return
     rates = compare(given.contenders or list(CONTENDERS), given.n, given.in_flight, given.rounds)
-    middle = {name: statistics.median(all_) for name, all_ in rates.items()}
+    middle = {
+        name: Rate(*(statistics.median(part) for part in zip(*all_, strict=True)))
+        for name, all_ in rates.items()
+    }
+    yardstick = middle.get("bare")
     for name, rate in middle.items():
-        ratio = f"{rate / middle['bare']:5.2f} of bare" if "bare" in middle else ""
-        spread = " ".join(f"{one:.0f}" for one in rates[name])
-        print(f"{name:12} {rate:6.0f} rows/s  {ratio}   ({spread})")
+        line = f"{name:12} {rate.wall:6.0f} rows/s {rate.cpu:6.0f} rows/CPU s"
+        if yardstick:
+            line += f"   {rate.wall / yardstick.wall:4.2f} and {rate.cpu / yardstick.cpu:4.2f} of bare"
+        print(line)
 
 
 if __name__ == "__main__":
