@@ -1,0 +1,195 @@
+"""`simsa metrics`: deterministic metrics of a file of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import tee
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from simsa.cli import console
+from simsa.errors import DataError
+
+if TYPE_CHECKING:
+    from simsa.data import PredictionRow
+    from simsa.records import Question
+    from simsa.report.grids import Grid
+
+SCHEMA = "simsa.metrics/1"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over the rows of one variant. `n_missing` rows have no prediction and take no part."""
+
+    n: int = 0
+    n_missing: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    abstentions: list[tuple[bool, bool]] = field(default_factory=list)
+
+    def add(self, row: dict[str, float | None], answerable: bool) -> None:
+        self.n += 1
+        self.abstentions.append((answerable, row["abstained"] == 1))
+        for name, value in row.items():
+            self.counts.setdefault(name, 0)
+            if value is not None:
+                self.sums[name] = self.sums.get(name, 0.0) + value
+                self.counts[name] += 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Means with the rows that each rests on; None where no row has the metric, with the reason."""
+        from simsa.metrics.abstention import AbstentionTable
+        from simsa.metrics.rows import METRICS
+
+        means = {
+            name: self.sums[name] / self.counts[name] if self.counts.get(name) else None for name in METRICS
+        }
+        return {
+            "n": self.n,
+            "n_missing": self.n_missing,
+            "means": means,
+            "counts": {name: self.counts.get(name, 0) for name in METRICS},
+            "abstention": AbstentionTable.of(self.abstentions).to_dict(),
+            "notes": [f"{name}: no row has what it needs" for name, mean in means.items() if mean is None],
+        }
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write each row's metrics here as JSONL."
+)
+@console.format_options(("text", "json"))
+def command(file: Path, out: Path | None, format: str | None, as_json: bool) -> None:
+    """Deterministic metrics of rows that have a prediction and a reference.
+
+    KorQuAD and KLUE-MRC figures are those of the published scripts, on the text as it
+    is; chrF, ROUGE-L over morphemes, abstention, citations and overlap with the contexts
+    stand beside them. FILE is any format that `simsa convert` reads.
+
+    \b
+    simsa metrics predictions.jsonl
+    simsa metrics predictions.csv --json --out rows.jsonl
+    """
+    chosen = console.chosen(format, as_json)
+    tallies: dict[str | None, Tally] = {}
+    lines = _measured(file, tallies)
+    if out is None:
+        for _ in lines:
+            pass
+    else:
+        console.put(lines, out)
+    if chosen == "json":
+        console.print_json(to_dict(tallies))
+        return
+    from simsa.report.text import render_grids
+
+    console.put(render_grids(_grids(tallies), *console.terminal()))
+
+
+def to_dict(tallies: dict[str | None, Tally]) -> dict[str, Any]:
+    """The JSON document: schema `simsa.metrics/1`, and one block a variant where the file names any."""
+    variants = {name: tally.to_dict() for name, tally in tallies.items() if name is not None}
+    document = {"schema": SCHEMA, **_together(tallies).to_dict()}
+    return document | ({"variants": variants} if variants else {})
+
+
+def _measured(file: Path, tallies: dict[str | None, Tally]) -> Iterator[bytes]:
+    """One JSON line a row with a prediction, in the file's order; `tallies` grows on the way."""
+    from simsa.metrics.abstention import refusals_of
+    from simsa.metrics.rows import score_rows
+
+    refusals = refusals_of(_question(row, file) for row in _rows(file))
+    answered, to_score = tee(_answered(file, tallies))
+    scored = score_rows(((row.prediction or "", _question(row, file)) for row in to_score), refusals)
+    for row, figures in zip(answered, scored, strict=True):
+        tallies[row.variant].add(figures, row.answerable)
+        named = {} if row.variant is None else {"variant": row.variant}
+        yield orjson.dumps({"id": row.question_id, **named, **figures}) + b"\n"
+
+
+def _answered(file: Path, tallies: dict[str | None, Tally]) -> Iterator[PredictionRow]:
+    for row in _rows(file):
+        tally = tallies.setdefault(row.variant, Tally())
+        if row.prediction is None:
+            tally.n_missing += 1
+        else:
+            yield row
+
+
+def _rows(file: Path) -> Iterator[PredictionRow]:
+    from simsa.data import read_predictions
+
+    return read_predictions(file, numbered=True)
+
+
+def _question(row: PredictionRow, file: Path) -> Question:
+    from simsa.records import Question
+
+    if row.answerable and not row.reference:
+        raise DataError(
+            "has no reference",
+            where=f"{file}: {row.question_id}",
+            hint="write the expected answer as reference, or answerable: false where there is none",
+        )
+    return Question(
+        id=row.question_id,
+        question="",
+        contexts=row.contexts,
+        reference=row.reference,
+        answerable=row.answerable,
+        citations=row.citations,
+    )
+
+
+def _together(tallies: dict[str | None, Tally]) -> Tally:
+    whole = Tally()
+    for tally in tallies.values():
+        whole.n += tally.n
+        whole.n_missing += tally.n_missing
+        whole.abstentions += tally.abstentions
+        for name, count in tally.counts.items():
+            whole.counts[name] = whole.counts.get(name, 0) + count
+            whole.sums[name] = whole.sums.get(name, 0.0) + tally.sums.get(name, 0.0)
+    return whole
+
+
+def _grids(tallies: dict[str | None, Tally]) -> Iterable[Grid]:
+    from simsa.metrics.rows import METRICS
+    from simsa.report.grids import Cell, Grid, Row, label
+    from simsa.report.numbers import fixed
+    from simsa.report.words import words
+
+    say = words("en")
+    head = tuple("all rows" if name is None else name for name in tallies)
+    of_each = [tally.to_dict() for tally in tallies.values()]
+    rows = [
+        Row(
+            label(say, name),
+            tuple(
+                Cell(f"{fixed(d['means'][name], 1 if name == 'chrf' else 3)} ({d['counts'][name]})")
+                for d in of_each
+            ),
+        )
+        for name in METRICS
+        if any(d["counts"][name] for d in of_each)
+    ]
+    rows.append(
+        Row("rows · no prediction", tuple(Cell(f"{d['n']} · {d['n_missing']}") for d in of_each), "sub")
+    )
+    yield Grid("Metrics (rows they rest on)", head, tuple(rows))
+    if any(not answerable for tally in tallies.values() for answerable, _ in tally.abstentions):
+        tables = [d["abstention"] for d in of_each]
+        names = ("precision", "recall", "f1", "over_refusal_rate")
+        yield Grid(
+            "Abstention",
+            head,
+            tuple(
+                Row(name.replace("_", " "), tuple(Cell(fixed(t[name], 3)) for t in tables)) for name in names
+            ),
+        )
