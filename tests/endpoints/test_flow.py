@@ -8,6 +8,7 @@ import time
 import pytest
 from tests.endpoints.asking import ask, request
 from tests.servers.chat import ChatServer
+from tests.servers.faults import error
 from tests.servers.limits import RateLimit
 
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, FlowStats
@@ -181,3 +182,33 @@ def test_stats_are_live() -> None:
 
     with ChatServer(latency_s=0.15) as server:
         assert asyncio.run(scenario(server.url)) == [5, 0, 6, None]
+
+
+def test_a_long_pause_is_said_once() -> None:
+    patient = error(429, "Rate limit reached", headers={"retry-after": "30"})
+
+    async def scenario(url: str) -> list[str]:
+        said: list[str] = []
+        async with ChatEndpoint(url, "judge", on_event=said.append) as endpoint:
+            asking = [asyncio.create_task(endpoint.complete(request(f"{i}"))) for i in range(5)]
+            await asyncio.sleep(0.3)
+            assert endpoint.stats.paused_until is not None
+            assert 25 < endpoint.stats.paused_until - time.monotonic() <= 30
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        return said
+
+    with ChatServer(reply=patient) as server:
+        (said,) = asyncio.run(scenario(server.url))
+    assert "asks to wait 30 s: HTTP 429: Rate limit reached" in said
+    assert server.count == 1
+
+
+def test_a_service_that_is_down_for_hours_is_not_waited_for() -> None:
+    down = error(503, "Maintenance", headers={"retry-after": "7200"})
+    with ChatServer(reply=down) as server:
+        (ended,) = ask(server).errors
+    assert isinstance(ended, EndpointError)
+    assert "lets nothing through for 2 h 0 min: HTTP 503: Maintenance" in str(ended)
+    assert server.count == 1

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _LONGEST_BACKOFF_S = 20.0
 _RECONNECT_S = 60.0
 _GIVEN_UP_IN_A_ROW = 20
+_WORTH_SAYING_S = 10.0
 
 
 class ChatEndpoint:
@@ -209,7 +210,7 @@ class ChatEndpoint:
         match refusal.meaning:
             case Meaning.AGAIN:
                 self._flow.bad()
-                return self._again(trial, refusal.detail, retry_after(found.headers, time.time()))
+                return self._again(trial, refusal.detail, self._asked_to_wait(found, refusal))
             case Meaning.SLOWER:
                 return self._slower(trial, ticket, found, refusal)
             case Meaning.CHANGE if self._learn(refusal, sent, abilities):
@@ -239,14 +240,14 @@ class ChatEndpoint:
         if trial.lost >= self.max_attempts:
             return trial.failure("failed", detail)
         self._flow.stats.retried += 1
-        return max(min(wait_s or 0.0, self.patience_s), self._backoff(trial.lost))
+        return max(wait_s or 0.0, self._backoff(trial.lost))
 
     def _slower(self, trial: _Trial, ticket: Ticket, found: Answer, refusal: Refusal) -> ChatFailure | float:
         """A rate limit was met."""
         now = time.monotonic()
-        wait = retry_after(found.headers, time.time())
-        if wait is not None and wait > self.patience_s:
-            raise self._end(endings.asks_to_wait(self.address, wait, refusal))
+        wait = self._asked_to_wait(found, refusal)
+        if wait is not None and wait >= _WORTH_SAYING_S and self._flow.pacer.resume_at < now:
+            self._say(f"{self.base_url} asks to wait {wait:.0f} s: {refusal.detail}")
         self._flow.refused(ticket, found.headers, wait)
         trial.limited += 1
         since = trial.limited_since = trial.limited_since or now
@@ -257,6 +258,13 @@ class ChatEndpoint:
         if wait is None:
             wait = self._backoff(trial.limited)
         return 0.0 if self._flow.pacer.resume_at >= now + wait else wait
+
+    def _asked_to_wait(self, found: Answer, refusal: Refusal) -> float | None:
+        """Seconds that an answer asks to wait, if it says so; more than patience has is an ending."""
+        wait = retry_after(found.headers, time.time())
+        if wait is not None and wait > self.patience_s:
+            raise self._end(endings.asks_to_wait(self.address, wait, refusal))
+        return wait
 
     def _backoff(self, times: int) -> float:
         """Full jitter over a doubling span."""
