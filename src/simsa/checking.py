@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 from simsa import data, judges, planning, prompts, serving
 from simsa.config import Config, JudgeConfig, secret
-from simsa.endpoints import ChatEndpoint, ModelInfo, cost, price, retirement
+from simsa.endpoints import ChatEndpoint, ModelInfo, cost, retirement
 from simsa.errors import SimsaError
 from simsa.judges import Judge
+from simsa.judges.llm import price_of
 from simsa.records import Question
 from simsa.store import Store
 
@@ -183,10 +184,11 @@ def _estimate(config: Config, folder: Path, judge: Judge, questions: list[Questi
     """Calls and tokens for what is not judged yet, from a sample of the rows."""
     variants = len(config.variants)
     rows = questions[:: max(1, len(questions) // _ESTIMATE_ROWS)]
-    calls = tokens = 0
+    calls = 0
+    tokens = 0.0
     for question in rows:
         guess = question.reference[0] if question.reference else ""
-        seen: dict[str, int] = {}
+        seen: dict[str, float] = {}
         for n in range(variants):
             for request in judge.requests(question, f"{guess}{' ' * n}"):
                 seen[request.request_hash] = _tokens(judge.prompt_text(request))
@@ -198,8 +200,8 @@ def _estimate(config: Config, folder: Path, judge: Judge, questions: list[Questi
     completion = n_calls * _ANALYSIS_TOKENS
     if config.judge is None or config.judge.is_local:
         return Estimate(0, 0, 0, 0.0, None)
-    each = config.judge.price or price(config.judge.model)
-    usd = cost(config.judge.model, prompt, 0, completion, config.judge.price)
+    each = price_of(config.judge)
+    usd = cost(config.judge.model, prompt, 0, completion, each)
     return Estimate(n_calls, prompt, completion, usd, each.as_of if each else None)
 
 

@@ -14,7 +14,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import simsa
 from simsa import data, judges, planning, prompts, serving
 from simsa.config import Config, EndpointConfig, GenerationConfig, secret
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
@@ -23,6 +22,7 @@ from simsa.judges import Judge, JudgeRequest
 from simsa.progress import Progress
 from simsa.records import Message, Prediction
 from simsa.store import TRANSIENT, Answered, Planned, Store
+from simsa.version import __version__
 
 STAGES = ("generate", "judge")
 _SAMPLE = 8
@@ -277,12 +277,12 @@ def measure(store: Store) -> None:
     from simsa.metrics.rows import score_rows
 
     refusals: tuple[str, ...] | None = None
-    while block := store.unmeasured(simsa.__version__, 256):
+    while block := store.unmeasured(__version__, 256):
         if refusals is None:
             refusals = tuple(refusals_of(store.questions()))
         figures = score_rows(((row.prediction, row.question) for row in block), refusals)
         store.add_measures(
-            (row.answer_hash, row.question.content_hash, simsa.__version__, figure)
+            (row.answer_hash, row.question.content_hash, __version__, figure)
             for row, figure in zip(block, figures, strict=True)
         )
 
@@ -301,7 +301,7 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
         | {
             "config_hash": config.hash,
             "data_hash": store.data_hash(),
-            "simsa_version": simsa.__version__,
+            "simsa_version": __version__,
         },
         config=shown,
         judge=judge and {"model": judge.label, "rubric": judge.rubric, "mode": judge.mode, "key": judge.key},

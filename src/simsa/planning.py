@@ -98,7 +98,8 @@ def _given(store: Store, config: Config, variant: VariantConfig, progress: Progr
                 found=row.question_id,
                 hint="keep one, or tell them apart by a `variant` field",
             )
-        taken[row.question_id] = _taken(variant.name, row)
+        if row.prediction is not None:
+            taken[row.question_id] = _taken(variant.name, row)
     if not taken:
         raise DataError(
             f"has no prediction for any question of {config.data.path}",

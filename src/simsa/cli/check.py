@@ -28,7 +28,7 @@ def command(as_json: bool, **flags: Any) -> int:
     config, folder = config_from(flags)
     checked = asyncio.run(checking.check(config, folder))
     if as_json:
-        console.put_json(checked.to_dict())
+        console.print_json(checked.to_dict())
         return checked.exit_code
     for finding in checked.findings:
         click.echo(f"{_MARKS[finding.level]} {finding.about}: {visible(finding.text)}")

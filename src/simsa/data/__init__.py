@@ -1,6 +1,6 @@
 """Files of every known kind → questions, strictly: what is wrong is refused with its place and a remedy."""
 
-from simsa.data.reading import FORMATS, from_rows, read, read_predictions
+from simsa.data.reading import FORMATS, from_rows, judged_rows, read, read_predictions
 from simsa.data.rows import PredictionRow
 from simsa.data.summary import DataSummary, Spread, describe
 
@@ -11,6 +11,7 @@ __all__ = [
     "Spread",
     "describe",
     "from_rows",
+    "judged_rows",
     "read",
     "read_predictions",
 ]

@@ -52,6 +52,18 @@ def from_rows(rows: Any, fields: Mapping[str, str] | None = None, where: str = "
     yield from _questions(_each(rows, where), RowReader(where, fields or {}), where, None)
 
 
+def judged_rows(
+    rows: Any, fields: Mapping[str, str] | None = None
+) -> Iterator[tuple[Question, PredictionRow]]:
+    """The question and the finished answer in each row of what `from_rows` takes. Raises DataError.
+
+    Unlike a test set, rows may ask the same question several times, for several variants.
+    """
+    for where, row in _each(rows, "rows"):
+        question = RowReader("rows", fields or {}).question(row, where)
+        yield question, RowReader("rows", fields or {}, predicting=True).prediction(row, where)
+
+
 def read_predictions(
     path: str | os.PathLike[str],
     fields: Mapping[str, str] | None = None,

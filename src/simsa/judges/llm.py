@@ -53,7 +53,7 @@ class LLMJudge:
         self._config = config
         self._rubric = rubric
         self._secret = key
-        self._price = _price(config)
+        self._price = price_of(config)
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
@@ -195,7 +195,7 @@ def read_reply(reply: ChatReply, criteria: Sequence[str], quoted: Sequence[str])
     return Unreadable("truncated", "the answer was cut off at the length limit; be brief")
 
 
-def _price(config: JudgeConfig) -> Price | None:
+def price_of(config: JudgeConfig) -> Price | None:
     """The price that the config gives; None leaves it to the table."""
     given = config.price
     if given is None:
