@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -290,6 +291,14 @@ def test_a_short_refusal_of_the_data_must_be_the_whole_answer() -> None:
     assert is_abstention("없음.", ["없음"])
     assert not is_abstention("없음 처리된 표는 12장이다.", ["없음"])
     assert not is_abstention("서울", ["", " ", "[[ref1]]"])
+
+
+def test_hundreds_of_refusals_cost_little() -> None:
+    refusals = [f"{i}번 자료에서는 그 답을 찾지 못했습니다" for i in range(2_000)]
+    started = time.monotonic()
+    assert not any(is_abstention(f"{i}년입니다.", refusals) for i in range(500))
+    assert is_abstention(refusals[1_500] + ".", refusals)
+    assert time.monotonic() - started < 3
 
 
 def test_a_sentence_of_great_length_is_read_quickly_and_declines_nothing() -> None:

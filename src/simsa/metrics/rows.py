@@ -107,7 +107,7 @@ def _score(
         "citation_precision": cited.precision,
         "citation_recall": cited.recall,
         "citations_out_of_range": cited.out_of_range,
-        "abstained": float(is_abstention(prediction, refusals + own)),
+        "abstained": float(is_abstention(prediction, refusals) or is_abstention(prediction, own)),
     }
 
 

@@ -173,7 +173,7 @@ def compare(
     Raises ValueError for a score that is not finite.
     """
     both = sorted(q for q in first.keys() & second.keys() if None not in (first[q], second[q]))
-    differences = [_certain(second[q]) - _certain(first[q]) for q in both]
+    differences = [float(_certain(second[q])) - float(_certain(first[q])) for q in both]
     found = estimate(differences, _clusters_of(both, clusters), seed=seed)
     n_dropped = len(first.keys() | second.keys()) - len(both)
     sd, notes = found.sd, found.notes
