@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -55,7 +56,29 @@ def client(job: Job) -> Sequence[str]:
     return _this("client", job)
 
 
-CONTENDERS: dict[str, Contender] = {"bare": bare, "client": client}
+def judge(job: Job) -> Sequence[str]:
+    """`simsa judge`: reads the files, plans, asks by the built-in rubric, reads strictly, keeps all in SQLite."""
+    return _simsa("judge", job)
+
+
+def run(job: Job) -> Sequence[str]:
+    """`simsa run`: that, and metrics, statistics and the report."""
+    return _simsa("run", job)
+
+
+def _simsa(command: str, job: Job) -> Sequence[str]:
+    folder = job.out.with_suffix(".d")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    config = folder / "bench.toml"
+    config.write_text(
+        f'[data]\npath = "{job.rows}"\n[[variants]]\nname = "given"\npredictions = "{job.rows}"\n'
+        f'[judge]\nmodel = "{MODEL}"\nbase_url = "{job.url}"\nmax_concurrency = {job.in_flight}\n'
+    )
+    return [sys.executable, "-m", "simsa", command, str(config), "-q"]
+
+
+CONTENDERS: dict[str, Contender] = {"bare": bare, "client": client, "judge": judge, "run": run}
 
 
 # Inside the contenders ----------------------------------------------------------------------

@@ -128,10 +128,8 @@ def _adapters(config: Config, findings: list[Finding]) -> None:
 async def _endpoints(config: Config) -> AsyncIterator[Finding]:
     for variant in config.variants:
         if e := variant.endpoint:
-            key = secret(e.api_key_env)
-            async for finding in _reachable(
-                variant.name, e.base_url, e.model, key, has_adapter=bool(e.adapter)
-            ):
+            named = (variant.name, e.base_url, e.model, e.api_key_env)
+            async for finding in _reachable(*named, has_adapter=bool(e.adapter)):
                 yield finding
 
 
@@ -150,15 +148,18 @@ def _judge(config: Config, findings: list[Finding]) -> Judge | None:
 
 
 async def _judge_endpoint(config: JudgeConfig) -> AsyncIterator[Finding]:
-    async for finding in _reachable("judge", config.base_url, config.model, secret(config.key_variable)):
+    async for finding in _reachable("judge", config.base_url, config.model, config.key_variable):
         yield finding
 
 
 async def _reachable(
-    about: str, base_url: str, model: str, key: str | None, has_adapter: bool = False
+    about: str, base_url: str, model: str, key_name: str | None, has_adapter: bool = False
 ) -> AsyncIterator[Finding]:
     try:
-        async with ChatEndpoint(base_url, model, key=key, timeout_s=20, max_attempts=2) as endpoint:
+        endpoint = ChatEndpoint(
+            base_url, model, key=secret(key_name), key_name=key_name, timeout_s=20, max_attempts=2
+        )
+        async with endpoint:
             models = await endpoint.models()
     except SimsaError as error:
         yield _wrong(about, error)

@@ -15,15 +15,27 @@ _BLOCK = 512
 
 
 async def each(items: AsyncIterator[T], work: Callable[[T], Awaitable[None]], width: int) -> None:
-    """Does `work` on every item, at most `width` at a time; the first failure ends it."""
+    """Does `work` on every item, at most `width` at a time.
+
+    After a failure no item is begun; those under way are finished, for their answers may
+    be paid already, and then the failure is raised. Cancelling ends all at once.
+    """
+    failures: list[Exception] = []
 
     async def worker() -> None:
         async for item in items:
-            await work(item)
+            try:
+                await work(item)
+            except Exception as failure:
+                failures.append(failure)
+            if failures:
+                return
 
     async with together() as group:
         for _ in range(width):
             group.create_task(worker())
+    if failures:
+        raise failures[0]
 
 
 async def stream(items: Iterable[T]) -> AsyncIterator[T]:
@@ -77,7 +89,7 @@ class Backlog:
         self._retry = tuple(retry)
         self._ready: deque[Answered] = deque()
         self._after = 0
-        self._closed = False
+        self._no_more = asyncio.Event()
         self._stopped = False
         self._added = asyncio.Event()
 
@@ -86,11 +98,14 @@ class Backlog:
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self._no_more.is_set()
 
     def close(self) -> None:
-        self._closed = True
+        self._no_more.set()
         self._added.set()
+
+    async def wait_closed(self) -> None:
+        await self._no_more.wait()
 
     def stop(self) -> None:
         self._stopped = True
@@ -104,7 +119,7 @@ class Backlog:
         while not self._stopped:
             if self._ready or self._refill():
                 return self._ready.popleft()
-            if self._closed:
+            if self.closed:
                 break
             self._added.clear()
             await self._added.wait()

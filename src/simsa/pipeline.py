@@ -17,6 +17,7 @@ from pathlib import Path
 from simsa import data, judges, planning, prompts, serving
 from simsa.config import Config, EndpointConfig, GenerationConfig, secret
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
+from simsa.errors import Unusable
 from simsa.flow import Backlog, Budget, each, stream, together, unless
 from simsa.judges import Judge, JudgeRequest
 from simsa.progress import Progress
@@ -47,7 +48,11 @@ async def evaluate(
         progress.note("adapter", note)
     with Store.create(folder) as store:
         planning.prepare(store, config, progress)
-        judge = judges.make(config.judge, root=config.root) if config.judge and "judge" in stages else None
+        judge = (
+            judges.make(config.judge, root=config.root, say=progress.say)
+            if config.judge and "judge" in stages
+            else None
+        )
         for note in judge.notes if judge else ():
             progress.note("judge", note)
         _describe(store, config, judge, progress)
@@ -114,6 +119,7 @@ async def _generate_served(run: _Run) -> None:
                 server.base_url,
                 plan.variants[pending[0].variant],
                 key=server.key,
+                on_event=run.progress.say,
                 max_concurrency=run.config.serving.max_concurrency,
                 timeout_s=run.config.serving.request_timeout_s,
                 max_attempts=run.config.generation.max_attempts,
@@ -137,6 +143,8 @@ async def _generate_elsewhere(run: _Run, name: str, where: EndpointConfig) -> No
         where.base_url,
         where.model,
         key=secret(where.api_key_env),
+        key_name=where.api_key_env,
+        on_event=run.progress.say,
         max_concurrency=where.max_concurrency,
         timeout_s=where.timeout_s,
         max_attempts=run.config.generation.max_attempts,
@@ -248,18 +256,27 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     async def verdict(answered: Answered) -> None:
         requests = judge.requests(answered.question, answered.prediction)
         for request in requests:
-            if not await judged(request):
+            try:
+                if not await judged(request):
+                    run.backlog.stop()
+                    return
+            except Unusable:
                 run.backlog.stop()
-                return
+                raise
         await store.add_verdict(answered, judge.key, [(r.part, r.request_hash) for r in requests])
         stage.done += 1
         run.progress.spent_usd = budget.spent
 
     await run.proven.wait()
-    generating = not run.backlog.closed
-    stage.begin(total=store.count_unjudged(judge.key, answered=not generating))
-    async with judge:
-        await each(run.backlog, verdict, judge.width)
+    stage.begin(total=store.count_unjudged(judge.key, answered=run.backlog.closed))
+    try:
+        async with judge:
+            await each(run.backlog, verdict, judge.width)
+    except Unusable as error:
+        if stage.done:  # it worked before: the answers are worth having all the same
+            run.progress.say(f"the judge has stopped; generation goes on. {error}")
+            await run.backlog.wait_closed()
+        raise
     stage.end()
     if budget.exhausted:
         store.set_meta(stopped="budget")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from simsa import rubrics
@@ -12,11 +13,17 @@ from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
 __all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make"]
 
 
-def make(config: JudgeConfig, *, root: Path = Path(), salt: bytes | None = None) -> Judge:
+def make(
+    config: JudgeConfig,
+    *,
+    root: Path = Path(),
+    salt: bytes | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Judge:
     """The judge that `config` names; paths start at `root`.
 
     `salt` fixes the boundary codes around material (tests); by default they are new in
-    every process. Raises RubricError for a rubric that cannot be used, ConfigError for a
+    every process. `say` is told what a person should know of the endpoint. Raises RubricError for a rubric that cannot be used, ConfigError for a
     key that is named and not set.
     """
     rubric = rubrics.load(config.rubric, root)
@@ -34,4 +41,4 @@ def make(config: JudgeConfig, *, root: Path = Path(), salt: bytes | None = None)
             found=config.key_variable,
             hint=f'export {config.key_variable}=…, or judge.model = "lexical" for the free baseline',
         )
-    return LLMJudge(config, rubric, key, salt=salt)
+    return LLMJudge(config, rubric, key, salt=salt, say=say)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -35,7 +35,13 @@ class LLMJudge:
     """
 
     def __init__(
-        self, config: JudgeConfig, rubric: Rubric, key: str | None = None, *, salt: bytes | None = None
+        self,
+        config: JudgeConfig,
+        rubric: Rubric,
+        key: str | None = None,
+        *,
+        salt: bytes | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         """`key` is the endpoint's API key; `salt` makes boundary codes that nobody can know beforehand."""
         if config.mode == "split" and not rubric.groups:
@@ -53,6 +59,7 @@ class LLMJudge:
         self._config = config
         self._rubric = rubric
         self._secret = key
+        self._say = say
         self._price = price_of(config)
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
@@ -71,6 +78,8 @@ class LLMJudge:
             config.base_url,
             config.model,
             key=self._secret,
+            key_name=config.key_variable,
+            on_event=self._say,
             max_concurrency=config.max_concurrency,
             timeout_s=config.timeout_s,
             max_attempts=config.max_attempts,
