@@ -108,7 +108,7 @@ def test_vllm_refuses_the_same_features(tmp_path: Path) -> None:
         "use_bdlora",
         "use_qalora",
     }
-    assert ours <= {field for field in helper.PEFTHelper.__dataclass_fields__}
+    assert ours <= set(helper.PEFTHelper.__dataclass_fields__)
     for init in (
         "gaussian",
         "eva",

@@ -138,7 +138,7 @@ def check_fit(adapter: Adapter, base: Checkpoint) -> str | None:
 def _shape(module: str, base: Checkpoint) -> tuple[int, ...] | None:
     if module in base.matrices:
         return base.matrices[module]
-    layer = _LAYER.search(module)
+    layer = None if _elsewhere(module) else _LAYER.search(module)
     return base.matrices_of_layers.get(layer["key"]) if layer else None
 
 

@@ -160,19 +160,29 @@ class VllmServer:
         import aiohttp
 
         assert self._ended
-        told = ""
-        read = self._offset
+        phases = self._phases()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-            while not await self._ready(session):
+            while True:
+                for phase in next(phases):
+                    self._say(f"vLLM: {phase}")
+                if await self._ready(session):
+                    return
                 await asyncio.wait((self._ended,), timeout=_POLL_S)
                 if self._ended.done():
                     raise self._failure("vLLM did not start", self._ended.result())
-                fresh = logs.read_from(self.log, read)
-                read += len(fresh)
-                for line in fresh.decode("utf-8", "replace").splitlines():
-                    if (phase := logs.phase(line)) and phase != told:
-                        told = phase
-                        self._say(f"vLLM: {phase}")
+
+    def _phases(self) -> Iterator[list[str]]:
+        """What the log has said of the start since the last time, each phase once."""
+        read, told = self._offset, ""
+        while True:
+            fresh = logs.read_from(self.log, read)
+            read += len(fresh)
+            new = []
+            for line in fresh.decode("utf-8", "replace").splitlines():
+                if (phase := logs.phase(line)) and phase != told:
+                    told = phase
+                    new.append(phase)
+            yield new
 
     async def _ready(self, session: aiohttp.ClientSession) -> bool:
         """Whether it is our server that answers there, with all its models."""

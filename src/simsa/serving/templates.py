@@ -66,6 +66,8 @@ class ChatTemplate:
             template = _environment().from_string(self.text or "")
             return template.render(
                 messages=[message.to_json() for message in messages],
+                tools=None,
+                documents=None,
                 add_generation_prompt=True,
                 **self.tokens,
             )
