@@ -108,6 +108,23 @@ def test_a_row_without_a_prediction_is_counted_and_takes_no_part(
     assert (found["n"], found["n_missing"], found["counts"]["korquad_em"]) == (4, 1, 4)
 
 
+def test_an_empty_reference_expects_an_empty_answer_and_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "q1", "reference": "서울", "prediction": "서울"},
+        {"id": "q2", "reference": "", "prediction": ""},
+        {"id": "q3", "reference": [""], "prediction": "부산"},
+    ]
+    out = tmp_path / "rows.jsonl"
+    found = printed(capfd, file(tmp_path, rows), "--out", str(out))
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["klue_em"] for line in lines] == [line["korquad_em"] for line in lines] == [1.0, 1.0, 0.0]
+    assert [line["korquad_f1"] for line in lines] == [1.0, 0.0, 0.0]
+    assert [line["chrf"] for line in lines] == [100.0, None, None]
+    assert any("2 rows count as answerable but have no reference" in note for note in found["notes"])
+
+
 def test_several_variants_have_a_block_each(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     rows = [
         {**row, "variant": v, "prediction": p}
@@ -152,7 +169,8 @@ def test_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"id": "q1", "prediction": "서울"}, "has no reference"),
+        ({"id": "q1", "prediction": "서울"}, "no row has a reference"),
+        ({"id": "q1", "prediction": "서울", "reference": ""}, "no row has a reference"),
         ({"id": "q1", "reference": "서울"}, "prediction"),
         ({"id": "q1", "reference": "서울", "prediction": 3}, "prediction"),
     ],

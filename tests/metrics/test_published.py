@@ -43,11 +43,12 @@ def test_the_two_normal_forms_differ() -> None:
     assert klue.normalize(text) == "《가람》수도 ‘강’"
 
 
-def test_without_references_korquad_has_no_figure_and_klue_expects_silence() -> None:
-    assert korquad.exact_match("서울", []) is None
-    assert korquad.f1("서울", []) is None
+def test_without_references_the_empty_answer_is_expected() -> None:
+    for metric in (korquad.exact_match, korquad.f1, klue.exact_match, klue.rouge_w):
+        assert metric("", []) == metric("", [""])
+        assert metric("서울", []) == metric("서울", [""]) == 0.0
+    assert (korquad.exact_match("", []), korquad.f1("", [])) == (1.0, 0.0)
     assert (klue.exact_match("", []), klue.rouge_w("", [])) == (1.0, 1.0)
-    assert (klue.exact_match("서울", []), klue.rouge_w("서울", [])) == (0.0, 0.0)
 
 
 def test_difflib_s_junk_heuristic_is_on() -> None:
@@ -59,9 +60,8 @@ def test_difflib_s_junk_heuristic_is_on() -> None:
 def test_bounds_and_best_over_references(said: str, expected: list[str]) -> None:
     for metric in (korquad.exact_match, korquad.f1, klue.exact_match, klue.rouge_w):
         best = metric(said, expected)
-        assert best is not None
         assert 0.0 <= best <= 1.0
-        assert best == max(metric(said, [one]) or 0.0 for one in expected)
+        assert best == max(metric(said, [one]) for one in expected)
         assert best == metric(said, expected[::-1])
 
 

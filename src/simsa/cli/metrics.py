@@ -24,18 +24,24 @@ SCHEMA = "simsa.metrics/1"
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over the rows of one variant. `n_missing` rows have no prediction and take no part."""
+    """Sums over the rows of one variant.
+
+    `n_missing` rows have no prediction and take no part; `n_unreferenced` count as answerable
+    but have no reference, or an empty one.
+    """
 
     n: int = 0
     n_missing: int = 0
+    n_unreferenced: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     abstentions: list[tuple[bool, bool]] = field(default_factory=list)
 
-    def add(self, row: dict[str, float | None], answerable: bool) -> None:
+    def add(self, figures: dict[str, float | None], row: PredictionRow) -> None:
         self.n += 1
-        self.abstentions.append((answerable, row["abstained"] == 1))
-        for name, value in row.items():
+        self.n_unreferenced += row.answerable and not row.reference
+        self.abstentions.append((row.answerable, figures["abstained"] == 1))
+        for name, value in figures.items():
             self.counts.setdefault(name, 0)
             if value is not None:
                 self.sums[name] = self.sums.get(name, 0.0) + value
@@ -55,8 +61,17 @@ class Tally:
             "means": means,
             "counts": {name: self.counts.get(name, 0) for name in METRICS},
             "abstention": AbstentionTable.of(self.abstentions).to_dict(),
-            "notes": [f"{name}: no row has what it needs" for name, mean in means.items() if mean is None],
+            "notes": self._notes(means),
         }
+
+    def _notes(self, means: dict[str, float | None]) -> list[str]:
+        notes = [f"{name}: no row has what it needs" for name, mean in means.items() if mean is None]
+        if self.n_unreferenced:
+            notes.append(
+                f"{self.n_unreferenced} rows count as answerable but have no reference: "
+                "KorQuAD and KLUE-MRC expect an empty answer there, the others leave them out"
+            )
+        return notes
 
 
 @click.command()
@@ -90,6 +105,7 @@ def command(file: Path, out: Path | None, format: str | None, as_json: bool) -> 
     from simsa.report.text import render_grids
 
     console.put(render_grids(_grids(tallies), *console.terminal()))
+    console.put("".join(f"· {note}\n" for note in _together(tallies).to_dict()["notes"]))
 
 
 def to_dict(tallies: dict[str | None, Tally]) -> dict[str, Any]:
@@ -101,16 +117,33 @@ def to_dict(tallies: dict[str | None, Tally]) -> dict[str, Any]:
 
 def _measured(file: Path, tallies: dict[str | None, Tally]) -> Iterator[bytes]:
     """One JSON line a row with a prediction, in the file's order; `tallies` grows on the way."""
-    from simsa.metrics.abstention import refusals_of
     from simsa.metrics.rows import score_rows
 
-    refusals = refusals_of(_question(row, file) for row in _rows(file))
+    refusals = _refusals(file)
     answered, to_score = tee(_answered(file, tallies))
-    scored = score_rows(((row.prediction or "", _question(row, file)) for row in to_score), refusals)
+    scored = score_rows(((row.prediction or "", _question(row)) for row in to_score), refusals)
     for row, figures in zip(answered, scored, strict=True):
-        tallies[row.variant].add(figures, row.answerable)
+        tallies[row.variant].add(figures, row)
         named = {} if row.variant is None else {"variant": row.variant}
         yield orjson.dumps({"id": row.question_id, **named, **figures}) + b"\n"
+
+
+def _refusals(file: Path) -> tuple[str, ...]:
+    """A first look at the file: how the data itself declines. Raises DataError when no row has a reference."""
+    from simsa.metrics.abstention import refusals_of
+
+    found: dict[str, None] = {}
+    referenced = False
+    for row in _rows(file):
+        referenced = referenced or bool(row.reference) or not row.answerable
+        found.update(dict.fromkeys(refusals_of([_question(row)])))
+    if not referenced:
+        raise DataError(
+            "no row has a reference",
+            where=str(file),
+            hint="write the expected answer as reference, or answerable: false where there is none",
+        )
+    return tuple(found)
 
 
 def _answered(file: Path, tallies: dict[str | None, Tally]) -> Iterator[PredictionRow]:
@@ -128,15 +161,9 @@ def _rows(file: Path) -> Iterator[PredictionRow]:
     return read_predictions(file, numbered=True)
 
 
-def _question(row: PredictionRow, file: Path) -> Question:
+def _question(row: PredictionRow) -> Question:
     from simsa.records import Question
 
-    if row.answerable and not row.reference:
-        raise DataError(
-            "has no reference",
-            where=f"{file}: {row.question_id}",
-            hint="write the expected answer as reference, or answerable: false where there is none",
-        )
     return Question(
         id=row.question_id,
         question="",
@@ -152,6 +179,7 @@ def _together(tallies: dict[str | None, Tally]) -> Tally:
     for tally in tallies.values():
         whole.n += tally.n
         whole.n_missing += tally.n_missing
+        whole.n_unreferenced += tally.n_unreferenced
         whole.abstentions += tally.abstentions
         for name, count in tally.counts.items():
             whole.counts[name] = whole.counts.get(name, 0) + count

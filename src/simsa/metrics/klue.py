@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 _DEAD = re.compile(r"['\"《》<>〈〉]\(\)‘’")
@@ -23,24 +23,20 @@ def normalize(text: str) -> str:
     return " ".join(_DEAD.sub(" ", text.lower()).translate(_PUNCTUATION).split())
 
 
-def exact_match(prediction: str, references: Iterable[str]) -> float:
+def exact_match(prediction: str, references: Sequence[str]) -> float:
     """1.0 when the prediction equals a reference in normal form, else 0.0.
 
     Without references, which is how an unanswerable question stands in the data set,
     the one right answer is the empty one.
     """
     said = normalize(prediction)
-    return max(float(said == expected) for expected in _expected(references))
+    return max(float(said == normalize(reference)) for reference in references or [""])
 
 
-def rouge_w(prediction: str, references: Iterable[str]) -> float:
+def rouge_w(prediction: str, references: Sequence[str]) -> float:
     """Best F1 over the longest common substring, 0–1. An empty reference is met by an empty prediction only."""
     said = normalize(prediction)
-    return max(_substring_f1(said, expected) for expected in _expected(references))
-
-
-def _expected(references: Iterable[str]) -> list[str]:
-    return [normalize(reference) for reference in references] or [""]
+    return max(_substring_f1(said, normalize(reference)) for reference in references or [""])
 
 
 def _substring_f1(said: str, expected: str) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _CLEAN = str.maketrans(dict.fromkeys("'\"《》<>〈〉()‘’", " "))
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -22,16 +22,19 @@ def normalize(text: str) -> str:
     return " ".join(text.translate(_CLEAN).lower().translate(_PUNCTUATION).split())
 
 
-def exact_match(prediction: str, references: Iterable[str]) -> float | None:
-    """1.0 when the prediction equals a reference in normal form, else 0.0; None without references."""
+def exact_match(prediction: str, references: Sequence[str]) -> float:
+    """1.0 when the prediction equals a reference in normal form, else 0.0.
+
+    Without references, as in KLUE-MRC, the one right answer is the empty one.
+    """
     said = normalize(prediction)
-    return max((float(said == normalize(reference)) for reference in references), default=None)
+    return max(float(said == normalize(reference)) for reference in references or [""])
 
 
-def f1(prediction: str, references: Iterable[str]) -> float | None:
-    """Best character F1 over the references, 0–1; None without references."""
+def f1(prediction: str, references: Sequence[str]) -> float:
+    """Best character F1 over the references, 0–1; 0 without references."""
     said = normalize(prediction)
-    return max((character_f1(said, normalize(reference)) for reference in references), default=None)
+    return max(character_f1(said, normalize(reference)) for reference in references or [""])
 
 
 def character_f1(said: str, expected: str) -> float:

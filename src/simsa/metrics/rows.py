@@ -37,7 +37,8 @@ _BLOCK = 256
 def score_row(prediction: str, question: Question, refusals: Iterable[str] = ()) -> Row:
     """All `METRICS` of one prediction: 0–1, but `chrf` 0–100 and `citations_out_of_range` a count.
 
-    None where a metric does not apply: no reference, no contexts, no expected citation.
+    None where a metric does not apply: no reference, no contexts, no expected citation. Only
+    KorQuAD's and KLUE's figures know what to do without a reference: they expect an empty answer.
     `refusals` are sentences the data itself uses to decline (see `refusals_of`); an
     unanswerable question's own reference is one without being named.
     """
