@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -67,10 +66,8 @@ def run(job: Job) -> Sequence[str]:
 
 
 def _simsa(command: str, job: Job) -> Sequence[str]:
-    folder = job.out.with_suffix(".d")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    config = folder / "bench.toml"
+    job.out.mkdir()
+    config = job.out / "bench.toml"
     config.write_text(
         f'[data]\npath = "{job.rows}"\n[[variants]]\nname = "given"\npredictions = "{job.rows}"\n'
         f'[judge]\nmodel = "{MODEL}"\nbase_url = "{job.url}"\nmax_concurrency = {job.in_flight}\n'
@@ -187,7 +184,7 @@ def calls(url: str) -> int:
 def timed(contender: Contender, job: Job, core: int) -> tuple[float, float]:
     """Seconds that the contender takes, all in all: by the clock, and of the processor's time."""
     start, cpu = time.perf_counter(), _children_cpu()
-    subprocess.run([*_pinned(core), *contender(job)], check=True, cwd=ROOT)
+    subprocess.run([*_pinned(core), *contender(job)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start, _children_cpu() - cpu
 
 

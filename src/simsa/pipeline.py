@@ -226,7 +226,7 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     """Every answer gets its verdict; what was judged before is found, not asked again."""
     store, stage = run.store, run.progress.judge
     store.forget_other_judges(judge.key)
-    again = (None, *TRANSIENT, *retry)
+    known = store.judged((*TRANSIENT, *retry))
     limit = run.config.judge.max_cost_usd if run.config.judge else None
     budget = Budget(limit, store.spent_usd())
     under_way: dict[str, asyncio.Future[None]] = {}
@@ -236,7 +236,7 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
         key = request.request_hash
         while key in under_way:
             await asyncio.wait((under_way[key],))
-        if store.judgement_status(key) not in again:
+        if key in known:
             stage.reused += 1
             return True
         if not await budget.admits():
@@ -248,6 +248,7 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
             cost = judgement.cost_usd or 0.0
             stage.failed += judgement.status != "scored"
             await store.add_judgement(judgement)
+            known.add(key)
         finally:
             budget.settle(cost)
             under_way.pop(key).set_result(None)

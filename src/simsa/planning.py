@@ -67,21 +67,22 @@ def read_questions(config: Config) -> Iterator[Question]:
 def _planned(store: Store, config: Config, given: dict[str, dict[str, str]]) -> Iterator[Planned]:
     prompt = prompts.load(config.generation.prompt, config.root)
     sampling = config.generation.model_dump(mode="json", exclude={"prompt", "max_attempts"})
-    identities = {v.name: _identity(config, v) for v in config.variants}
-    for question in store.questions():
-        messages = [message.to_json() for message in prompt.messages(question)]
-        for name, identity in identities.items():
-            if name in given:
-                request = given[name].get(question.id) or content_hash("not given", name, question.id)
-            else:
-                request = content_hash(identity, messages, sampling)
-            yield Planned(question.id, name, request)
+    asked = {v.name: _identity(config, v) for v in config.variants if v.name not in given}
+    for question_id in store.question_ids():
+        for name, answers in given.items():
+            request = answers.get(question_id) or content_hash("not given", name, question_id)
+            yield Planned(question_id, name, request)
+    if asked:
+        for question in store.questions():
+            messages = [message.to_json() for message in prompt.messages(question)]
+            for name, identity in asked.items():
+                yield Planned(question.id, name, content_hash(identity, messages, sampling))
 
 
 def _given(store: Store, config: Config, variant: VariantConfig, progress: Progress) -> dict[str, str]:
     """Takes over a file's answers; returns question id → request hash."""
     path = config.path(variant.predictions or "")
-    known = {question.id for question in store.questions()}
+    known = store.question_ids()
     taken: dict[str, Prediction] = {}
     unknown = 0
     for row in data.read_predictions(path):

@@ -221,7 +221,7 @@ def test_another_judge_takes_the_old_verdicts_down_but_not_their_judgements(tmp_
         asyncio.run(judge_all(store, "old"))
         store.forget_other_judges("new")
         assert statuses(store) == {"pending": 2}
-        assert store.judgement_status("old-base-0") == "scored"
+        assert store.judged(()) == {"old-base-0", "old-base-1"}
         assert asyncio.run(judge_all(store, "new")) == 2
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from simsa import __version__
 from simsa.errors import Interrupted, SimsaError
+from simsa.version import __version__
 
 # Command → one line for `simsa --help`. A command lives in `simsa.cli.<name>` as
 # `command`, and is imported only when it runs, so that help stays quick.

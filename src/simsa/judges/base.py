@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -30,6 +30,8 @@ class JudgeRequest:
     criteria: tuple[str, ...]
     question: Question
     prediction: str | None
+    material: Mapping[str, str] = field(default_factory=dict)
+    """What a rubric shows of the row, by field, where there is a rubric."""
 
 
 class Judge(Protocol):

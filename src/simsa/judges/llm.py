@@ -104,6 +104,7 @@ class LLMJudge:
             criteria=part.criteria,
             question=question,
             prediction=prediction if "prediction" in material else None,
+            material=material,
         )
 
     def prompt_text(self, request: JudgeRequest) -> str:
@@ -127,7 +128,7 @@ class LLMJudge:
         return self._judgement(request, asking, outcome)
 
     def _asking(self, request: JudgeRequest) -> _Asking:
-        material = self._rubric.material(request.criteria, request.question, request.prediction)
+        material = request.material
         messages = self._rubric.messages(request.criteria, material, self._code(material))
         part = next(part for part in self._parts if part.name == request.part)
         return _Asking(messages, part, self._config.max_tokens, tuple(material.values()))

@@ -104,19 +104,21 @@ class CriteriaRubric(Rubric):
     rules: str
     details: Mapping[str, Criterion]
     words: Words
+    # What is the same for every row, by the criteria that are asked for.
     _systems: dict[tuple[str, ...], Message] = field(default_factory=dict, compare=False, repr=False)
+    _headings: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
     def sees(self, criteria: Sequence[str]) -> frozenset[str]:
-        return frozenset(field for name in criteria for field in self.details[name].sees)
+        return frozenset(self._seen(tuple(criteria)))
 
     def messages(
         self, criteria: Sequence[str], material: Mapping[str, str], code: str
     ) -> tuple[Message, ...]:
         wanted = tuple(criteria)
-        system = self._systems.get(wanted)  # the same for every row
+        system = self._systems.get(wanted)
         if system is None:
             system = self._systems[wanted] = Message("system", self._system(wanted))
-        return system, Message("user", self._user(criteria, material, code))
+        return system, Message("user", self._user(wanted, material, code))
 
     def again(self, criteria: Sequence[str], reason: str) -> str:
         return fill(self.words.again, {"reason": reason, "keys": ", ".join((ANALYSIS, *criteria))})
@@ -142,19 +144,28 @@ class CriteriaRubric(Rubric):
         ]
         return "\n".join([f"## {name}: {criterion.title}", criterion.ask, *levels])
 
-    def _user(self, criteria: Sequence[str], material: Mapping[str, str], code: str) -> str:
-        seen = self.sees(criteria)
+    def _user(self, criteria: tuple[str, ...], material: Mapping[str, str], code: str) -> str:
         sections = [
-            self._section(field, criteria, material[field], code) for field in FIELDS if field in seen
+            f"## {heading}\n<{field} {code}>\n{material[field]}\n</{field} {code}>"
+            for field, heading in self._seen(criteria).items()
         ]
         return "\n\n".join([fill(self.words.code, {"code": code}), *sections, self.words.closing])
 
-    def _section(self, field: str, criteria: Sequence[str], text: str, code: str) -> str:
+    def _seen(self, criteria: tuple[str, ...]) -> dict[str, str]:
+        """The fields that a call for `criteria` shows, in order, each with its heading."""
+        found = self._headings.get(criteria)
+        if found is None:
+            seen = {field for name in criteria for field in self.details[name].sees}
+            found = {field: self._heading(field, criteria) for field in FIELDS if field in seen}
+            self._headings[criteria] = found
+        return found
+
+    def _heading(self, field: str, criteria: Sequence[str]) -> str:
         heading = str(getattr(self.words, field))
         for_these = [name for name in criteria if field in self.details[name].sees]
         if field in _SWAYING and len(for_these) < len(criteria):
             heading += f" ({fill(self.words.only, {'criteria': ', '.join(for_these)})})"
-        return f"## {heading}\n<{field} {code}>\n{text}\n</{field} {code}>"
+        return heading
 
 
 _LEVELS: dict[int, Level] = {1: "1", 2: "2", 3: "3", 4: "4", 5: "5"}

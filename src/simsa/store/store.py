@@ -169,6 +169,10 @@ class Store:
         for (row,) in self.db.execute("SELECT row FROM questions ORDER BY position"):
             yield Question.from_dict(orjson.loads(row))
 
+    def question_ids(self) -> dict[str, None]:
+        """The ids of the test set in its order, quick to look up in."""
+        return dict.fromkeys(row[0] for row in self.db.execute("SELECT id FROM questions ORDER BY position"))
+
     def question(self, question_id: str) -> Question | None:
         found = self.db.execute("SELECT row FROM questions WHERE id = ?", (question_id,)).fetchone()
         return Question.from_dict(orjson.loads(found[0])) if found else None
@@ -226,12 +230,12 @@ class Store:
             ).fetchone()[0]
         )
 
-    def judgement_status(self, request_hash: str) -> str | None:
-        """Status of the judgement on this request, where there is one."""
-        found = self.db.execute(
-            "SELECT status FROM judgements WHERE request_hash = ?", (request_hash,)
-        ).fetchone()
-        return found[0] if found else None
+    def judged(self, retry: Sequence[str]) -> set[str]:
+        """Request hashes of the judgements on file, but those with a status in `retry`."""
+        rows = self.db.execute(
+            f"SELECT request_hash FROM judgements WHERE status NOT IN ({_marks(retry)})", tuple(retry)
+        )
+        return {row[0] for row in rows}
 
     def spent_usd(self) -> float:
         """What all judgements in this file cost, those of earlier rubrics too."""
