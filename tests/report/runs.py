@@ -47,7 +47,9 @@ def make_run(
     """
     n = max(map(len, scores.values()), default=0)
     asked = list(questions) if questions is not None else [question(i) for i in range(n)]
-    said = {name: [f"{name} {i}번 답" for i in range(len(asked))] for name in scores} | dict(predictions or {})
+    said = {name: [f"{name} {i}번 답" for i in range(len(asked))] for name in scores} | dict(
+        predictions or {}
+    )
     asyncio.run(_write(folder, scores, asked, said, analysis, cost_usd, measured))
     facts: dict[str, Any] = {
         "run": {
