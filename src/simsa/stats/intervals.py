@@ -10,12 +10,12 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
 Range = tuple[float, float]
 
 FEW_CLUSTERS = 30
@@ -53,8 +53,8 @@ def estimate(
     """
     data = finite(values)
     n = len(data)
-    groups = _groups(clusters, n)
-    n_clusters = n if groups is None else len(groups)
+    codes = _codes(clusters, n)
+    n_clusters = n if codes is None else int(codes.max(initial=-1)) + 1
     if n == 0:
         return Estimate(0, 0, notes=("no scores",))
     mean = math.fsum(data) / n
@@ -64,27 +64,26 @@ def estimate(
     squares = math.fsum(residuals**2)
     sd = math.sqrt(squares / (n - 1))
     notes: tuple[str, ...] = ()
-    if groups is not None and n_clusters == 1:
-        groups, notes = None, ("all scores share one cluster: the interval speaks of this cluster only",)
-    if groups is None or n_clusters == n:
+    if codes is not None and n_clusters == 1:
+        codes, notes = None, ("all scores share one cluster: the interval speaks of this cluster only",)
+    if codes is None or n_clusters == n:
         se, df, bootstrap = sd / math.sqrt(n), n - 1, None
     else:
-        shared = math.fsum(math.fsum(residuals[group]) ** 2 for group in groups) - squares
+        shared = math.fsum(_sums(residuals, codes) ** 2) - squares
         se, df = math.sqrt(max(0.0, sd**2 / n + shared / n**2)), n_clusters - 1
-        bootstrap = cluster_bootstrap(data, groups, seed) if n_clusters < FEW_CLUSTERS else None
+        bootstrap = cluster_bootstrap(data, codes, seed) if n_clusters < FEW_CLUSTERS else None
     half = t_quantile(df) * se
     return Estimate(n, n_clusters, mean, sd, se, df, (mean - half, mean + half), bootstrap, notes)
 
 
-def cluster_bootstrap(data: Floats, groups: Sequence[NDArray[np.intp]], seed: int = 0) -> Range:
-    """95 % percentile interval of the mean over resampled clusters."""
-    sums = np.array([math.fsum(data[group]) for group in groups])
-    sizes = np.array([len(group) for group in groups])
+def cluster_bootstrap(data: Floats, codes: Codes, seed: int = 0) -> Range:
+    """95 % percentile interval of the mean over resampled clusters; `codes` number each value's cluster from 0."""
+    sums, sizes = _sums(data, codes), np.bincount(codes)
     random = np.random.default_rng(seed)
     means = np.concatenate(
         [
             sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-            for drawn in _draws(random, len(groups), _RESAMPLES)
+            for drawn in _draws(random, len(sums), _RESAMPLES)
         ]
     )
     low, high = np.quantile(means, (0.025, 0.975))
@@ -117,16 +116,20 @@ def finite(values: Iterable[float]) -> Floats:
     return data
 
 
-def _groups(clusters: Sequence[Hashable] | None, n: int) -> list[NDArray[np.intp]] | None:
-    """Positions of each cluster's members, in an order that does not depend on that of the rows."""
+def _codes(clusters: Sequence[Hashable] | None, n: int) -> Codes | None:
+    """Each row's cluster as a number from 0, by an order that does not depend on that of the rows."""
     if clusters is None:
         return None
     if len(clusters) != n:
         raise ValueError(f"{n} scores, but {len(clusters)} clusters")
-    members: dict[Any, list[int]] = {}
-    for i, cluster in enumerate(clusters):
-        members.setdefault(cluster, []).append(i)
-    return [np.array(members[cluster]) for cluster in sorted(members, key=str)]
+    numbers = {cluster: number for number, cluster in enumerate(sorted(set(clusters), key=str))}
+    return np.fromiter((numbers[cluster] for cluster in clusters), dtype=np.intp, count=n)
+
+
+def _sums(values: Floats, codes: Codes) -> Floats:
+    """The sum of each cluster, to the last digit the same in whatever order the rows come."""
+    order = np.lexsort((values, codes))
+    return np.add.reduceat(values[order], np.flatnonzero(np.diff(codes[order], prepend=-1)))
 
 
 def _draws(random: np.random.Generator, n: int, resamples: int) -> Iterable[NDArray[np.int64]]:

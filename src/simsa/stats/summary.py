@@ -269,6 +269,8 @@ def _judged(comparison: Comparison, p_adjusted: float | None) -> Comparison:
 def _clusters_of(questions: Sequence[str], clusters: Clusters | None) -> list[Hashable] | None:
     if clusters is None:
         return None
+    if all(q in clusters for q in questions):
+        return [clusters[q] for q in questions]
     return [(True, clusters[q]) if q in clusters else (False, q) for q in questions]
 
 
