@@ -1,0 +1,123 @@
+"""A run in the forms that other tools read: flat JSONL, ragas rows, Inspect logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+from typing import Any
+
+import orjson
+
+from simsa.records import CRITERIA, content_hash
+from simsa.report.rows import rows
+from simsa.store import Store
+from simsa.version import __version__
+
+_STOP_REASONS = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filter"}
+
+
+def jsonl(store: Store) -> Iterator[bytes]:
+    """One JSON object per question and variant, with the keys of `simsa.report.rows.COLUMNS`."""
+    for row in rows(store):
+        yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def ragas(store: Store) -> Iterator[bytes]:
+    """Rows of a ragas `EvaluationDataset` as JSONL, with the variant and the scores beside them.
+
+    ragas knows one reference: the first accepted answer. Rows without a prediction are
+    left out, since ragas has no way to say that an answer is missing.
+    """
+    for row in rows(store):
+        if row["prediction"] is None:
+            continue
+        sample = {
+            "user_input": row["question"],
+            "retrieved_contexts": row["contexts"],
+            "response": row["prediction"],
+            "reference": next(iter(row["reference"]), ""),
+            "question_id": row["question_id"],
+            "variant": row["variant"],
+            "status": row["status"],
+            **{name: row[name] for name in (*CRITERIA, "total")},
+        }
+        yield orjson.dumps(sample, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def inspect(store: Store) -> Iterator[tuple[str, bytes]]:
+    """Every variant's name and its Inspect eval log (version 2, the JSON form).
+
+    A sample without a score has none in the log either; its status is in the metadata.
+    """
+    for variant in store.variants():
+        found = [row for row in rows(store) if row["variant"] == variant]
+        yield variant, orjson.dumps(_log(store, variant, found), option=orjson.OPT_INDENT_2)
+
+
+def _log(store: Store, variant: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    run = store.meta("run") or {}
+    judge = store.meta("judge") or {}
+    ids = [row["question_id"] for row in found]
+    task_id = content_hash(run.get("id"), variant)
+    answered = sum(row["prediction"] is not None for row in found)
+    return {
+        "version": 2,
+        "status": "success" if answered == len(found) else "error",
+        "eval": {
+            "eval_id": task_id,
+            "run_id": run.get("id") or task_id,
+            "created": run.get("created") or "1970-01-01T00:00:00+00:00",
+            "task": "simsa",
+            "task_id": task_id,
+            "dataset": {"name": store.data_hash(), "samples": len(ids), "sample_ids": ids},
+            "model": f"simsa/{variant}",
+            "config": {},
+            "packages": {"simsa": __version__},
+            "metadata": {"judge": judge.get("model"), "rubric": judge.get("rubric")},
+        },
+        "results": {
+            "total_samples": len(found),
+            "completed_samples": answered,
+            "scores": [_score(name, found) for name in (*CRITERIA, "total")],
+        },
+        "samples": [_sample(row) for row in found],
+    }
+
+
+def _score(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    values = [row[name] for row in found if row[name] is not None]
+    mean = {"mean": {"name": "mean", "value": fmean(values)}} if values else {}
+    return {
+        "name": name,
+        "scorer": name,
+        "scored_samples": len(values),
+        "unscored_samples": len(found) - len(values),
+        "metrics": mean,
+    }
+
+
+def _sample(row: dict[str, Any]) -> dict[str, Any]:
+    passages = "\n\n".join(row["contexts"])
+    answer = row["prediction"]
+    sample: dict[str, Any] = {
+        "id": row["question_id"],
+        "epoch": 1,
+        "input": f"{passages}\n\n{row['question']}" if passages else row["question"],
+        "target": row["reference"],
+        "scores": {
+            name: {"value": row[name], "answer": answer, "explanation": row["analysis"]}
+            for name in (*CRITERIA, "total")
+            if row[name] is not None
+        },
+        "metadata": {name: row[name] for name in ("status", "type", "answerable", "cluster")},
+    }
+    if answer is not None:
+        message = {"role": "assistant", "content": answer}
+        stop = _STOP_REASONS.get(row["finish_reason"] or "stop", "unknown")
+        sample["output"] = {
+            "model": row["variant"],
+            "choices": [{"message": message, "stop_reason": stop}],
+            "completion": answer,
+            "time": row["latency_s"],
+        }
+    return sample
