@@ -7,7 +7,7 @@ from typing import Any
 
 from simsa.metrics.rows import METRICS
 from simsa.records import CRITERIA
-from simsa.store import Store, analyses, measures, results
+from simsa.store import Store, analyses, measures, results, snapshot
 
 COLUMNS = (
     "question_id",
@@ -38,6 +38,11 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
 
     What is missing is None. `contexts` and `reference` are lists of texts.
     """
+    with snapshot(store):
+        yield from _rows(store)
+
+
+def _rows(store: Store) -> Iterator[dict[str, Any]]:
     judge = store.meta("judge") or {}
     question = None
     for result, figures in zip(results(store), measures(store), strict=True):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA
 from simsa.report import examples
 from simsa.report.model import Example, JudgeInfo, Kind, Mean, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.notes import context_spread, notes
-from simsa.report.table import TOTAL, Table, load
+from simsa.report.table import TOTAL, Part, Table, load
 from simsa.report.words import LANGUAGES, Language
-from simsa.store import Store, judge_usage
+from simsa.store import Store, judge_usage, snapshot
 
 if TYPE_CHECKING:
     from simsa.metrics.abstention import AbstentionTable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from simsa.stats import Comparison, Distribution
 
 SCORED = (*CRITERIA, TOTAL)
-UNTYPED = ""
 
 
 def summary(store: Store, language: Language | None = None, n_examples: int = 1) -> Summary:
@@ -28,10 +27,16 @@ def summary(store: Store, language: Language | None = None, n_examples: int = 1)
     `language` is that of the notes and of what is rendered, the run's own by default;
     `n_examples` how many best, worst and most different questions are shown.
     """
+    with snapshot(store):
+        return _summary(store, language, n_examples)
+
+
+def _summary(store: Store, language: Language | None, n_examples: int) -> Summary:
     table = load(store)
+    whole, types, clusters = table.part(), table.parts(), table.clusters_if_any()
     spoken: Language = language or store.meta("language") or LANGUAGES[0]
     info = store.variants()
-    variants = tuple(_variant(table, name, facts) for name, facts in info.items())
+    variants = tuple(_variant(table, name, facts, whole, types, clusters) for name, facts in info.items())
     baseline = store.meta("baseline")
     if baseline not in info:
         baseline = next(iter(info), "")
@@ -59,8 +64,11 @@ def compared(table: Table, baseline: str) -> list[Comparison]:
 
     if not any(variant.n_scored for variant in table.variants.values()):
         return []
+    whole = table.part()
     names = [baseline, *(name for name in table.variants if name != baseline)]
-    scores = {name: {criterion: table.scores(name, criterion) for criterion in SCORED} for name in names}
+    scores = {
+        name: {criterion: table.scores(name, criterion, whole) for criterion in SCORED} for name in names
+    }
     return compare_all(scores, baseline, table.clusters_if_any())
 
 
@@ -87,7 +95,14 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
     )
 
 
-def _variant(table: Table, name: str, info: Mapping[str, Any]) -> VariantSummary:
+def _variant(
+    table: Table,
+    name: str,
+    info: Mapping[str, Any],
+    whole: Part,
+    types: Mapping[str, Part],
+    clusters: Mapping[str, str] | None,
+) -> VariantSummary:
     found = table.variants[name]
     unscored = {status: n for status, n in sorted(found.statuses.items()) if status != "scored"}
     return VariantSummary(
@@ -95,51 +110,40 @@ def _variant(table: Table, name: str, info: Mapping[str, Any]) -> VariantSummary
         info=info,
         n_predicted=found.n_predicted,
         unscored=unscored,
-        whole=_slice(table, name),
-        types=_types(table, name),
+        whole=_slice(table, name, whole, clusters),
+        types={kind: _slice(table, name, part, clusters) for kind, part in types.items()},
         latency_median_s=_median(table.present(name, "latency_s")),
         completion_tokens_mean=_mean(table.present(name, "completion_tokens")),
     )
 
 
-def _types(table: Table, variant: str) -> dict[str, Slice]:
-    """One slice a type, the untyped under an empty name; empty when no question has a type."""
-    places: dict[str, list[int]] = {}
-    for place, kind in enumerate(table.types):
-        places.setdefault(kind or UNTYPED, []).append(place)
-    if set(places) <= {UNTYPED}:
-        return {}
-    return {kind: _slice(table, variant, places[kind]) for kind in sorted(places)}
-
-
-def _slice(table: Table, variant: str, places: Sequence[int] | None = None) -> Slice:
+def _slice(table: Table, variant: str, part: Part, clusters: Mapping[str, str] | None) -> Slice:
     from simsa.stats.summary import CRITERION_SCALE, TOTAL_SCALE, summarise
 
-    clusters = table.clusters_if_any()
     found: dict[str, Distribution] = {}
     for name in SCORED:
         scale = TOTAL_SCALE if name == TOTAL else CRITERION_SCALE
-        distribution = summarise(table.scores(variant, name, places), clusters, scale=scale)
+        distribution = summarise(table.scores(variant, name, part), clusters, scale=scale)
         if distribution:
             found[name] = distribution
     total = found.pop(TOTAL, None)
     metrics = {
         name: Mean(float(values.mean()), len(values))
         for name in table.metrics
-        if len(values := table.present(variant, name, places))
+        if len(values := table.present(variant, name, part))
     }
-    n = len(table.question_ids) if places is None else len(places)
-    return Slice(n, total.n if total else 0, found, total, metrics, _abstention(table, variant, places))
+    abstention = _abstention(table, variant, part)
+    return Slice(part.n, total.n if total else 0, found, total, metrics, abstention)
 
 
-def _abstention(table: Table, variant: str, places: Sequence[int] | None) -> AbstentionTable | None:
+def _abstention(table: Table, variant: str, part: Part) -> AbstentionTable | None:
     """The 2×2 over answers; None when there are none."""
     import numpy as np
 
     from simsa.metrics.abstention import AbstentionTable
 
-    chosen = slice(None) if places is None else places
-    abstained, answerable = table.column(variant, "abstained")[chosen], np.array(table.answerable)[chosen]
+    abstained = table.column(variant, "abstained")[part.places]
+    answerable = np.array(table.answerable, dtype=bool)[part.places]
     known = np.isfinite(abstained)
     if not known.any():
         return None

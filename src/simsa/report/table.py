@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.records import CRITERIA
-from simsa.store import Result, Store, measures, results
+from simsa.store import Result, Store, measures, results, snapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,17 @@ FACTS = ("prompt_tokens", "completion_tokens", "latency_s")
 # What is missing. It stays inside this package and is masked before a figure is computed.
 MISSING = float("nan")
 _BLOCK = 256
+
+
+class Part(NamedTuple):
+    """Some of the questions: their places in a `Table`, and their ids."""
+
+    places: NDArray[np.intp]
+    ids: list[str]
+
+    @property
+    def n(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +60,34 @@ class Table:
         values: Floats = np.full(len(self.question_ids), MISSING) if found is None else np.frombuffer(found)
         return values
 
-    def present(self, variant: str, name: str, places: Sequence[int] | None = None) -> Floats:
-        """The values that are there, of all questions or of those at `places`."""
+    def present(self, variant: str, name: str, part: Part | None = None) -> Floats:
+        """The values that are there, of all questions or of those in `part`."""
         import numpy as np
 
-        values: Floats = self.column(variant, name)[slice(None) if places is None else places]
+        values: Floats = self.column(variant, name)[slice(None) if part is None else part.places]
         there: Floats = values[np.isfinite(values)]
         return there
 
-    def scores(self, variant: str, name: str, places: Sequence[int] | None = None) -> dict[str, float | None]:
-        """Question id → value, None where there is none."""
-        ids = self.question_ids if places is None else [self.question_ids[place] for place in places]
-        values = self.column(variant, name)[slice(None) if places is None else places]
-        return {q: None if v != v else v for q, v in zip(ids, values.tolist(), strict=True)}
+    def scores(self, variant: str, name: str, part: Part) -> dict[str, float | None]:
+        """Question id → value, None where there is none, in the order of ids."""
+        values = self.column(variant, name)[part.places].tolist()
+        return {q: None if v != v else v for q, v in zip(part.ids, values, strict=True)}
+
+    def part(self, places: Iterable[int] | None = None) -> Part:
+        """The questions at `places`, or all of them, in the order of their ids."""
+        import numpy as np
+
+        chosen = sorted(
+            range(len(self.question_ids)) if places is None else places, key=self.question_ids.__getitem__
+        )
+        return Part(np.array(chosen, dtype=np.intp), [self.question_ids[place] for place in chosen])
+
+    def parts(self) -> dict[str, Part]:
+        """Type → its questions, those without one under ""; empty when no question has a type."""
+        places: dict[str, list[int]] = {}
+        for place, kind in enumerate(self.types):
+            places.setdefault(kind or "", []).append(place)
+        return {} if set(places) <= {""} else {kind: self.part(places[kind]) for kind in sorted(places)}
 
     def clusters_if_any(self) -> dict[str, str] | None:
         """Question id → source document; None when no two questions share one."""
@@ -92,16 +118,22 @@ class Variant:
         return self.statuses["scored"]
 
     def put(self, place: int, values: Mapping[str, float | None]) -> None:
+        columns = self.columns
         for name, value in values.items():
             if value is None:
                 continue
-            if name not in self.columns:
-                self.columns[name] = array("d", [MISSING]) * self.n_questions
-            self.columns[name][place] = value
+            if name not in columns:
+                columns[name] = array("d", [MISSING]) * self.n_questions
+            columns[name][place] = value
 
 
 def load(store: Store) -> Table:
-    """Reads a whole run. Metrics that an interrupted run has not stored yet are computed."""
+    """Reads a whole run as it is at one moment. Metrics that an interrupted run has not stored yet are computed."""
+    with snapshot(store):
+        return _load(store)
+
+
+def _load(store: Store) -> Table:
     rows = store.db.execute(
         "SELECT id, type, answerable, cluster FROM questions ORDER BY position"
     ).fetchall()

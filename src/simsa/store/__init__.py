@@ -1,6 +1,15 @@
 """One SQLite file a run: numbered schema, group commit, one writer, any number of readers."""
 
-from simsa.store.reading import JudgeUsage, Result, analyses, judge_usage, measures, results, statuses
+from simsa.store.reading import (
+    JudgeUsage,
+    Result,
+    analyses,
+    judge_usage,
+    measures,
+    results,
+    snapshot,
+    statuses,
+)
 from simsa.store.store import TRANSIENT, Answered, Planned, Store
 
 __all__ = [
@@ -14,5 +23,6 @@ __all__ = [
     "judge_usage",
     "measures",
     "results",
+    "snapshot",
     "statuses",
 ]

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import orjson
 
 from simsa.records import CRITERIA
 from simsa.store.store import Store
+
+
+@contextmanager
+def snapshot(store: Store) -> Iterator[None]:
+    """Everything read inside sees the run at one moment, whatever is written meanwhile."""
+    if store.db.in_transaction:
+        yield
+        return
+    store.db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        store.db.execute("COMMIT")
 
 
 class Result(NamedTuple):
