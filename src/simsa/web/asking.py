@@ -1,0 +1,95 @@
+"""Which questions a page asks for, as its address says it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from simsa.records import CRITERIA, MAX_TOTAL, STATUSES
+
+TOTAL = "total"
+SORTS = ("place", "type", "total", "diff")
+DIFFERENCES = ("higher", "lower", "differs", "same")
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Filters, order and page. Variants are given by their number; None means any of them.
+
+    `low` and `high` bound `criterion` of `variant`; `diff` says how the total of variant
+    `a` is to lie to that of `b`; `sort` "total" goes by variant `of`.
+    """
+
+    search: str = ""
+    type: str | None = None
+    status: str | None = None
+    variant: int | None = None
+    criterion: str = TOTAL
+    low: int | None = None
+    high: int | None = None
+    a: int = 0
+    b: int = 0
+    diff: str | None = None
+    sort: str = "place"
+    of: int = 0
+    down: bool = False
+    page: int = 1
+
+    def changed(self, **changes: Any) -> Ask:
+        """The same with `changes`, from the first page on."""
+        return replace(self, **({"page": 1} | changes))
+
+    def query(self, variants: Sequence[str], **more: Any) -> str:
+        """As the query of an address: only what differs from the default, then `more`."""
+        plain = Ask(b=min(1, len(variants) - 1))
+        found: dict[str, Any] = {}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value == getattr(plain, name) or value is None:
+                continue
+            is_variant = name in ("variant", "a", "b", "of")
+            found[name] = variants[value] if is_variant else int(value) if value is True else value
+        return urlencode(found | more, errors="replace")
+
+
+def ask_from(query: Mapping[str, str], variants: Sequence[str]) -> Ask:
+    """Reads an address. What makes no sense in it is as if it weren't there."""
+
+    def number(name: str, low: int, high: int) -> int | None:
+        text = query.get(name, "").strip()
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            return None
+        return int(text) if low <= int(text) <= high else None
+
+    def one_of(name: str, allowed: Sequence[str]) -> str | None:
+        return found if (found := query.get(name)) in allowed else None
+
+    def variant(name: str) -> int | None:
+        return variants.index(found) if (found := query.get(name)) in variants else None
+
+    a, b = variant("a"), variant("b")
+    return Ask(
+        search=query.get("search", "").strip()[:_LONGEST],
+        type=query.get("type") or None,
+        status=one_of("status", STATUSES),
+        variant=variant("variant"),
+        criterion=one_of("criterion", (*CRITERIA, TOTAL)) or TOTAL,
+        low=number("low", 0, MAX_TOTAL),
+        high=number("high", 0, MAX_TOTAL),
+        a=0 if a is None else a,
+        b=min(1, len(variants) - 1) if b is None else b,
+        diff=one_of("diff", DIFFERENCES),
+        sort=one_of("sort", SORTS) or "place",
+        of=variant("of") or 0,
+        down=query.get("down") == "1",
+        page=number("page", 1, 10**8) or 1,
+    )
+
+
+def folded(text: str) -> str:
+    """As search compares texts: composed Hangul, no capitals."""
+    return unicodedata.normalize("NFC", text).casefold()

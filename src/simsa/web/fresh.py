@@ -1,0 +1,67 @@
+"""A value made from a run that may still be growing: kept, and made anew behind the reader's back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_REST_S = 2.0
+_REST_FACTOR = 5.0
+
+
+class Fresh(Generic[T]):
+    """`make()` again whenever `stamp()` has changed, but not so often that nothing else is done.
+
+    A reader gets the last value while the next is being made; `drop` gets what was replaced.
+    """
+
+    def __init__(
+        self, make: Callable[[], T], stamp: Callable[[], Hashable], drop: Callable[[T], object] | None = None
+    ) -> None:
+        self._make = make
+        self._stamp = stamp
+        self._drop = drop
+        self._made: tuple[T, Hashable, float] | None = None
+        self._error: Exception | None = None
+        self._lock = threading.Lock()
+        self._working: threading.Thread | None = None
+
+    def get(self, wait: float | None = None) -> T | None:
+        """The value. The first one is waited for, for `wait` seconds or as long as it takes; then None."""
+        with self._lock:
+            made = self._made
+            if self._working is None and (made is None or self._is_stale(made)):
+                self._working = threading.Thread(target=self._work, daemon=True)
+                self._working.start()
+            working = self._working
+        if made is not None:
+            return made[0]
+        if working is not None:
+            working.join(wait)
+        with self._lock:
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            return None if self._made is None else self._made[0]
+
+    def _is_stale(self, made: tuple[T, Hashable, float]) -> bool:
+        return time.monotonic() >= made[2] and self._stamp() != made[1]
+
+    def _work(self) -> None:
+        began, stamp = time.monotonic(), self._stamp()
+        old = self._made
+        try:
+            value = self._make()
+        except Exception as error:  # whoever asks for the value gets it
+            with self._lock:
+                self._error, self._working = error, None
+            return
+        now = time.monotonic()
+        with self._lock:
+            self._made = (value, stamp, now + max(_REST_S, _REST_FACTOR * (now - began)))
+            self._error, self._working = None, None
+        if old is not None and self._drop is not None:
+            self._drop(old[0])
