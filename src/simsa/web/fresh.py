@@ -15,7 +15,8 @@ _REST_FACTOR = 5.0
 class Fresh(Generic[T]):
     """`make()` again whenever `stamp()` has changed, but not so often that nothing else is done.
 
-    A reader gets the last value while the next is being made; `drop` gets what was replaced.
+    A reader gets the last value while the next is being made. `drop` gets a value when the
+    one after the next is there: whoever still reads the one before it is not disturbed.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class Fresh(Generic[T]):
         self._stamp = stamp
         self._drop = drop
         self._made: tuple[T, Hashable, float] | None = None
+        self._before: T | None = None
         self._error: Exception | None = None
         self._lock = threading.Lock()
         self._working: threading.Thread | None = None
@@ -52,7 +54,6 @@ class Fresh(Generic[T]):
 
     def _work(self) -> None:
         began, stamp = time.monotonic(), self._stamp()
-        old = self._made
         try:
             value = self._make()
         except Exception as error:  # whoever asks for the value gets it
@@ -61,7 +62,8 @@ class Fresh(Generic[T]):
             return
         now = time.monotonic()
         with self._lock:
+            gone, self._before = self._before, None if self._made is None else self._made[0]
             self._made = (value, stamp, now + max(_REST_S, _REST_FACTOR * (now - began)))
             self._error, self._working = None, None
-        if old is not None and self._drop is not None:
-            self._drop(old[0])
+        if gone is not None and self._drop is not None:
+            self._drop(gone)

@@ -30,7 +30,7 @@ class Found(NamedTuple):
     """A page of the questions that fit, and how many fit in all."""
 
     rows: list[Row]
-    count: int
+    n_fitting: int
 
 
 class Index:

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsa.records import Passage
+from simsa.store import Store
+from simsa.web.asking import DIFFERENCES, SORTS, Ask, ask_from
+from simsa.web.guard import Guard
+from simsa.web.index import PAGE, Index
+from tests.report.runs import make_run, question
+
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)> {{7*7}} \u202eabc\u200b =HYPERLINK(1) [[ref1]]"
+)
+N = 120
+BASE = [(1 + i % 5, 2, 3, 4) if i % 9 else "refused" for i in range(N)]
+LORA = [(5, 1 + i % 3, 3, 4) if i % 7 else None for i in range(N)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    asked = [question(i) for i in range(N)]
+    asked[3] = question(
+        3, question=HOSTILE, contexts=(Passage(HOSTILE, title=HOSTILE),), reference=(HOSTILE,)
+    )
+    asked[4] = question(4, reference=("x" * 1_000_000,))
+    said = {"base": [HOSTILE] * N, "lora": [f"하늘빛 {i}" for i in range(N)]}
+    path = tmp_path_factory.mktemp("run")
+    return make_run(
+        path,
+        {"base": BASE, "lora": LORA},
+        questions=asked,
+        predictions=said,
+        analysis=HOSTILE,
+        measured=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "simsa", "view", str(folder), "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 0
+
+
+def get(url: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode(), dict(error.headers)
+
+
+def test_the_pages_answer(address: str) -> None:
+    status, page, headers = get(address)
+    assert status == 200
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    status, page, _ = get(f"{address}0/questions?search={quote('하늘빛 11')}")
+    assert (status, page.count('class="row"')) == (200, 11)  # 11 and 110 to 119
+
+
+@pytest.mark.parametrize("path", ["0/questions", "0/question?id=q3", "0/question?id=q4"])
+def test_hostile_text_stays_text(address: str, path: str) -> None:
+    status, page, _ = get(address + path)
+    assert status == 200
+    assert re.findall(r"<script[^>]*>", page) == ['<script src="/static/page.js" defer>']
+    assert "<img" not in page
+    assert "{{7*7}}" in page
+    assert not re.search("[\u202e\u200b]", page)
+    assert len(page) < 200_000
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "9/",
+        "0/question?id=none",
+        "static/..%2fserver.py",
+        "static/%2fetc%2fpasswd",
+        "..%2f..%2frun.sqlite",
+        "x",
+    ],
+)
+def test_what_is_not_there_is_not_found(address: str, path: str) -> None:
+    assert get(address + path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["page=-1", "page=99999999", "low=x&high=9e9", "sort=;drop", "a=no&b=%00", "page=%D9%A3&id=q1"]
+)
+def test_a_senseless_address_is_still_a_page(address: str, query: str) -> None:
+    assert get(f"{address}0/questions?{query}")[0] == 200
+
+
+def test_other_names_and_other_sites_are_refused(address: str) -> None:
+    assert get(address, Host="evil.example")[0] == 421
+    request = urllib.request.Request(address + "0/", data=b"", headers={"Origin": "http://evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    assert refused.value.code == 403
+    refused.value.close()
+
+
+def test_only_another_host_has_a_token() -> None:
+    assert Guard("127.0.0.1", 1).token is None
+    first, second = Guard("0.0.0.0", 1).token, Guard("0.0.0.0", 1).token
+    assert first and second and first != second
+
+
+@pytest.fixture(scope="module")
+def index(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
+    with Store.read(folder) as store:
+        return Index(tmp_path_factory.mktemp("index") / "i.sqlite", store)
+
+
+def total(variant: int, place: int) -> int | None:
+    found = (BASE, LORA)[variant][place]
+    return sum(found) if isinstance(found, tuple) else None
+
+
+asks = st.builds(
+    Ask,
+    type=st.sampled_from([None, "mrc_question", "no_answer", "other"]),
+    variant=st.sampled_from([None, 0, 1]),
+    low=st.none() | st.integers(0, 20),
+    high=st.none() | st.integers(0, 20),
+    a=st.integers(0, 1),
+    b=st.integers(0, 1),
+    diff=st.sampled_from([None, *DIFFERENCES]),
+    sort=st.sampled_from(SORTS),
+    of=st.integers(0, 1),
+    down=st.booleans(),
+)
+
+
+@given(asks)
+def test_filters_and_order_are_those_of_plain_python(index: Index, ask: Ask) -> None:
+    def fits(place: int) -> bool:
+        of = (0, 1) if ask.variant is None else (ask.variant,)
+        if ask.type is not None and ask.type != ("no_answer", "mrc_question")[place % 2]:
+            return False
+        if ask.low is not None or ask.high is not None:
+            low, high = ask.low or 0, 20 if ask.high is None else ask.high
+            if not any((t := total(v, place)) is not None and low <= t <= high for v in of):
+                return False
+        if ask.diff is None:
+            return True
+        a, b = total(ask.a, place), total(ask.b, place)
+        if a is None or b is None:
+            return False
+        return {"higher": a > b, "lower": a < b, "differs": a != b, "same": a == b}[ask.diff]
+
+    def key(place: int) -> int | str | None:
+        a, b = total(ask.a, place), total(ask.b, place)
+        kind = ("no_answer", "mrc_question")[place % 2]
+        diff = None if a is None or b is None else a - b
+        return {"place": place, "type": kind, "total": total(ask.of, place), "diff": diff}[ask.sort]
+
+    places = [place for place in range(N) if fits(place)]
+    there = sorted((p for p in places if key(p) is not None), key=key, reverse=ask.down)  # type: ignore[arg-type]
+    expected = [f"q{p}" for p in (*there, *(p for p in places if key(p) is None))]
+    found: list[str] = []
+    for page in range(1, 2 + len(expected) // PAGE):
+        got = index.find(ask.changed(page=page))
+        assert got.n_fitting == len(expected)
+        found += [row.id for row in got.rows]
+    assert found == expected
+
+
+@given(asks)
+def test_an_address_says_what_was_asked(ask: Ask) -> None:
+    from urllib.parse import parse_qsl
+
+    variants = ("base", "lora")
+    assert ask_from(dict(parse_qsl(ask.query(variants))), variants) == ask
+
+
+def test_a_token_opens_another_host(folder: Path) -> None:
+    command = [sys.executable, "-m", "simsa", "view", str(folder), "--no-open", "--host", "0.0.0.0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"LANG": "C"}
+    ) as server:
+        assert server.stdout is not None
+        given_address = server.stdout.readline().strip().replace("0.0.0.0", "127.0.0.1")
+        bare = given_address.partition("?")[0]
+        cookies = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        assert get(bare)[0] == 403
+        assert get(bare + "?token=wrong")[0] == 403
+        with cookies.open(given_address, timeout=30) as answer:
+            assert answer.status == 200
+            assert "token" not in answer.url
+        server.send_signal(signal.SIGINT)
