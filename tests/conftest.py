@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.serving.running import demo_model, vllm_server
+
+__all__ = ["demo_model", "vllm_server"]
+
 # A shared machine is slow at times; how long an example takes says nothing about the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from simsa.serving import ServerPlan, plan_servers
 from simsa.serving.arguments import checked, to_argv
 from tests.serving.making import lora, make_adapter, make_model
 
-pytest.importorskip("vllm", reason="plans are for an installed vLLM")
+pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="plans are for an installed vLLM")
 
 
 def _config(root: Path, variants: list[dict[str, Any]], **serving: Any) -> Config:
@@ -55,7 +56,7 @@ def test_one_server_for_base_and_adapters(root: Path) -> None:
     assert _list(plan, "served-model-name") == ["base"]
     assert (_value(plan, "dtype"), _value(plan, "max-model-len")) == ("bfloat16", "256")
     assert "--enable-lora" in plan.argv
-    assert (_value(plan, "max-loras"), _value(plan, "max-lora-rank")) == ("2", "32")
+    assert (_value(plan, "max-loras"), _value(plan, "max-lora-rank")) == (str(2 + plan.vllm.cpu), "32")
     modules = [json.loads(text) for text in _list(plan, "lora-modules")]
     assert [(m["name"], m["path"], m["base_model_name"]) for m in modules] == [
         ("early", str((root / "a").resolve()), "base"),
@@ -138,9 +139,9 @@ def test_the_key_is_ours(root: Path) -> None:
 
 
 def test_the_users_arguments_win(root: Path) -> None:
-    args = {"max_loras": 1, "max-lora-rank": 64, "structured_outputs_config": {"backend": "auto"}}
+    args = {"max_loras": 4, "max-lora-rank": 64, "structured_outputs_config": {"backend": "auto"}}
     (plan,) = plan_servers(_config(root, [{"name": "a", "adapter": "a"}], args=args))
-    assert (_value(plan, "max-loras"), _value(plan, "max-lora-rank")) == ("1", "64")
+    assert (_value(plan, "max-loras"), _value(plan, "max-lora-rank")) == ("4", "64")
     assert json.loads(_value(plan, "structured-outputs-config") or "") == {"backend": "auto"}
 
 

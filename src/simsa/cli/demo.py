@@ -10,6 +10,7 @@ from simsa import config as configuration
 from simsa.text import visible
 
 KEY = "OPENAI_API_KEY"
+MAX_TOKENS = 64
 VARIANTS = ("base", "rag-early", "rag-final")
 
 
@@ -50,13 +51,14 @@ def command(
 
 def _served(quiet: bool) -> str:
     from simsa import demo
+    from simsa.demo.model import ensure_model
 
     def say(text: str) -> None:
         if not quiet:
             click.echo(visible(text), err=True)
 
     files = demo.demo_files()
-    model = demo.ensure_model(configuration.cache_dir(), say)
+    model = ensure_model(configuration.cache_dir(), say)
     variants = "".join(
         f"\n[[variants]]\nname = {_quoted(name)}\n"
         + (f"adapter = {_quoted(files.adapters[name])}\n" if name in files.adapters else "")
@@ -81,11 +83,19 @@ def _recorded() -> str:
 
 def _rest(judge: str, language: str) -> str:
     key = f"api_key_env = {_quoted(KEY)}\n" if judge != "lexical" else ""
-    return (
-        f'\n[generation]\nprompt = "rag-ko"\nmax_tokens = 96\n\n'
-        f"[judge]\nmodel = {_quoted(judge)}\n{key}\n"
-        f'[report]\nlanguage = {_quoted(language)}\nbaseline = "base"\n'
-    )
+    return f"""
+[generation]
+prompt = "rag-ko"
+max_tokens = {MAX_TOKENS}
+
+[judge]
+model = {_quoted(judge)}
+rubric = "rag-{language}"
+{key}
+[report]
+language = {_quoted(language)}
+baseline = "base"
+"""
 
 
 def _quoted(value: object) -> str:

@@ -87,7 +87,7 @@ def _plan(config: Config, vllm: engine.Engine, model: str, variants: list[Varian
         # The same that vLLM would find, but it loads the tokenizer once more to look.
         defaults["chat_template"] = str(folder / TEMPLATE)
     if adapters:
-        defaults |= _lora(adapters, args)
+        defaults |= _lora(adapters, args, cpu=vllm.cpu)
     local = all(Path(path).is_dir() for path in (model, args.get("tokenizer") or model))
     env = _environment(config, vllm, local=local)
     if vllm.cpu and not {"kv_cache_memory_bytes", "gpu_memory_utilization"} & args.keys():
@@ -109,7 +109,7 @@ def _plan(config: Config, vllm: engine.Engine, model: str, variants: list[Varian
     )
 
 
-def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any]) -> dict[str, Any]:
+def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any], *, cpu: bool) -> dict[str, Any]:
     needed = max(adapter.rank for adapter in adapters.values())
     given = args.get("max_lora_rank")
     if isinstance(given, int) and given < needed:
@@ -120,7 +120,18 @@ def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any]) -> dict[str,
             hint="leave it out: simsa reads it from the adapters",
         )
     rank = next(rank for rank in RANKS if rank >= needed)
-    return {"enable_lora": True, "max_loras": len(adapters), "max_lora_rank": rank}
+    # vLLM's LoRA arithmetic for CPUs takes "no adapter" (index -1) for the last slot: with every slot
+    # filled, the base model answers as the last adapter. An empty last slot, all zero, is no adapter.
+    slots = len(adapters) + cpu
+    room = args.get("max_loras")
+    if cpu and isinstance(room, int) and room < slots:
+        raise ConfigError(
+            f"leaves no empty slot beside {len(adapters)} adapters: on a CPU the base would answer as an adapter",
+            field="serving.args.max_loras",
+            found=room,
+            hint="leave it out",
+        )
+    return {"enable_lora": True, "max_loras": slots, "max_lora_rank": rank}
 
 
 def _modules(adapters: Mapping[str, Adapter], base: str) -> Iterable[str]:
