@@ -294,7 +294,7 @@ def test_vllm_reads_the_command_line_as_it_was_meant(root: Path) -> None:
         ["base", "twin"],
         128,
         "float32",
-        1,
+        1 + plan.vllm.cpu,
         8,
         True,
         [["a", str((root / "comma,and=equals").resolve()), "base"]],

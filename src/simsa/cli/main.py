@@ -27,7 +27,6 @@ COMMANDS = {
     "compare": "Paired comparison with a baseline; gates.",
     "stats": "The same statistics on anybody's scores.",
     "metrics": "Deterministic metrics of a file of predictions.",
-    "calibrate": "Agreement of the judge with people.",
     "convert": "Any test-set format to canonical JSONL.",
     "serve": "Only start vLLM with base and adapters.",
     "view": "The web page of a run.",
