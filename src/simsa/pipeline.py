@@ -124,7 +124,17 @@ async def _generate_served(run: _Run) -> None:
                 timeout_s=run.config.serving.request_timeout_s,
                 max_attempts=run.config.generation.max_attempts,
             ) as endpoint:
-                await unless(server.died(), answer(run, endpoint, plan.variants, pending))
+                for block in _blocks(pending, apart=plan.vllm.cpu):
+                    await unless(server.died(), answer(run, endpoint, plan.variants, block))
+
+
+def _blocks(pending: Sequence[Planned], *, apart: bool) -> list[Sequence[Planned]]:
+    """What may be asked at once. On a CPU one adapter in a batch slows the whole batch to its pace,
+    so there the variants go one after another; elsewhere all variants of a question stay together."""
+    if not apart:
+        return [pending]
+    names = dict.fromkeys(planned.variant for planned in pending)
+    return [[planned for planned in pending if planned.variant == name] for name in names]
 
 
 async def _load_elsewhere(run: _Run, name: str, where: EndpointConfig) -> None:
