@@ -39,7 +39,9 @@ def commands() -> str:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        inner = click.Context(command, info_name=name, parent=context, terminal_width=96, max_content_width=96)
+        inner = click.Context(
+            command, info_name=name, parent=context, terminal_width=96, max_content_width=96
+        )
         pages.append(f"## simsa {name}\n\n```text\n{command.get_help(inner)}\n```\n")
     return "\n".join(pages)
 
@@ -53,7 +55,9 @@ def configuration() -> str:
     ]
     texts = _docstrings()
     for title, section in SECTIONS:
-        pages.append(f"## {title}\n\n{section.__doc__}\n\n| key | type | default | |\n| --- | --- | --- | --- |")
+        pages.append(
+            f"## {title}\n\n{section.__doc__}\n\n| key | type | default | |\n| --- | --- | --- | --- |"
+        )
         pages.extend(_rows(section, texts[section.__name__]))
         pages.append("")
     return "\n".join(pages)

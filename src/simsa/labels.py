@@ -79,7 +79,7 @@ def read(path: Path) -> list[Label]:
     file = path / DATABASE if path.is_dir() else path
     if not file.is_file():
         raise DataError(
-            "has no labels", where=str(path), hint="`simsa view RUN` has a labelling desk that makes them"
+            "has no labels", where=str(path), hint="labels are kept in labels.sqlite in the run's folder"
         )
     with _translated(file), contextlib.closing(_connect(file, "ro")) as db:
         return list(_labels(db))
