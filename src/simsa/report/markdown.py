@@ -27,11 +27,16 @@ def render(summary: Summary) -> str:
 
 
 def escape(text: str, limit: int | None = None) -> str:
-    """`text` on one line, such that no Markdown, HTML, link or @mention comes out of it."""
+    """`text` within a line, such that no Markdown, HTML, link or @mention comes out of it."""
     plain = html.escape(one_line(text, limit), quote=False)
-    marked = _OPENING.sub(_entity, _MARKS.sub(r"\\\g<0>", plain))
+    marked = _MARKS.sub(r"\\\g<0>", plain)
     # Bare addresses become links, and names behind an @ are called, unless they are cut apart.
     return marked.replace("://", "&#58;//").replace("www", "ww&#119;").replace("@", "@<!-- -->")
+
+
+def opening(text: str, limit: int | None = None) -> str:
+    """`text` at the beginning of a line or list item, where more characters mean something."""
+    return _OPENING.sub(_entity, escape(text, limit))
 
 
 def _entity(found: re.Match[str]) -> str:
@@ -44,16 +49,16 @@ def _lines(summary: Summary) -> Iterator[str]:
     for sentence in headline(summary):
         yield f"\n**{escape(sentence)}**"
     yield ""
-    yield "  \n".join(escape(line) for line in judged(summary))
+    yield "  \n".join(opening(line) for line in judged(summary))
     for variant in summary.variants:
         if variant.unscored:
             reasons = unscored(variant, summary.language)
-            yield f"\n{escape(variant.name)}: {escape(say('not_scored', why=reasons))}"
+            yield f"\n{opening(variant.name)}: {escape(say('not_scored', why=reasons))}"
     for grid in grids(summary):
         yield from _table(grid)
     if summary.notes:
         yield f"\n## {say('head.notes')}\n"
-        yield from (f"- {escape(note.text)}" for note in summary.notes)
+        yield from (f"- {opening(note.text)}" for note in summary.notes)
     if summary.examples:
         yield f"\n## {say('head.examples')}"
         for example in summary.examples:
@@ -94,5 +99,5 @@ def _example(example: Example, say: Words) -> Iterator[str]:
         if answer.status not in ("scored", "no_prediction"):
             yield f"  - {escape(say('not_scored', why=say(f'status.{answer.status}')))}"
         if answer.analysis:
-            yield f"  - {escape(answer.analysis, _LONGEST)}"
+            yield f"  - {opening(answer.analysis, _LONGEST)}"
     yield "\n</details>"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from simsa.records import CRITERIA
 from simsa.report.numbers import count, fixed, signed, usd
-from simsa.report.words import Language, Name, words
+from simsa.report.words import Language, Name, Words, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from simsa.report.model import Summary, VariantSummary
     from simsa.stats import Comparison
@@ -44,12 +44,21 @@ def verdict(comparisons: Sequence[Comparison], variant: str, language: Language)
     sentences = [_one(total, language)]
     if total.verdict == "no difference shown" and total.mde80 is not None:
         sentences.append(say("say.mde", mde=fixed(total.mde80, 1)))
-    for other in ("worse", "better"):
-        against = [c for name in CRITERIA if (c := by_criterion.get(name)) and c.verdict == other]
-        if against and total.verdict != other:
-            listed = ", ".join(f"{say(c.criterion)} {signed(c.mean_diff)}" for c in against)
-            sentences.append(say(f"say.but_{other}", list=listed))
+    against = {
+        other: _listed(by_criterion, other, say) for other in ("worse", "better") if other != total.verdict
+    }
+    against = {other: found for other, found in against.items() if found}
+    if len(against) == 2:
+        sentences.append(say("say.but_both", **against))
+    for other, found in against.items() if len(against) == 1 else ():
+        sentences.append(say(f"say.but_{other}", list=found))
     return " ".join(sentences)
+
+
+def _listed(by_criterion: Mapping[str, Comparison], verdict: str, say: Words) -> str:
+    """The criteria with this verdict and their differences."""
+    found = [c for name in CRITERIA if (c := by_criterion.get(name)) and c.verdict == verdict]
+    return ", ".join(f"{say(c.criterion)} {signed(c.mean_diff)}" for c in found)
 
 
 def _one(comparison: Comparison, language: Language) -> str:

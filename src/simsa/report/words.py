@@ -193,6 +193,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     "say.but_worse": ("다만 더 낮은 기준이 있습니다: {list}.", "But lower in: {list}."),
     "say.but_better": ("다만 더 높은 기준이 있습니다: {list}.", "But higher in: {list}."),
+    "say.but_both": (
+        "기준에 따라 더 낮거나({worse}) 더 높습니다({better}).",
+        "By criterion it is lower in {worse}, and higher in {better}.",
+    ),
     "say.lexical": ("낱말 겹침만으로 보면 ", "By overlap of words alone: "),
     "say.no_pairs": (
         "{variant:과/와} 비교할 쌍이 없습니다: 둘 다 채점된 문항이 없습니다.",

@@ -1,0 +1,133 @@
+"""CSV, JUnit and Parquet: one row per question and variant."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsa.errors import MissingExtra
+from simsa.records import Passage
+from simsa.report import csv as csv_report
+from simsa.report import junit, parquet
+from simsa.report.rows import COLUMNS
+from simsa.store import Store
+from tests.report.runs import make_run, question
+
+FORMULAS = ['=HYPERLINK("http://x")', "+1+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "－1"]
+HOSTILE = ["\x00=1", "\u202e=1", 'a,"b"\nc;d', "<script>", "]]>&amp;<!--", "\ufffe\uffff", "😀 한글"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    said = FORMULAS + HOSTILE
+    asked = [
+        question(n, question=text, reference=(text,), contexts=(Passage(text), Passage("둘")), type=text)
+        for n, text in enumerate(said)
+    ]
+    scores = [(1, 2, 3, 4)] * (len(said) - 3) + ["refused", "budget", None]
+    return make_run(
+        tmp_path_factory.mktemp("files") / "run",
+        {"base": scores, "=lora": scores},
+        questions=asked,
+        predictions={"base": said, "=lora": [None, *said[1:]]},
+        analysis="=1+1",
+    )
+
+
+def table(run: Path) -> list[dict[str, str]]:
+    with Store.read(run) as store:
+        content = b"".join(csv_report.render(store)).decode()
+    return list(csv.DictReader(io.StringIO(content, newline="")))
+
+
+def test_csv_has_a_row_for_every_question_and_variant(run: Path) -> None:
+    rows = table(run)
+    assert len(rows) == 2 * len(FORMULAS + HOSTILE)
+    assert tuple(rows[0]) == COLUMNS
+    first = rows[0]
+    assert (first["question_id"], first["variant"], first["answerable"], first["status"]) == (
+        "q0",
+        "base",
+        "false",
+        "scored",
+    )
+    assert [first[name] for name in ("answer_correctness", "context_recall", "total")] == ["1", "4", "10"]
+    assert first["analysis"] == "'=1+1" and float(first["latency_s"]) == 0.5
+    missing = rows[1]
+    assert (missing["status"], missing["prediction"], missing["total"]) == ("no_prediction", "", "")
+
+
+def test_no_cell_is_a_formula(run: Path) -> None:
+    cells = [cell for row in table(run) for cell in row.values()]
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))]
+    assert '\'=HYPERLINK("http://x")' in cells and "'=lora" in cells
+    assert not any("\x00" in cell or "\u202e" in cell for cell in cells)
+
+
+@given(st.text())
+def test_a_safe_cell_shows_the_text_and_is_no_formula(text: str) -> None:
+    cell = csv_report.safe(text)
+    assert not cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))
+    assert cell.removeprefix("'") in (csv_report.visible(text), csv_report.visible(text).removeprefix("'"))
+
+
+def test_several_references_and_contexts_are_json_in_a_cell(tmp_path: Path) -> None:
+    asked = [question(1, reference=("하나", "둘"), contexts=())]
+    row = table(make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)]}, questions=asked))[0]
+    assert row["reference"] == '["하나","둘"]' and row["contexts"] == ""
+
+
+def test_junit_passes_what_is_scored(run: Path) -> None:
+    with Store.read(run) as store:
+        root = ElementTree.fromstring(b"".join(junit.render(store)))
+    suite = root[0]
+    cases, n = list(suite), 2 * len(FORMULAS + HOSTILE)
+    counts = {
+        "tests": n,
+        "failures": 0,
+        "errors": 2 + 1,
+        "skipped": 2 * 2,
+    }  # refused, no answer; budget, pending
+    assert {name: int(suite.attrib[name]) for name in counts} == counts
+    assert len(cases) == n
+    assert sum(case.find("error") is not None for case in cases) == 3
+    assert sum(case.find("skipped") is not None for case in cases) == 4
+    missing = next(case for case in cases if case.get("name") == "q0" and case.get("classname") == "=lora")
+    error = missing.find("error")
+    assert error is not None and error.get("type") == "no_prediction"
+    first = cases[0].find("system-out")
+    assert first is not None and first.text is not None and "total=10" in first.text
+
+
+def test_parquet_keeps_types_and_text_as_it_was(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    with Store.read(run) as store:
+        file.write_bytes(b"".join(parquet.render(store)))
+    found = pq.read_table(file)
+    assert tuple(found.column_names) == COLUMNS
+    rows = found.to_pylist()
+    assert rows[0]["prediction"] == FORMULAS[0] and rows[0]["contexts"] == [FORMULAS[0], "둘"]
+    assert rows[0]["total"] == 10 and rows[0]["answerable"] is False
+    assert rows[1]["prediction"] is None and rows[1]["total"] is None and rows[1]["korquad_f1"] is None
+
+
+def test_parquet_of_an_empty_run_has_columns(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {})
+    file = tmp_path / "rows.parquet"
+    with Store.read(run) as store:
+        file.write_bytes(b"".join(parquet.render(store)))
+    assert pq.read_table(file).num_rows == 0 and tuple(pq.read_table(file).column_names) == COLUMNS
+
+
+def test_parquet_without_its_library_says_what_to_install(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with Store.read(run) as store, pytest.raises(MissingExtra, match=r"simsa\[data\]"):
+        list(parquet.render(store))
