@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def draw(out: Path) -> None:
         made = library.Run(Path(folder) / "simsa.simsa")
         with Store.read(made.folder) as store:
             shown = text.render(report.summary(store), WIDTH, True)
-    console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.from_ansi("\n".join(shown.splitlines()[:LINES])))
     out.write_text(console.export_svg(title="simsa demo --replay", code_format=FRAME), encoding="utf-8")
 

@@ -124,6 +124,7 @@ async def _generate_served(run: _Run) -> None:
                 timeout_s=run.config.serving.request_timeout_s,
                 max_attempts=run.config.generation.max_attempts,
             ) as endpoint:
+                run.progress.generate.ready()
                 for block in _blocks(pending, apart=plan.vllm.cpu):
                     await unless(server.died(), answer(run, endpoint, plan.variants, block))
 

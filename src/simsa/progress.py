@@ -22,6 +22,11 @@ class Stage:
         self.started = self.started or time.monotonic()
         self.total = total
 
+    def ready(self) -> None:
+        """The wait for a server is over; the rate counts from here if nothing was done before."""
+        if not self.done:
+            self.started = time.monotonic()
+
     def end(self) -> None:
         self.finished = time.monotonic()
 
