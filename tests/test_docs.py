@@ -47,7 +47,9 @@ def test_every_command_has_help_with_an_example(name: str, capsys: pytest.Captur
 @pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
 def test_commands_in_the_readme_exist(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
-    used = set(re.findall(r"^\$? ?simsa ([a-z]+)", text, re.MULTILINE)) | set(re.findall(r"`simsa ([a-z]+)", text))
+    used = set(re.findall(r"^\$? ?simsa ([a-z]+)", text, re.MULTILINE)) | set(
+        re.findall(r"`simsa ([a-z]+)", text)
+    )
     assert used
     assert used <= set(COMMANDS)
     for target in re.findall(r"^\$? ?make ([a-z]+)", text, re.MULTILINE):
@@ -79,11 +81,18 @@ def test_every_commented_line_of_the_example_config_is_valid_too(tmp_path: Path)
     run(["init", str(tmp_path)])
     file = tmp_path / "simsa.toml"
     lines = [
-        re.sub(r"^# (?=[\[a-z_]+)(?!What |Relative )", "", line) for line in file.read_text(encoding="utf-8").splitlines()
+        re.sub(r"^# (?=[\[a-z_]+)(?!What |Relative )", "", line)
+        for line in file.read_text(encoding="utf-8").splitlines()
     ]
     file.write_text("\n".join(lines), encoding="utf-8")
     made = config.load(file)
-    assert [variant.name for variant in made.variants] == ["base", "rag-lora", "merged", "elsewhere", "recorded"]
+    assert [variant.name for variant in made.variants] == [
+        "base",
+        "rag-lora",
+        "merged",
+        "elsewhere",
+        "recorded",
+    ]
     assert made.data.limit == 20
 
 

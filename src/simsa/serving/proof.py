@@ -90,7 +90,7 @@ async def _load(calls: Calls, base_url: str, model: str, adapter: str) -> None:
     reply = await calls.load_adapter(model, adapter)
     if reply.ok or "already" in reply.complaint:
         return
-    if reply.status in (404, 405):
+    if reply.status in (404, 405) and "error" not in reply.body:  # the route is missing, not the folder
         raise EndpointError(
             "does not load adapters at run time",
             where=base_url,
