@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from tests.report.runs import make_run
-from tests.report.test_gates import BASE, BETTER
+from tests.report.runs import BASE, BETTER, make_run
 
 
 @pytest.fixture

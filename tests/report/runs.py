@@ -16,6 +16,11 @@ Scored = Sequence[int] | str | None
 JUDGE = {"model": "gpt-4o", "rubric": "rag-ko@1a2b3c4d", "mode": "joint", "key": "k"}
 
 
+# Sixteen verdicts each; the second are 3.75 better in total.
+BASE: Sequence[Scored] = [(3, 3, 3, 3), (2, 2, 2, 2), (4, 4, 4, 4), (3, 3, 3, 3)] * 4
+BETTER: Sequence[Scored] = [(4, 4, 4, 4), (3, 3, 3, 3), (5, 5, 5, 4), (4, 4, 4, 4)] * 4
+
+
 def question(n: int, **more: Any) -> Question:
     facts: dict[str, Any] = {
         "question": f"{n}번 마을의 이름은 무엇인가요?",
@@ -35,6 +40,7 @@ def make_run(
     predictions: Mapping[str, Sequence[str | None]] | None = None,
     analysis: str = "문맥에 있는 내용과 같습니다.",
     measured: bool = True,
+    figures: Mapping[str, float] | None = None,
     judge: Mapping[str, Any] | None = JUDGE,
     cost_usd: float | None = 0.001,
     **meta: Any,
@@ -43,14 +49,17 @@ def make_run(
 
     `scores` gives each variant's verdicts in the order of the questions: four
     integers, a status such as "refused", or None where nothing is judged yet.
-    `predictions` likewise; None is an answer that is missing.
+    `predictions` likewise; None is an answer that is missing. `figures` are stored as
+    the metrics of every answer, in place of the computed ones.
     """
     n = max(map(len, scores.values()), default=0)
     asked = list(questions) if questions is not None else [question(i) for i in range(n)]
     said = {name: [f"{name} {i}번 답" for i in range(len(asked))] for name in scores} | dict(
         predictions or {}
     )
-    asyncio.run(_write(folder, scores, asked, said, analysis, cost_usd, measured))
+    asyncio.run(_write(folder, scores, asked, said, analysis, cost_usd))
+    if measured:
+        _measure(folder, figures)
     facts: dict[str, Any] = {
         "run": {
             "id": "abc123",
@@ -77,7 +86,6 @@ async def _write(
     said: Mapping[str, Sequence[str | None]],
     analysis: str,
     cost_usd: float | None,
-    measured: bool,
 ) -> None:
     with Store.create(folder) as store:
         store.set_questions(questions)
@@ -92,12 +100,6 @@ async def _write(
         store.add_predictions(
             Prediction(q.id, name, text, f"{name}/{q.id}", "stop", 100, 10, 0.5) for name, _, q, text in rows
         )
-        if measured:
-            figures = score_rows((text, q) for _, _, q, text in rows)
-            store.add_measures(
-                (f"{name}/{q.id}", q.content_hash, "1", figure)
-                for (name, _, q, _), figure in zip(rows, figures, strict=True)
-            )
         async with store.writing():
             for name, place, q, text in rows:
                 found = scores[name][place] if place < len(scores[name]) else None
@@ -106,6 +108,16 @@ async def _write(
                 key = f"judge {name}/{q.id}"
                 await store.add_judgement(_judgement(key, found, analysis, cost_usd))
                 await store.add_verdict(Answered(0, q, name, f"{name}/{q.id}", text), "k", [("joint", key)])
+
+
+def _measure(folder: Path, figures: Mapping[str, float] | None) -> None:
+    with Store.create(folder) as store:
+        rows = store.unmeasured("1", 100_000)
+        found = score_rows((row.prediction, row.question) for row in rows)
+        store.add_measures(
+            (row.answer_hash, row.question.content_hash, "1", dict(figures) if figures else next(found))
+            for row in rows
+        )
 
 
 def _judgement(key: str, found: Sequence[int] | str, analysis: str, cost_usd: float | None) -> Judgement:

@@ -14,7 +14,7 @@ from simsa.report.gates import Outcome, parse
 from simsa.report.table import load
 from simsa.stats import estimate, wilson
 from simsa.store import Store
-from tests.report.runs import make_run, question
+from tests.report.runs import BASE, BETTER, make_run, question
 
 REFUSAL = "문맥에 답이 없습니다."
 
@@ -29,7 +29,7 @@ def scored(*totals: int) -> list[Any]:
     return [tuple(total // 4 + (n < total % 4) for n in range(4)) for total in totals]
 
 
-BASE = scored(10, 12, 8, 11, 13, 9, 12, 10, 11, 10, 9, 12)
+OLD = scored(10, 12, 8, 11, 13, 9, 12, 10, 11, 10, 9, 12)
 NEW = scored(11, 12, 9, 11, 14, 10, 12, 11, 11, 10, 10, 13)
 
 
@@ -101,8 +101,8 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 
 def test_a_difference_is_decided_on_its_lower_bound(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", {"base": BASE, "new": NEW})
-    differences = [sum(b) - sum(a) for a, b in zip(BASE, NEW, strict=True)]
+    run = make_run(tmp_path / "run", {"base": OLD, "new": NEW})
+    differences = [sum(b) - sum(a) for a, b in zip(OLD, NEW, strict=True)]
     low, high = estimate(differences).ci95 or (0, 0)
     assert 0 < low < 0.58 < high  # the mean is 7/12
     passed, too_much, best, worst = outcomes(
@@ -116,7 +116,7 @@ def test_a_difference_is_decided_on_its_lower_bound(tmp_path: Path) -> None:
 
 
 def test_a_mean_is_decided_on_its_bound(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", {"base": BASE, "new": NEW})
+    run = make_run(tmp_path / "run", {"base": OLD, "new": NEW})
     low, high = estimate([sum(scores) for scores in NEW]).ci95 or (0, 0)
     below, above = outcomes(run, f"total >= {low - 0.001}", f"total >= {low + 0.001}")
     assert below.passed and not above.passed
@@ -134,13 +134,13 @@ def test_clusters_widen_what_decides(tmp_path: Path) -> None:
 
 
 def test_a_variant_against_itself_is_not_worse_and_not_better(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", {"base": BASE, "same": BASE})
+    run = make_run(tmp_path / "run", {"base": OLD, "same": OLD})
     found = outcomes(run, "total >= baseline", "total > baseline", "total >= baseline - 0.1")
     assert [outcome.passed for outcome in found] == [True, False, True]
 
 
 def test_every_variant_but_the_baseline_is_meant_unless_one_is_named(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", {"base": BASE, "a": NEW, "b": NEW})
+    run = make_run(tmp_path / "run", {"base": OLD, "a": NEW, "b": NEW})
     assert [outcome.variant for outcome in outcomes(run, "total > 5")] == ["a", "b"]
     assert [outcome.variant for outcome in outcomes(run, "total > 5", baseline="a")] == ["base", "b"]
     assert [outcome.variant for outcome in outcomes(run, "base: total > 5")] == ["base"]
@@ -148,7 +148,7 @@ def test_every_variant_but_the_baseline_is_meant_unless_one_is_named(tmp_path: P
 
 def test_coverage_is_a_share_of_what_was_planned(tmp_path: Path) -> None:
     new = [*NEW[:9], "refused", "unreadable", None]
-    run = make_run(tmp_path / "run", {"base": BASE, "new": new})
+    run = make_run(tmp_path / "run", {"base": OLD, "new": new})
     exactly, more, relative = outcomes(
         run, "coverage >= 0.75", "coverage > 0.75", "coverage >= baseline - 0.25"
     )
@@ -158,14 +158,14 @@ def test_coverage_is_a_share_of_what_was_planned(tmp_path: Path) -> None:
 
 def test_a_metric_is_gated_like_a_score(tmp_path: Path) -> None:
     said = {"base": ["틀림"] * 12, "new": [f"별빛마을 {n}호" for n in range(12)]}
-    run = make_run(tmp_path / "run", {"base": BASE, "new": NEW}, predictions=said)
+    run = make_run(tmp_path / "run", {"base": OLD, "new": NEW}, predictions=said)
     better, absolute = outcomes(run, "korquad_f1 > baseline + 0.5", "chrf >= 99")
     assert better.passed and absolute.passed
 
 
 def test_a_rate_of_one_is_not_certain(tmp_path: Path) -> None:
     said = {"base": ["틀림"] * 12, "new": [f"별빛마을 {n}호" for n in range(12)]}
-    run = make_run(tmp_path / "run", {"base": BASE, "new": NEW}, predictions=said)
+    run = make_run(tmp_path / "run", {"base": OLD, "new": NEW}, predictions=said)
     (found,) = outcomes(run, "korquad_em >= 0.9")
     assert found.figure == 1 and found.bound == pytest.approx((wilson(12, 12) or (0,))[0])
     assert not found.passed
@@ -177,7 +177,7 @@ def test_abstention_counts_as_a_ratio(tmp_path: Path) -> None:
         "base": ["별빛마을"] * 12,
         "new": [REFUSAL if (n % 2 == 0 and n != 0) or n == 1 else "별빛마을" for n in range(12)],
     }
-    run = make_run(tmp_path / "run", {"base": BASE, "new": NEW}, predictions=said)
+    run = make_run(tmp_path / "run", {"base": OLD, "new": NEW}, predictions=said)
     f1, recall, precision, over, relative = outcomes(
         run,
         "abstention_f1 > 0.2",
@@ -199,7 +199,7 @@ def test_the_ratio_has_the_variance_of_a_mean_where_it_is_one(tmp_path: Path) ->
     asked = [question(n, answerable=False, type="no_answer") for n in range(20)]
     said = {"base": ["답"] * 20, "new": [REFUSAL] * 12 + ["별빛마을"] * 8}
     run = make_run(
-        tmp_path / "run", {"base": BASE[:1] * 20, "new": NEW[:1] * 20}, questions=asked, predictions=said
+        tmp_path / "run", {"base": OLD[:1] * 20, "new": NEW[:1] * 20}, questions=asked, predictions=said
     )
     (found,) = outcomes(run, "abstention_recall > baseline")
     assert found.bound == pytest.approx((estimate([1.0] * 12 + [0.0] * 8).ci95 or (0,))[0])
@@ -218,18 +218,109 @@ def test_the_ratio_has_the_variance_of_a_mean_where_it_is_one(tmp_path: Path) ->
 def test_what_cannot_be_computed_fails_and_says_why(
     tmp_path: Path, new: list[Any], condition: str, why: str
 ) -> None:
-    (found,) = outcomes(make_run(tmp_path / "run", {"base": BASE, "new": new}), condition)
+    (found,) = outcomes(make_run(tmp_path / "run", {"base": OLD, "new": new}), condition)
     assert not found.passed and found.bound is None
     assert why in found.to_dict()["reason"] and why in found.sentence("en") and found.sentence("ko")
 
 
 def test_unknown_names_are_the_users_mistake(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", {"base": BASE, "new": NEW})
+    run = make_run(tmp_path / "run", {"base": OLD, "new": NEW})
     with pytest.raises(ConfigError, match=r"no such metric.*totl(.|\n)*answer_correctness"):
         outcomes(run, "totl > 3")
     with pytest.raises(ConfigError, match=r"no such variant.*old(.|\n)*base, new"):
         outcomes(run, "old: total > 3")
-    alone = make_run(tmp_path / "alone", {"base": BASE})
+    alone = make_run(tmp_path / "alone", {"base": OLD})
     with pytest.raises(ConfigError, match="there is none"):
         outcomes(alone, "total > 3")
     assert outcomes(alone, "base: total > 3")[0].passed
+
+
+@given(
+    st.sampled_from(["total", "coverage", "answer_correctness", "over_refusal"]),
+    st.sampled_from([">", ">=", "<", "<="]),
+    st.integers(0, 2000).map(lambda n: n / 100),
+    st.booleans(),
+    st.sampled_from("+-−"),
+    st.sampled_from(["", "lora: ", "a:b: "]),
+)
+def test_what_is_written_is_read(
+    metric: str, op: str, limit: float, relative: bool, sign: str, variant: str
+) -> None:
+    right = f"baseline {sign} {limit}" if relative else f"{sign if sign != '+' else ''}{limit}"
+    found = parse(f" {variant}{metric} {op} {right} ")
+    assert (found.metric, found.op, found.relative) == (metric, op, relative)
+    assert found.limit == (limit if sign == "+" else -limit)
+    assert found.variant == (variant.rstrip(": ") or None)
+    assert parse(found.condition).limit == pytest.approx(found.limit, rel=1e-5)
+
+
+def outcome(folder: Path, text: str, scores: dict, **more: object) -> gates.Outcome:  # type: ignore[type-arg]
+    with Store.read(make_run(folder / "r", scores, **more)) as store:  # type: ignore[arg-type]
+        (found,) = gates.evaluate([gates.parse(text)], load(store), "base")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        ("total > baseline", True),
+        ("total >= baseline + 3", True),
+        ("total > baseline + 3.99", False),
+        ("total < baseline", False),
+        ("base: total > baseline", False),
+        ("base: total >= baseline", True),
+        ("total >= 1", True),
+        ("total >= 16", False),
+        ("total <= 20", True),
+        ("coverage >= 1", True),
+        ("coverage > 1", False),
+        ("coverage >= baseline", True),
+    ],
+)
+def test_the_bound_decides(tmp_path: Path, text: str, passed: bool) -> None:
+    assert outcome(tmp_path, text, {"base": BASE, "lora": BETTER}).passed is passed
+
+
+def test_an_estimate_above_the_limit_is_not_enough(tmp_path: Path) -> None:
+    found = outcome(
+        tmp_path,
+        "total >= 3",
+        {"base": BASE[:4], "lora": [[1, 1, 1, 1], [1, 1, 1, 1], [5, 5, 5, 5], [1, 1, 1, 1]]},
+    )
+    assert found.figure == 8
+    assert found.bound is not None
+    assert found.bound < 3
+    assert not found.passed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["total > 0", "total >= baseline - 20", "over_refusal < 1", "abstention_precision >= 0", "total < 99"],
+)
+@pytest.mark.parametrize("lora", [[None] * 4, []])
+def test_what_cannot_be_computed_fails_with_a_reason(tmp_path: Path, text: str, lora: list[None]) -> None:
+    found = outcome(
+        tmp_path,
+        text,
+        {"base": [None] * 4, "lora": lora},
+        questions=[question(n, answerable=False) for n in range(4)],
+    )
+    assert not found.passed
+    assert found.to_dict()["reason"]
+    assert found.sentence("ko")
+
+
+def test_abstentions_are_gated_as_rates(tmp_path: Path) -> None:
+    said = ["문서에서 찾을 수 없습니다.", "별빛마을"] * 10
+    found = outcome(
+        tmp_path,
+        "abstention_recall >= 0.5",
+        {"base": BASE, "lora": [*BETTER, *BETTER[:4]]},
+        questions=[question(n) for n in range(20)],
+        predictions={"base": ["별"] * 20, "lora": said},
+    )
+    assert found.figure == 1
+    assert found.bound is not None
+    assert found.bound == pytest.approx(0.7225, abs=1e-3), "Wilson of 10 in 10, not 1"
+    assert found.n == 10
+    assert found.passed
