@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,12 +66,17 @@ def agree(
     judged: Sequence[int],
     levels: Sequence[int] = LEVELS,
     *,
+    items: Sequence[Hashable] | None = None,
     seed: int = 0,
 ) -> Agreement:
-    """Agreement of `judged` with `labels`, item by item, on a scale of whole `levels` one apart.
+    """Agreement of `judged` with `labels`, pair by pair, on a scale of whole `levels` one apart.
 
-    Raises ValueError when the two differ in length or a score is not one of the levels.
+    `items` says which item each pair belongs to, where some have several labels; the
+    bootstrap then draws whole items. Raises ValueError when lengths differ or a score is
+    not one of the levels.
     """
+    if items is not None and len(items) != len(labels):
+        raise ValueError(f"{len(labels)} labels, but {len(items)} items")
     if len(labels) != len(judged):
         raise ValueError(f"{len(labels)} labels, but {len(judged)} scores")
     place = {level: i for i, level in enumerate(levels)}
@@ -86,7 +91,12 @@ def agree(
         return Agreement(0, confusion=confusion, notes=("no labels",))
     figures = _of_raters(labels, judged, levels)
     undefined = [name for name, value in figures.items() if value is None]
-    intervals = _bootstrap(table, levels, seed) if len(labels) > 1 else {}
+    if items is None or len(set(items)) == len(items):
+        drawn = _draw(table, seed) if len(labels) > 1 else None
+    else:
+        cells = [place[a] * len(levels) + place[b] for a, b in zip(labels, judged, strict=True)]
+        drawn = _draw_items(cells, items, len(levels), seed)
+    intervals = {} if drawn is None else _intervals(drawn, levels)
     return Agreement(
         n_labels=len(labels),
         **figures,
@@ -132,10 +142,28 @@ def _quadratic_kappa(x: Floats, y: Floats) -> float | None:
 # draws tables, and computes every figure for all of them at once.
 
 
-def _bootstrap(table: NDArray[np.int64], levels: Sequence[int], seed: int) -> dict[str, Range]:
-    n, size = int(table.sum()), len(levels)
+def _draw(table: NDArray[np.int64], seed: int) -> Floats:
+    """Tables of as many pairs drawn from `table`: resamples × labels × scores."""
+    n = int(table.sum())
     drawn = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=_RESAMPLES)
-    figures = _of_tables(drawn.reshape(-1, size, size).astype(np.float64), np.array(levels, dtype=np.float64))
+    return drawn.reshape(-1, *table.shape).astype(np.float64)
+
+
+def _draw_items(cells: Sequence[int], items: Sequence[Hashable], size: int, seed: int) -> Floats | None:
+    """The same where an item has several pairs, which are drawn together; None for a single item."""
+    row = {item: n for n, item in enumerate(dict.fromkeys(items))}
+    if len(row) < 2:
+        return None
+    tables = np.zeros((len(row), size * size))
+    for item, cell in zip(items, cells, strict=True):
+        tables[row[item], cell] += 1
+    random = np.random.default_rng(seed)
+    times = random.multinomial(len(row), np.full(len(row), 1 / len(row)), size=_RESAMPLES)
+    return np.asarray((times @ tables).reshape(-1, size, size), dtype=np.float64)
+
+
+def _intervals(tables: Floats, levels: Sequence[int]) -> dict[str, Range]:
+    figures = _of_tables(tables, np.array(levels, dtype=np.float64))
     intervals = {}
     for name, values in figures.items():
         known = values[np.isfinite(values)]

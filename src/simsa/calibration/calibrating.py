@@ -1,0 +1,278 @@
+"""Holds a judge's scores against people's, and corrects its means by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from simsa.calibration.codes import Answer, Answers
+from simsa.calibration.model import (
+    BAR_KAPPA,
+    BAR_LOWER,
+    Calibration,
+    CriterionResult,
+    Difference,
+    Pair,
+    People,
+    Remark,
+)
+from simsa.calibration.reading import TOTAL, Labelled
+from simsa.calibration.weighted import weighted_mean
+from simsa.data.scores import Scores
+from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
+from simsa.stats.agreement import LEVELS, Agreement, agree
+from simsa.stats.ppi import FEWEST_LABELS, Corrected, corrected_difference, corrected_mean
+from simsa.store import Store, results
+
+_WIDEST = 40
+
+
+class Judged(NamedTuple):
+    """A judge's scores: variant → criterion → question id → score, and the answers they are of."""
+
+    scores: Scores
+    answers: Answers
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Names of the criteria, without the total."""
+        found = dict.fromkeys(name for of_variant in self.scores.values() for name in of_variant)
+        return tuple(name for name in found if name != TOTAL)
+
+
+def judged_by_run(store: Store) -> Judged:
+    """What the judge of a run said of its answers."""
+    scores: Scores = {name: {c: {} for c in (*CRITERIA, TOTAL)} for name in store.variants()}
+    hashes: dict[Answer, str] = {}
+    for result in results(store):
+        if result.prediction is None:
+            continue
+        hashes[result.question_id, result.variant] = result.answer_hash
+        for criterion in CRITERIA:
+            scores[result.variant][criterion][result.question_id] = result.scores.get(criterion)
+        scores[result.variant][TOTAL][result.question_id] = result.total
+    return Judged(scores, Answers(hashes))
+
+
+def judged_by_table(scores: Scores) -> Judged:
+    """What a table of scores says, as `simsa.data.scores` reads it."""
+    keys = ((q, v) for v, found in scores.items() for of_criterion in found.values() for q in of_criterion)
+    return Judged(scores, Answers(dict.fromkeys(keys, "")))
+
+
+def calibrate(
+    judged: Judged,
+    labelled: Labelled,
+    baseline: str | None = None,
+    *,
+    judge: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """Everything that `labelled` says of `judged`.
+
+    `baseline` is the variant the others are compared with, the first by default. Raises
+    ValueError when it is unknown.
+    """
+    variants = tuple(judged.scores)
+    baseline = variants[0] if baseline is None else baseline
+    if baseline not in judged.scores:
+        raise ValueError(f"no variant {baseline!r}")
+    of_criterion = {name: _labels_of(labelled, name) for name in (*judged.criteria, TOTAL)}
+    found = {
+        name: _criterion(name, labels, judged.scores, labelled.weights, baseline, seed)
+        for name, labels in of_criterion.items()
+        if labels
+    }
+    total = found.pop(TOTAL, None)
+    people = sorted({label.annotator for label in labelled.labels})
+    several = any(one.people is not None for one in found.values())
+    made = Calibration(
+        criteria=found,
+        total=total if any(TOTAL in scores for scores in judged.scores.values()) else None,
+        baseline=baseline,
+        variants=variants,
+        annotators=tuple(people),
+        n_answers=len({(label.question_id, label.variant) for label in labelled.labels}),
+        judge=judge,
+    )
+    return replace(made, remarks=tuple(_remarks(made, labelled, several)))
+
+
+def _remarks(made: Calibration, labelled: Labelled, several: bool) -> Iterable[Remark]:
+    if made.weak:
+        blanks = (("bar", BAR_KAPPA), ("lower", BAR_LOWER), ("list", ", ".join(made.weak)))
+        yield Remark("below_bar", blanks)
+    if labelled.n_outdated:
+        yield Remark("outdated", (("n", labelled.n_outdated),))
+    if several:
+        yield Remark("several")
+    corrected = any(c.mean is not None for one in made.criteria.values() for c in one.corrected.values())
+    if labelled.weights:
+        yield Remark("stratified")
+    elif corrected:
+        yield Remark("at_random")
+
+
+Labels = Mapping[Answer, Mapping[str, int]]
+"""Answer → annotator → score."""
+
+
+def _labels_of(labelled: Labelled, criterion: str) -> dict[Answer, dict[str, int]]:
+    found: dict[Answer, dict[str, int]] = {}
+    for label in labelled.labels:
+        if criterion == TOTAL:
+            score = sum(label.scores[c] for c in CRITERIA) if label.scores.keys() >= set(CRITERIA) else None
+        else:
+            score = label.scores.get(criterion)
+        if score is not None:
+            found.setdefault((label.question_id, label.variant), {})[label.annotator] = score
+    return found
+
+
+def _criterion(
+    name: str, labels: Labels, scores: Scores, weights: Mapping[Answer, float], baseline: str, seed: int
+) -> CriterionResult:
+    judged = {variant: _known(scores[variant].get(name, {})) for variant in scores}
+    held = [
+        _Held(answer, label, judged[answer[1]][answer[0]])
+        for answer, by_annotator in sorted(labels.items())
+        for _, label in sorted(by_annotator.items())
+        if answer[0] in judged[answer[1]]
+    ]
+    levels = _levels(name, labels, held)
+    remarks = [] if levels else [Remark("not_levels")]
+    n_unscored = sum(map(len, labels.values())) - len(held)
+    if n_unscored:
+        remarks.append(Remark("unscored", (("n", n_unscored),)))
+    means = {variant: _means(labels, variant, judged[variant]) for variant in scores}
+    strata = {variant: {q: weights.get((q, variant), 1.0) for q in means[variant]} for variant in scores}
+    corrected: dict[str, Corrected] = {}
+    for variant in scores:
+        mean = _mean(means[variant], judged[variant], strata[variant] if weights else None)
+        corrected[variant] = mean
+        remarks += _uncorrected(variant, mean)
+    differences = tuple(
+        Difference(
+            baseline,
+            variant,
+            _difference(means, judged, baseline, variant, strata[baseline] if weights else None),
+        )
+        for variant in scores
+        if variant != baseline
+    )
+    for difference in differences:
+        remarks += _uncorrected(f"{difference.variant} − {baseline}", difference.corrected)
+    return CriterionResult(
+        name=name,
+        agreement=_agreement(held, levels, seed),
+        variants={v: _agreement([h for h in held if h.answer[1] == v], levels, seed) for v in scores},
+        people=_people(labels, levels, seed),
+        corrected=corrected,
+        differences=differences,
+        levels=tuple(levels or ()),
+        n_unscored=n_unscored,
+        remarks=tuple(remarks),
+    )
+
+
+class _Held(NamedTuple):
+    """One label beside the judge's score of the same answer."""
+
+    answer: Answer
+    label: int
+    score: float
+
+
+def _agreement(held: Sequence[_Held], levels: Sequence[int] | None, seed: int) -> Agreement:
+    if levels is None:
+        return Agreement(len(held))
+    labels, scores = [h.label for h in held], [int(h.score) for h in held]
+    return agree(labels, scores, levels, items=[h.answer for h in held], seed=seed)
+
+
+def _levels(name: str, labels: Labels, held: Sequence[_Held]) -> Sequence[int] | None:
+    """The scale both sides use: 1–5, or the range of what was seen; None when the judge uses no whole numbers."""
+    seen = {float(score) for by in labels.values() for score in by.values()} | {h.score for h in held}
+    if any(score != int(score) for score in seen):
+        return None
+    low, high = int(min(seen)), int(max(seen))
+    if low >= 1 and high <= MAX_SCORE:
+        return LEVELS
+    if name == TOTAL and low >= len(CRITERIA) and high <= MAX_TOTAL:
+        return range(len(CRITERIA), MAX_TOTAL + 1)
+    if name in CRITERIA or high - low > _WIDEST:
+        return None
+    return range(low, high + 1)
+
+
+def _people(labels: Labels, levels: Sequence[int] | None, seed: int) -> People | None:
+    """Annotators against each other, on the answers that at least two labelled."""
+    shared = {answer: by for answer, by in sorted(labels.items()) if len(by) > 1}
+    if not shared or levels is None:
+        return None
+    names = sorted({name for by in shared.values() for name in by})
+    pairs = []
+    for a, b in combinations(names, 2):
+        both = [(by[a], by[b]) for by in shared.values() if a in by and b in by]
+        if both:
+            pairs.append(Pair(a, b, agree([x for x, _ in both], [y for _, y in both], levels, seed=seed)))
+    return People(len(shared), _alpha(shared, names, levels), tuple(pairs))
+
+
+def _alpha(shared: Labels, names: Sequence[str], levels: Sequence[int]) -> float | None:
+    import krippendorff
+    import numpy as np
+
+    if len({score for by in shared.values() for score in by.values()}) < 2:
+        return None
+    table = np.array([[by.get(name, np.nan) for by in shared.values()] for name in names], dtype=np.float64)
+    return float(krippendorff.alpha(table, level_of_measurement="ordinal", value_domain=list(levels)))
+
+
+def _means(labels: Labels, variant: str, judged: Mapping[str, float]) -> dict[str, float]:
+    """Question → mean label of the variant's answer, where the judge scored it too."""
+    return {
+        question: sum(by.values()) / len(by)
+        for (question, of_variant), by in labels.items()
+        if of_variant == variant and question in judged
+    }
+
+
+def _mean(
+    means: Mapping[str, float], judged: Mapping[str, float], strata: Mapping[str, float] | None
+) -> Corrected:
+    if strata is not None:
+        return weighted_mean(means, strata, judged.values())
+    labelled = sorted(means)
+    others = [judged[q] for q in sorted(judged) if q not in means]
+    return corrected_mean([means[q] for q in labelled], [judged[q] for q in labelled], others)
+
+
+def _difference(
+    means: Mapping[str, Mapping[str, float]],
+    judged: Mapping[str, Mapping[str, float]],
+    baseline: str,
+    variant: str,
+    strata: Mapping[str, float] | None,
+) -> Corrected:
+    first, second = means[baseline], means[variant]
+    if strata is None:
+        return corrected_difference((first, second), (judged[baseline], judged[variant]))
+    labels = {q: second[q] - first[q] for q in first.keys() & second.keys()}
+    both = judged[baseline].keys() & judged[variant].keys()
+    apart = [judged[variant][q] - judged[baseline][q] for q in sorted(both)]
+    return weighted_mean(labels, {q: strata[q] for q in labels}, apart)
+
+
+def _uncorrected(what: str, found: Corrected) -> list[Remark]:
+    if found.mean is not None:
+        return []
+    if found.n_labels >= FEWEST_LABELS:
+        return [Remark("thin_stratum", (("what", what),))]
+    return [Remark("few_labels", (("what", what), ("n", found.n_labels), ("needed", FEWEST_LABELS)))]
+
+
+def _known(scores: Mapping[str, float | None]) -> dict[str, float]:
+    return {question: score for question, score in scores.items() if score is not None}

@@ -1,0 +1,133 @@
+"""A calibration as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from simsa.calibration.model import Calibration, CriterionResult
+from simsa.calibration.words import words
+from simsa.report.grids import Cell, Grid, Row, Tone
+from simsa.report.numbers import DASH, fixed, interval, percent, signed
+from simsa.report.words import Language, Words
+
+if TYPE_CHECKING:
+    from simsa.stats import Agreement, Corrected
+
+_MOST_LEVELS = 10
+_SHARES = ("exact", "within_one")
+_FIGURES = ("quadratic_kappa", "krippendorff_alpha", "spearman", "kendall_tau_b", *_SHARES, "mae", "bias")
+_TONES: dict[str, Tone] = {"passed": "good", "weak": "bad"}
+
+
+def grids(found: Calibration, language: Language) -> list[Grid]:
+    """All tables, those with nothing to show left out."""
+    say = words(language)
+    everything = dict(found.criteria) | ({"total": found.total} if found.total else {})
+    made = (
+        _agreement(found.criteria, say),
+        _variants(found, say),
+        _people(found.criteria, say),
+        _corrected(everything, found.variants, say),
+        _differences(found, everything, say),
+        *_confusions(found.criteria, say),
+    )
+    return [grid for grid in made if grid.rows]
+
+
+def _agreement(criteria: Mapping[str, CriterionResult], say: Words) -> Grid:
+    results = tuple(criteria.values())
+    rows = [_row(say("n_labels"), [str(c.agreement.n_labels) for c in results])]
+    for name in _FIGURES:
+        rows.append(_row(say(name), [_figure(c.agreement, name) for c in results]))
+        if name == "quadratic_kappa":
+            bounds = [interval(c.agreement.intervals.get(name)) for c in results]
+            standings = tuple(Cell(say(c.standing), _TONES.get(c.standing, "plain")) for c in results)
+            rows += [_row(say("ci95"), bounds, sub=True), Row(say("standing"), standings, "sub")]
+    heads = tuple(say(f"short.{name}") if name in _short() else name for name in criteria)
+    return Grid(say("head.agreement"), heads, tuple(rows) if results else ())
+
+
+def _variants(found: Calibration, say: Words) -> Grid:
+    rows = [
+        _row(
+            say(name),
+            [
+                f"{fixed(a.quadratic_kappa)} · {signed(a.bias)} · {a.n_labels}" if a.n_labels else DASH
+                for a in (one.variants[variant] for variant in found.variants)
+            ],
+        )
+        for name, one in found.criteria.items()
+    ]
+    many = len(found.variants) > 1
+    return Grid(f"{say('head.variants')} · n", found.variants, tuple(rows) if many else ())
+
+
+def _people(criteria: Mapping[str, CriterionResult], say: Words) -> Grid:
+    people = {name: one.people for name, one in criteria.items() if one.people is not None}
+    pairs = dict.fromkeys((p.a, p.b) for one in people.values() for p in one.pairs)
+    rows = [_row(say("all"), [fixed(one.krippendorff_alpha) for one in people.values()], strong=True)]
+    for a, b in pairs:
+        of_each = [next((p.agreement for p in one.pairs if p[:2] == (a, b)), None) for one in people.values()]
+        kappas = [f"κ {fixed(g.quadratic_kappa)} · {percent(g.exact)} %" if g else DASH for g in of_each]
+        rows.append(_row(f"{a} – {b}", kappas))
+    return Grid(say("head.people"), tuple(say(name) for name in people), tuple(rows) if people else ())
+
+
+def _corrected(criteria: Mapping[str, CriterionResult], variants: Sequence[str], say: Words) -> Grid:
+    rows: list[Row] = []
+    for name, one in criteria.items():
+        of_each = [one.corrected[variant] for variant in variants]
+        if any(c.mean is not None for c in of_each):
+            rows += _corrected_rows(say(name), of_each, say, differ=False)
+    return Grid(say("head.corrected"), tuple(variants), tuple(rows))
+
+
+def _differences(found: Calibration, criteria: Mapping[str, CriterionResult], say: Words) -> Grid:
+    rows: list[Row] = []
+    for name, one in criteria.items():
+        of_each = [d.corrected for d in one.differences]
+        if any(c.mean is not None for c in of_each):
+            rows += _corrected_rows(say(name), of_each, say, differ=True)
+    heads = tuple(name for name in found.variants if name != found.baseline)
+    return Grid(say("head.differences", baseline=found.baseline), heads, tuple(rows))
+
+
+def _corrected_rows(label: str, of_each: Sequence[Corrected], say: Words, *, differ: bool) -> list[Row]:
+    number = signed if differ else fixed
+    means = [f"{number(c.mean)} {interval(c.ci95)}" for c in of_each]
+    naive = [f"{number(c.naive)} · λ {fixed(c.weight)}" for c in of_each]
+    return [_row(label, means), _row(say("naive"), naive, sub=True)]
+
+
+def _confusions(criteria: Mapping[str, CriterionResult], say: Words) -> Iterator[Grid]:
+    """A column each would not fit beside the next table: the counts of a row are one cell."""
+    for name, one in criteria.items():
+        table, levels = one.agreement.confusion, one.levels
+        if not one.agreement.n_labels or not levels or len(levels) > _MOST_LEVELS:
+            continue
+        heads = [str(level) for level in levels]
+        width = max(len(text) for text in (*heads, *(str(n) for row in table for n in row))) + 2
+        rows = [
+            _row(head, ["".join(f"{n or '·':>{width}}" for n in counts)])
+            for head, counts in zip(heads, table, strict=True)
+        ]
+        across = "".join(f"{head:>{width}}" for head in heads)
+        yield Grid(say("head.confusion", name=say(name)), (across,), tuple(rows))
+
+
+def _figure(agreement: Agreement, name: str) -> str:
+    value = getattr(agreement, name)
+    if name in _SHARES:
+        return DASH if value is None else f"{percent(value)} %"
+    return signed(value) if name == "bias" else fixed(value)
+
+
+def _row(label: str, cells: Sequence[str], *, sub: bool = False, strong: bool = False) -> Row:
+    return Row(label, tuple(map(Cell, cells)), "sub" if sub else "strong" if strong else "normal")
+
+
+def _short() -> frozenset[str]:
+    from simsa.records import CRITERIA
+
+    return frozenset(CRITERIA)
