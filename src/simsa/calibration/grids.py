@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from simsa.calibration.model import Calibration, CriterionResult
@@ -30,9 +30,26 @@ def grids(found: Calibration, language: Language) -> list[Grid]:
         _people(found.criteria, say),
         _corrected(everything, found.variants, say),
         _differences(found, everything, say),
-        *_confusions(found.criteria, say),
     )
     return [grid for grid in made if grid.rows]
+
+
+def confusions(found: Calibration, language: Language) -> str:
+    """The tables of counts: a row a label, a column a judge's score, lowest first."""
+    say = words(language)
+    blocks = []
+    for name, one in found.criteria.items():
+        levels = [str(level) for level in one.levels]
+        if not one.agreement.n_labels or not levels or len(levels) > _MOST_LEVELS:
+            continue
+        cells = [[str(n or "·") for n in counts] for counts in one.agreement.confusion]
+        width = max(len(text) for row in (levels, *cells) for text in row) + 2
+        lines = [
+            f"  {head:>2}" + "".join(cell.rjust(width) for cell in row)
+            for head, row in zip(["", *levels], [levels, *cells], strict=True)
+        ]
+        blocks.append("\n".join((say("head.confusion", name=say(name)), *lines)) + "\n")
+    return "\n".join(blocks)
 
 
 def _agreement(criteria: Mapping[str, CriterionResult], say: Words) -> Grid:
@@ -98,22 +115,6 @@ def _corrected_rows(label: str, of_each: Sequence[Corrected], say: Words, *, dif
     means = [f"{number(c.mean)} {interval(c.ci95)}" for c in of_each]
     naive = [f"{number(c.naive)} · λ {fixed(c.weight)}" for c in of_each]
     return [_row(label, means), _row(say("naive"), naive, sub=True)]
-
-
-def _confusions(criteria: Mapping[str, CriterionResult], say: Words) -> Iterator[Grid]:
-    """A column each would not fit beside the next table: the counts of a row are one cell."""
-    for name, one in criteria.items():
-        table, levels = one.agreement.confusion, one.levels
-        if not one.agreement.n_labels or not levels or len(levels) > _MOST_LEVELS:
-            continue
-        heads = [str(level) for level in levels]
-        width = max(len(text) for text in (*heads, *(str(n) for row in table for n in row))) + 2
-        rows = [
-            _row(head, ["".join(f"{n or '·':>{width}}" for n in counts)])
-            for head, counts in zip(heads, table, strict=True)
-        ]
-        across = "".join(f"{head:>{width}}" for head in heads)
-        yield Grid(say("head.confusion", name=say(name)), (across,), tuple(rows))
 
 
 def _figure(agreement: Agreement, name: str) -> str:

@@ -151,11 +151,12 @@ def _calibrated(
 
 
 def _print(found: Calibration, language: Language) -> None:
-    from simsa.calibration.grids import grids
+    from simsa.calibration.grids import confusions, grids
     from simsa.report.text import render_grids
     from simsa.text import visible
 
     console.put(render_grids(grids(found, language), *console.terminal()))
+    console.put(visible(confusions(found, language)) + "\n")
     of_criteria: dict[str, list[str]] = {}
     for name, one in found.criteria.items():
         for note in (*(remark.say(language) for remark in one.remarks), *one.agreement.notes):

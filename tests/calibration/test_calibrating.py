@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import krippendorff
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import cohen_kappa_score
+
+from simsa.calibration import BAR_KAPPA, calibrate
+from simsa.calibration.model import Calibration
+from simsa.stats import agree, corrected_difference, corrected_mean
+from tests.calibration.simulated import NAME, judged, labelled, world
+
+
+def found(n: int = 200, n_labels: int = 60, seed: int = 1, bias: float = 0.3) -> Calibration:
+    labels, scores = world(n, seed, bias)
+    places = np.random.default_rng(seed).choice(n, n_labels, replace=False)
+    return calibrate(judged(scores), labelled({"": labels}, [int(p) for p in places]))  # type: ignore[arg-type]
+
+
+def test_agreement_is_that_of_the_labelled_answers_together_and_by_variant() -> None:
+    labels, scores = world(80, 3)
+    one = calibrate(judged(scores), labelled({"": labels}, range(50))).criteria[NAME]  # type: ignore[arg-type]
+    both = ([*labels["base"][:50], *labels["lora"][:50]], [*scores["base"][:50], *scores["lora"][:50]])
+    assert one.agreement.n_labels == 100
+    assert one.agreement.quadratic_kappa == pytest.approx(
+        cohen_kappa_score(*both, weights="quadratic", labels=[1, 2, 3, 4, 5])
+    )
+    for name in ("base", "lora"):
+        alone = agree(labels[name][:50], scores[name][:50])
+        assert one.variants[name].quadratic_kappa == pytest.approx(alone.quadratic_kappa)
+        assert one.variants[name].bias == pytest.approx(alone.bias)
+    assert one.variants["lora"].bias > one.variants["base"].bias  # type: ignore[operator]
+
+
+def test_corrected_figures_are_those_of_the_labelled_and_the_other_questions() -> None:
+    labels, scores = world(120, 4)
+    one = calibrate(judged(scores), labelled({"": labels}, range(40))).criteria[NAME]  # type: ignore[arg-type]
+    expected = corrected_mean(labels["lora"][:40], scores["lora"][:40], scores["lora"][40:])
+    assert one.corrected["lora"].mean == pytest.approx(expected.mean)
+    assert (one.corrected["lora"].n_labels, one.corrected["lora"].n_others) == (40, 80)
+    assert one.corrected["lora"].naive == pytest.approx(np.mean(scores["lora"]))
+
+    def by_question(values: list[int], n: int) -> dict[str, float]:
+        return {f"q{i}": float(x) for i, x in enumerate(values[:n])}
+
+    difference = corrected_difference(
+        (by_question(labels["base"], 40), by_question(labels["lora"], 40)),
+        (by_question(scores["base"], 120), by_question(scores["lora"], 120)),
+    )
+    [shown] = one.differences
+    assert (shown.baseline, shown.variant) == ("base", "lora")
+    assert shown.corrected.mean == pytest.approx(difference.mean)
+    assert shown.corrected.ci95 == pytest.approx(difference.ci95)
+
+
+def test_a_kind_judge_misleads_and_its_correction_does_not() -> None:
+    """+0.3 on one variant: the naive interval misses the truth, the corrected one covers it."""
+    covered = missed = 0
+    rounds = 150
+    for seed in range(rounds):
+        labels, scores = world(400, seed)
+        places = np.random.default_rng(seed + 10_000).choice(400, 60, replace=False)
+        made = calibrate(judged(scores), labelled({"": labels}, [int(p) for p in places]))  # type: ignore[arg-type]
+        truth = 0.5 * 0.8  # half of the answers gain a point, those at the top have no room
+        [difference] = made.criteria[NAME].differences
+        low, high = difference.corrected.ci95 or (0, 0)
+        covered += low <= truth <= high
+        apart = np.subtract(scores["lora"], scores["base"])
+        missed += abs(apart.mean() - truth) > 1.96 * apart.std(ddof=1) / 20
+    assert covered / rounds >= 0.93
+    assert missed / rounds > 0.8
+
+
+def test_under_thirty_labels_are_reported_and_do_not_correct() -> None:
+    made = found(n_labels=20)
+    one = made.criteria[NAME]
+    assert one.agreement.quadratic_kappa is not None
+    assert one.corrected["base"].mean is None
+    assert one.differences[0].corrected.mean is None
+    notes = made.to_dict()["criteria"][NAME]["notes"]
+    assert "base: 20 labels are too few to correct with; 30 are needed." in notes
+    assert "lora − base: 20 labels are too few to correct with; 30 are needed." in notes
+    assert one.standing == "passed", "forty labels in all are enough for the bar"
+
+
+def test_several_annotators_are_held_against_each_other() -> None:
+    labels, scores = world(60, 5)
+    other, _ = world(60, 5, gain=0.3)
+    third = {"base": labels["base"]}
+    made = calibrate(judged(scores), labelled({"가": labels, "나": other, "다": third}))  # type: ignore[arg-type]
+    one = made.criteria[NAME]
+    assert made.annotators == ("가", "나", "다")
+    assert one.people is not None
+    assert one.people.n_items == 120
+    assert [(p.a, p.b, p.agreement.n_labels) for p in one.people.pairs] == [
+        ("가", "나", 120),
+        ("가", "다", 60),
+        ("나", "다", 60),
+    ]
+    rows = [
+        [*labels["base"], *labels["lora"]],
+        [*other["base"], *other["lora"]],
+        [*third["base"], *[np.nan] * 60],
+    ]
+    assert one.people.krippendorff_alpha == pytest.approx(
+        krippendorff.alpha(
+            np.array(rows, float), level_of_measurement="ordinal", value_domain=[1, 2, 3, 4, 5]
+        )
+    )
+    assert one.people.pairs[1].agreement.exact == 1.0
+    assert one.agreement.n_labels == 300
+    assert one.corrected["base"].n_labels == 60
+
+
+def test_an_annotator_who_repeats_another_makes_nothing_more_certain() -> None:
+    """The bootstrap draws whole answers, so that doubled labels leave the interval as wide."""
+    labels, scores = world(80, 6)
+    once = calibrate(judged(scores), labelled({"가": labels})).criteria[NAME].agreement  # type: ignore[arg-type]
+    twice = calibrate(judged(scores), labelled({"가": labels, "나": labels})).criteria[NAME].agreement  # type: ignore[arg-type]
+    assert twice.quadratic_kappa == pytest.approx(once.quadratic_kappa)
+    widths = [np.diff(one.intervals["quadratic_kappa"])[0] for one in (once, twice)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.1)
+
+
+def test_a_judge_that_guesses_is_below_the_bar() -> None:
+    labels, scores = world(80, 7)
+    random = np.random.default_rng(8)
+    guessed = {name: [int(x) for x in random.integers(1, 6, 80)] for name in scores}
+    made = calibrate(judged(guessed), labelled({"": labels}))  # type: ignore[arg-type]
+    assert made.weak == (NAME,)
+    assert made.to_dict()["bar"] == {"quadratic_kappa": BAR_KAPPA, "lower_bound": 0.2, "below": [NAME]}
+    assert any("below the bar" in note for note in made.to_dict()["notes"])
+    assert made.to_meta()["criteria"][NAME]["standing"] == "weak"
+    assert not found().weak
+
+
+@pytest.mark.parametrize(("n", "standing"), [(6, "too few"), (40, "weak")])
+def test_few_labels_do_not_condemn_a_judge(n: int, standing: str) -> None:
+    labels = [1 + i % 5 for i in range(n)]
+    made = calibrate(
+        judged({"base": [float(1 + (i * i) % 5) for i in range(n)]}), labelled({"": {"base": labels}})
+    )
+    assert made.criteria[NAME].standing == standing
+
+
+def test_a_judge_that_is_the_wrong_way_round_is_condemned_by_few_labels_too() -> None:
+    labels = [1, 5] * 8
+    made = calibrate(judged({"base": [5.0, 1.0] * 8}), labelled({"": {"base": labels}}))
+    assert made.criteria[NAME].standing == "weak"
+
+
+def test_a_constant_side_has_nulls_with_their_reason() -> None:
+    made = calibrate(judged({"base": [5.0] * 40}), labelled({"": {"base": [5] * 40}}))
+    block = made.to_dict()["criteria"][NAME]
+    assert block["quadratic_kappa"] is block["spearman"] is block["krippendorff_alpha"] is None
+    assert block["exact"] == 1.0
+    assert any("does not vary" in note for note in block["notes"])
+    assert made.criteria[NAME].standing == "unknown"
+
+
+def test_labels_without_a_judges_score_are_counted_and_left_out() -> None:
+    labels, scores = world(50, 9)
+    holes: dict[str, list[float | None]] = {
+        name: [None, None, *map(float, found[2:])] for name, found in scores.items()
+    }
+    one = calibrate(judged(holes), labelled({"": labels})).criteria[NAME]
+    assert (one.n_unscored, one.agreement.n_labels, one.corrected["base"].n_labels) == (4, 96, 48)
+    assert any("without a judge's score" in note for note in one.to_dict()["notes"])
+
+
+def test_scores_off_the_scale_have_no_agreement_but_a_correction() -> None:
+    labels, scores = world(60, 10)
+    halves: dict[str, list[float | None]] = {
+        name: [score - 0.5 for score in found] for name, found in scores.items()
+    }
+    one = calibrate(judged(halves), labelled({"": labels}, range(40))).criteria[NAME]
+    assert one.agreement.quadratic_kappa is None
+    assert one.agreement.n_labels == 80
+    assert one.corrected["base"].mean is not None
+    assert any("not whole numbers" in note for note in one.to_dict()["notes"])
+
+
+def test_another_scale_is_taken_from_the_data() -> None:
+    made = calibrate(
+        judged({"pair": [-2.0, 0.0, 1.0, 2.0]}, "overall"),
+        labelled({"": {"pair": [1, 2, 3, 4]}}),
+    )
+    assert made.criteria == {}, "labels of another criterion say nothing of this one"
+
+
+def test_an_unknown_baseline_is_refused() -> None:
+    with pytest.raises(ValueError, match="nobody"):
+        calibrate(judged({"base": [1.0]}), labelled({"": {"base": [1]}}), "nobody")
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=50), st.randoms())
+def test_the_order_of_the_labels_changes_nothing(pairs: list[tuple[int, int]], random: object) -> None:
+    scores = judged({"base": [float(score) for _, score in pairs]})
+    labels = labelled({"": {"base": [label for label, _ in pairs]}})
+    shuffled = list(labels.labels)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert calibrate(scores, labels) == calibrate(scores, labels._replace(labels=tuple(shuffled)))
