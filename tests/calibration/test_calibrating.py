@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from simsa.calibration import BAR_KAPPA, calibrate
+from simsa.calibration import BAR_KAPPA, Labelled, calibrate
 from simsa.calibration.model import Calibration
+from simsa.labels import Label
 from simsa.stats import agree, corrected_difference, corrected_mean
 from tests.calibration.simulated import NAME, judged, labelled, world
 
@@ -182,12 +183,15 @@ def test_scores_off_the_scale_have_no_agreement_but_a_correction() -> None:
     assert any("not whole numbers" in note for note in one.to_dict()["notes"])
 
 
-def test_another_scale_is_taken_from_the_data() -> None:
-    made = calibrate(
-        judged({"pair": [-2.0, 0.0, 1.0, 2.0]}, "overall"),
-        labelled({"": {"pair": [1, 2, 3, 4]}}),
+def test_another_criterion_s_scale_is_taken_from_the_data() -> None:
+    scores, labels = [-2, 0, 1, 2, 0, -1, 1, 2], [-2, 1, 1, 2, 0, -1, 0, 2]
+    people = Labelled(tuple(Label(f"q{n}", "pair", "", {"overall": x}) for n, x in enumerate(labels)))
+    one = calibrate(judged({"pair": list(map(float, scores))}, "overall"), people).criteria["overall"]
+    assert one.levels == (-2, -1, 0, 1, 2)
+    assert one.agreement.quadratic_kappa == pytest.approx(
+        cohen_kappa_score(labels, scores, weights="quadratic", labels=[-2, -1, 0, 1, 2])
     )
-    assert made.criteria == {}, "labels of another criterion say nothing of this one"
+    assert [sum(row) for row in one.agreement.confusion] == [1, 1, 2, 2, 2]
 
 
 def test_an_unknown_baseline_is_refused() -> None:

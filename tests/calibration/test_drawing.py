@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from simsa.calibration import Drawn, calibrate, draw, judged_by_run, read_labels
+from simsa.calibration.drawing import to_csv, to_jsonl
+from simsa.errors import InputError
+from simsa.records import CRITERIA, Passage
+from simsa.store import Store
+from tests.report.runs import Scored, make_run, question
+
+N = 60
+
+
+def folder(tmp_path: Path, n: int = N, variants: tuple[str, ...] = ("base", "lora")) -> Path:
+    """Most answers are scored high, one in six low."""
+    scores: dict[str, list[Scored]] = {
+        name: [(1, 2, 1, 1) if i % 6 == 0 else (4, 5, 5, 4 + i % 2) for i in range(n)] for name in variants
+    }
+    return make_run(tmp_path / "run", scores)
+
+
+def drawn(path: Path, n: int, **how: object) -> list[Drawn]:
+    with Store.read(path) as store:
+        return draw(store, n, **how)  # type: ignore[arg-type]
+
+
+def test_a_draw_is_the_seed_s(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    first = drawn(path, 20)
+    assert first == drawn(path, 20)
+    assert {d.code for d in first} != {d.code for d in drawn(path, 20, seed=1)}
+
+
+@pytest.mark.parametrize(("n", "variants"), [(20, 2), (20, 3), (1, 2), (500, 2)])
+def test_it_draws_whole_questions_and_just_as_many_answers(tmp_path: Path, n: int, variants: int) -> None:
+    path = folder(tmp_path, variants=("base", "lora", "third")[:variants])
+    found = drawn(path, n)
+    assert len(found) == min(n, N * variants)
+    counts = Counter(d.question.id for d in found)
+    assert sorted(counts.values())[1:] == [variants] * (len(counts) - 1), "all but one are whole"
+
+
+def test_every_question_is_as_likely(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    counts = Counter(d.question.id for seed in range(200) for d in drawn(path, 30, seed=seed))
+    assert len(counts) == N
+    assert all(60 < count < 145 for count in counts.values())  # 100 expected, standard deviation 12
+
+
+def test_nothing_in_it_names_the_variant_or_the_scores(tmp_path: Path) -> None:
+    said = {name: [f"{i}번 답입니다" for i in range(N)] for name in ("base", "lora")}
+    scores: dict[str, list[Scored]] = {name: [(4, 5, 5, 4)] * N for name in said}
+    path = make_run(tmp_path / "run", scores, predictions=said)
+    for text in (to_csv(drawn(path, 20)), to_jsonl(drawn(path, 20))):
+        assert "base" not in text
+        assert "lora" not in text
+        assert "analysis" not in text
+    for row in map(json.loads, to_jsonl(drawn(path, 20)).splitlines()):
+        assert [row[name] for name in CRITERIA] == [None] * 4
+        assert row["question"]
+        assert row["contexts"]
+        assert row["prediction"]
+
+
+def test_a_spreadsheet_runs_nothing_of_it_and_reads_korean(tmp_path: Path) -> None:
+    evil = "=HYPERLINK(1)"
+    asked = [question(0, question=evil, contexts=(Passage("+1+1"),), reference=("-2",))]
+    path = make_run(
+        tmp_path / "run", {"base": [(1, 1, 1, 1)]}, questions=asked, predictions={"base": ["@SUM(A1)"]}
+    )
+    text = to_csv(drawn(path, 1))
+    assert text.startswith("\ufeff")
+    [row] = csv.DictReader(io.StringIO(text[1:]))
+    assert (row["question"], row["reference"], row["prediction"]) == (f"'{evil}", "'-2", "'@SUM(A1)")
+    assert row["contexts"].startswith("[1] ")
+
+
+def test_answers_that_are_not_there_are_not_drawn(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", {"base": [(1, 1, 1, 1), None]}, predictions={"base": ["답", None]})
+    assert [d.prediction for d in drawn(path, 10)] == ["답"]
+    empty = make_run(tmp_path / "empty", {"base": [None]}, predictions={"base": [None]})
+    assert drawn(empty, 10) == []
+
+
+def test_a_stratified_draw_has_the_rare_scores_and_weights_that_add_up(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    found = drawn(path, 32, stratified=True)
+    weights = {d.question.id: d.weight or 0 for d in found}
+    low = [q for q in weights if int(q[1:]) % 6 == 0]
+    assert len(weights) == 16
+    assert len(low) == 8, "as many as of the common ones"
+    assert sum(weights.values()) == pytest.approx(N)
+    assert {weights[q] for q in low} == {10 / 8}
+    with pytest.raises(InputError, match="too few"):
+        drawn(path, 6, stratified=True)
+
+
+def test_what_was_drawn_and_labelled_comes_back_corrected(tmp_path: Path) -> None:
+    """Whichever way it was drawn, the labels' own mean over all answers is found."""
+    path = folder(tmp_path)
+    for name, stratified in (("plain.jsonl", False), ("strata.jsonl", True)):
+        rows = [json.loads(line) for line in to_jsonl(drawn(path, 80, stratified=stratified)).splitlines()]
+        for row in rows:  # a person who finds the low ones a point better than the judge does
+            row["answer_correctness"] = 2 if int(row["question_id"][1:]) % 6 == 0 else 4
+        labels = tmp_path / name
+        labels.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        with Store.read(path) as store:
+            judged = judged_by_run(store)
+        made = calibrate(judged, read_labels(labels, judged.answers))
+        corrected = made.criteria["answer_correctness"].corrected["base"]
+        low, high = corrected.ci95 or (0, 0)
+        truth = (2 + 5 * 4) / 6
+        assert low - 1e-9 <= truth <= high + 1e-9
+        assert corrected.mean == pytest.approx(truth, abs=0.1)
+        assert any("stratified" in note for note in made.to_dict()["notes"]) == stratified
