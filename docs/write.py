@@ -35,7 +35,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
 def commands() -> str:
     """The commands page."""
     pages = ["# Commands\n", "Written by `python docs/write.py` from `simsa COMMAND --help`.\n"]
-    context = click.Context(cli, info_name="simsa")
+    context = click.Context(cli, info_name="simsa", help_option_names=["-h", "--help"])
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
