@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from simsa import data, judges, planning, prompts, serving
+from simsa import data, hygiene, judges, planning, prompts, serving
 from simsa.config import Config, JudgeConfig, secret
 from simsa.endpoints import ChatEndpoint, ModelInfo, cost, retirement
 from simsa.errors import SimsaError
@@ -15,6 +15,7 @@ from simsa.judges import Judge
 from simsa.judges.llm import price_of
 from simsa.records import Question
 from simsa.store import Store
+from simsa.text import one_line
 
 Level = Literal["ok", "warning", "error"]
 # Tokens a character, roughly, for tokenizers of the size of GPT-4o's: Hangul and other
@@ -22,6 +23,15 @@ Level = Literal["ok", "warning", "error"]
 _PER_WIDE, _PER_OTHER = 0.7, 0.27
 _ANALYSIS_TOKENS = 160
 _ESTIMATE_ROWS = 200
+_EXAMPLES = 3
+_DOUBTS: dict[hygiene.Kind, str] = {
+    "leaked_question": "the question is in the training file too",
+    "leaked_passage": "a passage is in the training file too",
+    "duplicate_question": "an earlier row asks the same",
+    "unsupported_reference": "marked answerable, but the passages have hardly a word of the reference",
+    "refusal_as_reference": "marked answerable, but the reference is a refusal",
+    "answer_as_reference": "marked unanswerable, but the reference is an answer",
+}
 
 
 class Finding(NamedTuple):
@@ -46,11 +56,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Everything that was found, the data's description and the estimate."""
+    """Everything that was found, the data's description, the estimate, and the doubtful rows."""
 
     findings: tuple[Finding, ...]
     data: dict[str, Any] | None
     estimate: Estimate | None
+    hygiene: hygiene.Hygiene | None = None
 
     @property
     def exit_code(self) -> int:
@@ -65,13 +76,18 @@ class Checked:
             "estimate": None
             if self.estimate is None
             else {name: getattr(self.estimate, name) for name in Estimate.__slots__},
+            "hygiene": None if self.hygiene is None else self.hygiene.to_dict(),
         }
 
 
-async def check(config: Config, folder: Path) -> Checked:
-    """Looks at config, data, prompts, adapters, endpoints and judge; goes on past what is wrong."""
+async def check(config: Config, folder: Path, train: Path | None = None) -> Checked:
+    """Looks at config, data, prompts, adapters, endpoints and judge; goes on past what is wrong.
+
+    `train` is a file of training rows, which the test set should have nothing of.
+    """
     findings: list[Finding] = []
     questions = _questions(config, findings)
+    doubtful = _hygiene(questions, train, findings)
     _prompt(config, questions, findings)
     _adapters(config, findings)
     findings.extend([finding async for finding in _endpoints(config)])
@@ -80,7 +96,7 @@ async def check(config: Config, folder: Path) -> Checked:
         findings.extend([finding async for finding in _judge_endpoint(config.judge)])
     estimate = _estimate(config, folder, judge, questions) if judge and questions else None
     described = data.describe(questions).to_dict() if questions else None
-    return Checked(tuple(findings), described, estimate)
+    return Checked(tuple(findings), described, estimate, doubtful)
 
 
 def _wrong(about: str, error: SimsaError) -> Finding:
@@ -99,6 +115,30 @@ def _questions(config: Config, findings: list[Finding]) -> list[Question]:
         return []
     findings.append(Finding("ok", "data", f"{len(questions)} questions in {config.data.path}"))
     return questions
+
+
+def _hygiene(
+    questions: list[Question], train: Path | None, findings: list[Finding]
+) -> hygiene.Hygiene | None:
+    try:
+        doubtful = hygiene.inspect(questions, data.read(train) if train else ())
+    except SimsaError as error:
+        findings.append(_wrong("training data", error))
+        return None
+    for kind, n in doubtful.counts.items():
+        examples = "; ".join(_example(found) for found in doubtful.of(kind)[:_EXAMPLES])
+        about = "training data" if kind.startswith("leaked") else "data"
+        findings.append(
+            Finding("warning", about, f"{n} of {len(questions)} rows: {_DOUBTS[kind]}: {examples}")
+        )
+    if train and not any(kind.startswith("leaked") for kind in doubtful.counts):
+        findings.append(Finding("ok", "training data", f"nothing of the test set is in {train}"))
+    return doubtful
+
+
+def _example(found: hygiene.Finding) -> str:
+    like = f", {found.match} to {found.other}" if found.other else ""
+    return f"{found.question_id}{like} ({one_line(found.excerpt, 40)})"
 
 
 def _prompt(config: Config, questions: list[Question], findings: list[Finding]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,18 +16,29 @@ _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 
 @click.command()
 @run_options
+@click.option(
+    "--train",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Training rows, in any format: look for leaks of the test set.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document.")
-def command(as_json: bool, **flags: Any) -> int:
+def command(train: Path | None, as_json: bool, **flags: Any) -> int:
     """Look at everything without spending: config, data, prompts, adapters, endpoints, the judge and its cost.
+
+    The data is searched for questions that repeat, references that no passage bears out,
+    and labels that contradict their reference; with --train also for questions and
+    passages that the models were trained on.
 
     \b
     simsa check simsa.toml
+    simsa check simsa.toml --train train.jsonl
     """
     from simsa import checking
     from simsa.cli import console
 
     config, folder = config_from(flags)
-    checked = asyncio.run(checking.check(config, folder))
+    checked = asyncio.run(checking.check(config, folder, train))
     if as_json:
         console.print_json(checked.to_dict())
         return checked.exit_code

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsa import data
+from simsa.demo import demo_files
+from simsa.hygiene import duplicates, inspect, leaks, mislabelled, unsupported
+from simsa.records import Passage, Question
+from tests.demo.conftest import RECIPES
+
+LONG = "한빛시 시립 도서관은 1987년에 문을 열었으며 지금은 책 삼십만 권을 가지고 있다. 월요일에는 쉰다."
+
+
+def ask(id: str, question: str, *passages: str, **more: Any) -> Question:
+    return Question(id=id, question=question, contexts=tuple(map(Passage, passages)), **more)
+
+
+@pytest.mark.parametrize(
+    ("trained", "match"),
+    [
+        ("한빛시 도서관은 언제 문을 열었나요?", "exact"),
+        ("한빛시 도서관은 언제 문을 열었나요", "normalised"),
+        ("한빛시  도서관은 언제  문을 열었나요 ?!", "normalised"),
+        (
+            "한빛시의 도서관은 언제 문을 열었나요?",
+            None,
+        ("그러면 한빛시 도서관은 언제 문을 열었나요?", "near"),
+        ("달빛시 박물관은 어디에 있나요?", None),
+    ],
+)
+def test_a_question_that_was_trained_on(trained: str, match: str | None) -> None:
+    test = [ask("q1", "한빛시 도서관은 언제 문을 열었나요?"), ask("q2", "너울강은 어디로 흐르나요?")]
+    found = leaks(test, [ask("t1", trained)])
+    if match is None:
+        assert found == []
+        return
+    [one] = found
+    assert (one.kind, one.question_id, one.match, one.other) == ("leaked_question", "q1", match, "t1")
+    assert one.other_excerpt is not None
+
+
+@pytest.mark.parametrize(
+    ("trained", "match"),
+    [
+        (LONG, "exact"),
+        (LONG.replace(" ", "\n"), "normalised"),
+        ("앞에 다른 글이 있다. " + LONG + " 뒤에도 다른 글이 있다.", "near"),
+        (LONG.replace("1987", "1988"), "near"),
+        ("아주 다른 이야기를 하는 긴 글이다. 산에는 나무가 많고 바다에는 물고기가 많다고들 말한다.", None),
+        ("한빛시", None),
+    ],
+)
+def test_a_passage_that_was_trained_on(trained: str, match: str | None) -> None:
+    test = [ask("q1", "언제 열었나요?", "짧은 글", LONG)]
+    found = leaks(test, [ask("t1", "전혀 다른 것을 묻습니까?", trained)])
+    assert [f.match for f in found] == ([match] if match else [])
+    assert all(f.kind == "leaked_passage" for f in found)
+
+
+def test_a_question_is_reported_once_by_its_closest_twin() -> None:
+    test = [ask("q1", "한빛시 도서관은 언제 문을 열었나요?", LONG, LONG + " 끝.")]
+    train = [ask("t1", "그러면 한빛시 도서관은 언제 문을 열었나요?", LONG), ask("t2", test[0].question, LONG)]
+    found = leaks(test, train)
+    assert [(f.kind, f.match, f.other) for f in found] == [
+        ("leaked_question", "exact", "t2"),
+        ("leaked_passage", "exact", "t1"),
+    ]
+
+
+def test_questions_of_one_template_are_not_taken_for_each_other() -> None:
+    test = [ask("q1", "너울읍의 인구는 몇 명인가요?"), ask("q2", "두멧골군의 면적은 얼마인가요?")]
+    assert (
+        leaks(
+            test, [ask("t1", "하늬포시의 인구는 몇 명인가요?"), ask("t2", "두멧골군의 특산물은 무엇인가요?")]
+        )
+        == []
+    )
+
+
+def test_training_rows_are_streamed() -> None:
+    seen = 0
+
+    def rows() -> Any:
+        nonlocal seen
+        for n in range(50):
+            seen += 1
+            yield ask(f"t{n}", f"{n}번째 질문입니까?")
+
+    assert leaks([ask("q1", "이것은 무엇입니까?")], rows()) == []
+    assert seen == 50
+
+
+def test_duplicates_ask_the_same_of_the_same() -> None:
+    test = [
+        ask("q1", "언제 문을 열었나요?", LONG, reference=("1987년",)),
+        ask("q2", "언제 문을 열었나요", LONG, reference=("1987년에 열었습니다",)),
+        ask("q3", "언제 문을 열었나요?", "다른 도서관의 글", reference=("1999년",)),
+        ask("q4", "언제 문을 열었나요?", "또 다른 글", reference=(" 1987년. ",)),
+    ]
+    found = [(f.question_id, f.match, f.other) for f in duplicates(test)]
+    assert found == [("q2", "normalised", "q1"), ("q4", "exact", "q1")]
+
+
+@pytest.mark.parametrize(
+    ("reference", "doubtful"),
+    [
+        ("1987년", False),
+        ("시립 도서관은 1987년에 열었습니다. [[ref1]]", False),
+        ("삼십만권", False),
+        ("네", False),
+        ("아니요.", False),
+        ("알버트 아인슈타인", True),
+        ("검색 결과에서 답을 찾을 수 없습니다.", False),  # another finding says so
+        ("", False),
+    ],
+)
+def test_a_reference_that_no_passage_bears_out(reference: str, doubtful: bool) -> None:
+    references = (reference,) if reference else ()
+    found = unsupported([ask("q1", "언제?", LONG, reference=references)])
+    assert [(f.kind, f.question_id) for f in found] == [("unsupported_reference", "q1")] * doubtful
+    assert unsupported([ask("q1", "언제?", reference=references)]) == [], "there are no passages"
+    assert unsupported([ask("q1", "언제?", LONG, reference=references, answerable=False)]) == []
+    assert unsupported([ask("q1", "언제?", LONG, reference=(*references, "1987년"))]) == [], "one is enough"
+
+
+@pytest.mark.parametrize(
+    ("answerable", "references", "kind"),
+    [
+        (True, ("검색 결과에서 답을 찾을 수 없습니다.",), "refusal_as_reference"),
+        (True, ("답을 찾을 수 없습니다.", "1987년"), None),
+        (True, ("1987년",), None),
+        (True, (), None),
+        (False, ("문서에서 답을 찾을 수 없습니다.",), None),
+        (False, ("1987년에 열었습니다.",), "answer_as_reference"),
+        (False, (), None),
+    ],
+)
+def test_labels_that_contradict_their_reference(
+    answerable: bool, references: tuple[str, ...], kind: str | None
+) -> None:
+    found = mislabelled([ask("q1", "언제?", LONG, reference=references, answerable=answerable)])
+    assert [f.kind for f in found] == ([kind] if kind else [])
+
+
+def test_the_embedded_example_is_clean_and_shares_nothing_with_what_its_adapters_learnt(
+    tmp_path: Path,
+) -> None:
+    train = tmp_path / "train.jsonl"
+    script = str(RECIPES / "make_data.py")
+    subprocess.run([sys.executable, script, "--out", str(train)], check=True, capture_output=True)
+    test = list(data.read(demo_files().test))
+    assert inspect(test, data.read(train)).findings == ()
+    assert inspect(test, test).counts["leaked_question"] == len(test)
+
+
+def test_counts_come_with_their_rows() -> None:
+    found = inspect([ask("q1", "언제?", LONG, reference=("알버트 아인슈타인",)), ask("q2", "언제?", LONG)])
+    assert found.counts == {"duplicate_question": 1, "unsupported_reference": 1}
+    assert found.to_dict()["findings"][0]["question_id"] == "q2"
+    assert [f.question_id for f in found.of("unsupported_reference")] == ["q1"]
+    assert inspect([]).counts == {}

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsa.hygiene.similar import Index, normalise
+
+WORDS = st.text(alphabet="가나다라마바사 .,!", max_size=14)
+
+
+def shingles(text: str, size: int) -> set[str]:
+    bare = normalise(text)
+    return {bare[i : i + size] for i in range(len(bare) - size + 1)}
+
+
+@pytest.mark.parametrize("contained", [True, False])
+@given(st.lists(WORDS, max_size=12), WORDS, st.sampled_from([0.5, 0.8, 1.0]))
+def test_the_index_finds_what_comparing_every_pair_finds(
+    contained: bool, texts: list[str], asked: str, threshold: float
+) -> None:
+    found = {
+        s.place: s
+        for s in Index(texts, size=2, threshold=threshold, contained=contained).find(asked)
+        if s.match == "near"
+    }
+    theirs = shingles(asked, 2)
+    for place, text in enumerate(texts):
+        mine = shingles(text, 2)
+        whole = len(mine) if contained else len(mine | theirs)
+        share = len(mine & theirs) / whole if whole and mine and theirs else 0.0
+        near = share >= threshold and normalise(text) != normalise(asked)
+        assert (place in found) == near, (text, asked, share)
+        if near:
+            assert found[place].similarity == pytest.approx(share)
+
+
+@given(st.lists(WORDS.filter(lambda text: bool(normalise(text))), min_size=1, max_size=8))
+def test_a_kept_text_is_found_exactly_and_however_it_is_written(texts: list[str]) -> None:
+    index = Index(texts, size=3)
+    for place, text in enumerate(texts):
+        assert (place, "exact", 1.0) in list(index.find(text))
+        rewritten = unicodedata.normalize("NFD", f" {text}?! ")
+        assert (place, "normalised", 1.0) in [tuple(s) for s in index.find(rewritten)]
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "?!", "…\n"])
+def test_nothing_resembles_nothing(nothing: str) -> None:
+    assert list(Index([nothing, "서울"], size=3).find(nothing)) == []
+
+
+def test_short_texts_are_found_only_when_they_are_the_same() -> None:
+    index = Index(["대한민국의 수도"], size=2, contained=True, shortest=30)
+    assert list(index.find("대한민국의 수도는 서울이다")) == []
+    assert [s.match for s in index.find("대한민국의 수도!")] == ["normalised"]
+
+
+def test_many_rows_take_seconds() -> None:
+    random = np.random.default_rng(1)
+    words = ["".join(map(chr, random.integers(0xAC00, 0xAC00 + 300, 3))) for _ in range(2000)]
+    texts = [" ".join(random.choice(words, 50)) for _ in range(3000)]
+    begun = time.process_time()
+    index = Index(texts[:500], size=5, contained=True)
+    found = [s for text in texts for s in index.find(text)]
+    assert time.process_time() - begun < 20
+    assert len(found) == 500
