@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.errors import ConfigError, RunError
@@ -156,4 +156,4 @@ def _reordered(variant: Variant, order: Sequence[int]) -> Variant:
     columns = {
         name: array("d", [values[place] for place in order]) for name, values in variant.columns.items()
     }
-    return Variant(len(order), columns, variant.statuses, variant.n_predicted)
+    return replace(variant, columns=columns)

@@ -96,6 +96,7 @@ def _environment(say: Words) -> Environment:
         "passage": lambda text: _cut(text, _PASSAGE),
         "shown": lambda text: _cut(text, _LONGEST),
         "pretty": _pretty,
+        "unbroken": lambda text: text.replace(", ", ",\u00a0"),
     }
     return environment
 

@@ -41,7 +41,7 @@ class JudgeInfo:
     """Who judged and what it took.
 
     `cost_usd` is None where no price is known. `shutdown_date` is when the model leaves
-    its API, as far as that is known. `context_spread` says, for criteria that do not
+    its API, where that is known and near or past. `context_spread` says, for criteria that do not
     depend on the answer, how far they differ between variants on the same question.
     """
 
@@ -103,7 +103,8 @@ class Slice:
 class VariantSummary:
     """One variant: what it is, how it did on the whole and by type.
 
-    `unscored` counts the rows without a verdict by status.
+    `unscored` counts the rows without a verdict by status, `n_cut` the answers that
+    ended at the length limit.
     """
 
     name: str
@@ -112,6 +113,7 @@ class VariantSummary:
     unscored: Mapping[str, int]
     whole: Slice
     types: Mapping[str, Slice]
+    n_cut: int = 0
     latency_median_s: float | None = None
     completion_tokens_mean: float | None = None
 
@@ -128,6 +130,7 @@ class VariantSummary:
             | whole
             | {
                 "slices": {"type": {name: found.to_dict() for name, found in self.types.items()}},
+                "n_cut": self.n_cut,
                 "latency_median_s": self.latency_median_s,
                 "completion_tokens_mean": self.completion_tokens_mean,
                 "info": dict(self.info),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simsa.report.model import Note
-from simsa.report.numbers import fixed, percent, signed
+from simsa.report.numbers import fixed, interval, percent, signed
 from simsa.report.table import Table
 from simsa.report.words import Language, Name, Words, words
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from simsa.stats import Comparison, Spread
 
 # They are judged from question, passages and reference alone.
+# Shares from which a reader should know: of answers cut off, of answerable questions declined.
+_CUT = 0.02
+_DECLINED = 0.1
 CONTEXT_CRITERIA = ("context_relevance", "context_recall")
 
 
@@ -41,15 +44,22 @@ def notes(
     variants: Sequence[VariantSummary],
     comparisons: Sequence[Comparison],
     stopped: str | None,
+    calibration: Mapping[str, Any] | None = None,
 ) -> tuple[Note, ...]:
-    """What the figures call for, then what the run itself has kept."""
+    """What the figures call for, then what the run has kept of other kinds.
+
+    `calibration` is what `simsa calibrate` kept of this judge.
+    """
     say = words(language)
-    own = (
+    own = [
         *_of_judge(say, judge, stopped),
+        *_of_calibration(say, calibration or {}),
         *_of_missing(say, variants, comparisons),
+        *_of_answers(say, variants),
         *_of_clusters(say, comparisons),
-    )
-    return (*own, *(Note(note["kind"], note["text"]) for note in kept))
+    ]
+    told = {note.kind for note in own}
+    return (*own, *(Note(note["kind"], note["text"]) for note in kept if note["kind"] not in told))
 
 
 def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Iterator[Note]:
@@ -58,7 +68,7 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
     if judge is None:
         return
     if judge.is_lexical:
-        yield Note("lexical", say("note.lexical"))
+        yield Note("judge", say("note.lexical"))
     if judge.shutdown_date:
         model, date = Name(judge.model), judge.shutdown_date
         yield Note("judge_retiring", say("note.judge_retiring", model=model, date=date))
@@ -69,6 +79,18 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
     ]
     if spreads:
         yield Note("context_spread", say("note.context_spread", list=", ".join(spreads)))
+
+
+def _of_calibration(say: Words, calibration: Mapping[str, Any]) -> Iterator[Note]:
+    """How far people agree with the judge; a warning where that is not far enough."""
+    by_standing: dict[str, list[str]] = {}
+    for name, found in calibration.get("criteria", {}).items():
+        figures = {"kappa": fixed(found["quadratic_kappa"]), "interval": interval(found["ci95"])}
+        text = say("note.calibration_of", what=say(name), n=found["n_labels"], **figures)
+        by_standing.setdefault(found["standing"], []).append(text)
+    for standing, key in (("weak", "note.weak_judge"), ("passed", "note.calibrated")):
+        if found := by_standing.get(standing):
+            yield Note(key.removeprefix("note."), say(key, list="; ".join(found)))
 
 
 def _of_missing(
@@ -93,6 +115,19 @@ def _of_missing(
             low, high = (signed(bound, 1) for bound in c.bounds)
             names = {"variant": Name(c.variant), "baseline": Name(c.baseline)}
             yield Note("missing", say("note.missing_pairs", low=low, high=high, **names))
+
+
+def _of_answers(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note]:
+    """Answers that the length limit cut off, and answerable questions that were declined."""
+    for variant in variants:
+        name = Name(variant.name)
+        if variant.n_cut > _CUT * variant.n_predicted:
+            yield Note("cut", say("note.cut", variant=name, n=variant.n_predicted, cut=variant.n_cut))
+        table = variant.whole.abstention
+        if table and table.over_refusal_rate and table.over_refusal_rate > _DECLINED:
+            n = table.answerable_abstained + table.answerable_answered
+            declined = table.answerable_abstained
+            yield Note("over_refusal", say("note.over_refusal", variant=name, n=n, declined=declined))
 
 
 def _of_clusters(say: Words, comparisons: Sequence[Comparison]) -> Iterator[Note]:

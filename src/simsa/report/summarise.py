@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,9 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
         data=store.meta("data") or {},
         variants=variants,
         comparisons=comparisons,
-        notes=notes(store.meta("notes") or (), spoken, judge, variants, comparisons, stopped),
+        notes=notes(
+            store.meta("notes") or (), spoken, judge, variants, comparisons, stopped, _calibration(store)
+        ),
         examples=_examples(store, table, n_examples),
         config=store.meta("config") or {},
         timing=store.meta("timing") or {},
@@ -90,9 +93,24 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         rubric=facts.get("rubric", ""),
         mode=mode,
         **judge_usage(store)._asdict(),
-        shutdown_date=facts.get("shutdown_date"),
+        shutdown_date=_shutdown(facts),
         context_spread=context_spread(table) if mode == "joint" else {},
     )
+
+
+def _shutdown(facts: Mapping[str, Any]) -> str | None:
+    """The judge's last day when that is near or has passed: kept with the run, or known by its name."""
+    from simsa.endpoints import retirement
+
+    kept = facts.get("shutdown_date")
+    found = retirement(facts["model"], listed=datetime.date.fromisoformat(kept) if kept else None)
+    return str(found.date) if found and found.date and found.is_soon else None
+
+
+def _calibration(store: Store) -> Mapping[str, Any] | None:
+    """What people's labels showed of this judge; of another judge, rubric or mode it says nothing."""
+    found: Mapping[str, Any] | None = store.meta("calibration")
+    return found if found and found["judge"] == store.meta("judge") else None
 
 
 def _variant(
@@ -110,6 +128,7 @@ def _variant(
         info=info,
         n_predicted=found.n_predicted,
         unscored=unscored,
+        n_cut=found.n_cut,
         whole=_slice(table, name, whole, clusters),
         types={kind: _slice(table, name, part, clusters) for kind, part in types.items()},
         latency_median_s=_median(table.present(name, "latency_s")),

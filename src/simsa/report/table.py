@@ -107,6 +107,8 @@ class Variant:
     columns: dict[str, array[float]] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     n_predicted: int = 0
+    n_cut: int = 0
+    """Answers that ended at the length limit."""
 
     @property
     def n(self) -> int:
@@ -144,6 +146,7 @@ def _load(store: Store) -> Table:
         variant, place = variants[result.variant], places[result.question_id]
         variant.statuses[result.status] += 1
         variant.n_predicted += result.prediction is not None
+        variant.n_cut += result.finish_reason == "length"
         variant.put(place, result.scores)
         variant.put(place, figures)
         variant.put(
@@ -166,16 +169,25 @@ def _load(store: Store) -> Table:
 
 def _measured(store: Store) -> Iterator[tuple[Result, Mapping[str, float | None]]]:
     source = zip(results(store), measures(store), strict=True)
+    refusals: tuple[str, ...] | None = None
     while block := list(islice(source, _BLOCK)):
-        fresh = iter(_score(store, [result for result, figures in block if figures is None]))
+        missing = [result for result, figures in block if figures is None]
+        if missing and refusals is None:
+            from simsa.metrics.abstention import refusals_of
+
+            refusals = refusals_of(store.questions())
+        fresh = iter(_score(store, missing, refusals or ()))
         for result, figures in block:
             yield result, next(fresh) if figures is None else figures
 
 
-def _score(store: Store, rows: list[Result]) -> Iterator[Mapping[str, float | None]]:
+def _score(
+    store: Store, rows: list[Result], refusals: tuple[str, ...]
+) -> Iterator[Mapping[str, float | None]]:
     """Metrics of `rows`, none for those without a prediction."""
     from simsa.metrics.rows import score_rows
 
     said = [(row.prediction, store.question(row.question_id)) for row in rows]
-    scored = score_rows((text, question) for text, question in said if text is not None and question)
+    pairs = ((text, question) for text, question in said if text is not None and question)
+    scored = score_rows(pairs, refusals)
     return (next(scored) if text is not None and question else {} for text, question in said)

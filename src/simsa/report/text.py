@@ -132,18 +132,16 @@ def _portions(grid: Grid, width: int) -> Iterator[tuple[int, int]]:
     from rich.cells import cell_len
 
     left = width - max(cell_len(_label(row)) for row in grid.rows)
-    needs = [
-        _GAP + max(_MIN_COLUMN, *(cell_len(one_line(text)) for text in column))
-        for column in zip(grid.head, *([cell.text for cell in row.cells] for row in grid.rows), strict=True)
-    ]
     first, used = 0, 0
-    for place, need in enumerate(needs):
+    for place, name in enumerate(grid.head):
+        cells = (name, *(row.cells[place].text for row in grid.rows))
+        need = _GAP + max(cell_len(one_line(text)) for text in cells)
         if used and used + need > left:
             yield first, place
             first, used = place, 0
         used += need
-    if needs:
-        yield first, len(needs)
+    if grid.head:
+        yield first, len(grid.head)
 
 
 def _table(grid: Grid, first: int, last: int) -> Table:

@@ -262,6 +262,14 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{what} {share} % (문항 안 표준편차 {sd}, {n}문항)",
         "{what} on {share} % of {n} questions (sd within a question {sd})",
     ),
+    "note.cut": (
+        "{variant}: 답변 {n}개 중 {cut}개가 길이 제한(max_tokens)에서 잘렸습니다.",
+        "{variant}: {cut} of {n} answers were cut off at the length limit (max_tokens).",
+    ),
+    "note.over_refusal": (
+        "{variant:이/가} 답이 있는 질문 {n}개 중 {declined}개에 답하기를 거절했습니다.",
+        "{variant} declined to answer {declined} of {n} answerable questions.",
+    ),
     "note.stopped": (
         "judge.max_cost_usd에 이르러 심사를 멈췄습니다. 한도를 올려 같은 명령을 실행하면 이어집니다.",
         "Judging stopped at judge.max_cost_usd. Raise it and run the same command to go on.",
@@ -270,6 +278,17 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "출처 문서가 {n}개뿐입니다. 문서로 묶어 계산한 구간은 30개보다 적으면 어림값입니다.",
         "There are only {n} source documents; intervals by document are approximate below 30.",
     ),
+    "note.weak_judge": (
+        "이 심사는 사람과 잘 맞지 않습니다. 이차 가중 κ가 기준선 아래입니다: {list}. "
+        "이 기준의 점수는 사람의 판단을 대신하지 못합니다.",
+        "This judge does not agree well enough with people. Its quadratic κ is below the bar: {list}. "
+        "These scores do not stand for what people would say.",
+    ),
+    "note.calibrated": (
+        "사람 라벨로 확인한 심사입니다. 이차 가중 κ: {list}.",
+        "This judge was held against people's labels. Quadratic κ: {list}.",
+    ),
+    "note.calibration_of": ("{what} {kappa} {interval}, 라벨 {n}개", "{what} {kappa} {interval}, {n} labels"),
     # Gates, and why one could not be computed.
     "say.gate": (
         "{figure}, 구간의 {end} {bound} (요구 {op} {limit}), {n}문항",
