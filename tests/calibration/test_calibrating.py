@@ -3,13 +3,17 @@ from __future__ import annotations
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from simsa.calibration import BAR_KAPPA, Labelled, calibrate
+from simsa.calibration import BAR_KAPPA, Labelled, calibrate, judged_by_table
+from simsa.calibration.grids import confusions, grids
 from simsa.calibration.model import Calibration
+from simsa.calibration.words import CATALOGUE
 from simsa.labels import Label
+from simsa.records import CRITERIA
+from simsa.report.text import render_grids
 from simsa.stats import agree, corrected_difference, corrected_mean
 from tests.calibration.simulated import NAME, judged, labelled, world
 
@@ -206,3 +210,80 @@ def test_the_order_of_the_labels_changes_nothing(pairs: list[tuple[int, int]], r
     shuffled = list(labels.labels)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert calibrate(scores, labels) == calibrate(scores, labels._replace(labels=tuple(shuffled)))
+
+
+@given(st.integers(0, 10_000), st.integers(0, 2))
+@settings(max_examples=25)
+def test_a_constant_kindness_is_bias_and_leaves_the_corrected_mean(seed: int, shift: int) -> None:
+    """A judge that is kind to everyone is as good as one that isn't, once people have labelled some."""
+    random = np.random.default_rng(seed)
+    labels = [int(x) for x in random.integers(1, 4, 90)]
+    scores = [min(3, max(1, x + int(random.integers(-1, 2)))) for x in labels]
+    people = labelled({"": {"base": labels}}, range(45))
+    plain = calibrate(judged({"base": [float(s) for s in scores]}), people).criteria[NAME]
+    kind = calibrate(judged({"base": [float(s + shift) for s in scores]}), people).criteria[NAME]
+    assert kind.agreement.bias == pytest.approx((plain.agreement.bias or 0) + shift)
+    assert kind.agreement.spearman == pytest.approx(plain.agreement.spearman)
+    assert kind.corrected["base"].mean == pytest.approx(plain.corrected["base"].mean)
+    assert kind.corrected["base"].naive == pytest.approx((plain.corrected["base"].naive or 0) + shift)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=25)
+def test_swapping_the_baseline_turns_every_sign(seed: int) -> None:
+    labels, scores = world(70, seed)
+    people = labelled({"": labels}, range(35))
+    one, other = (
+        calibrate(judged(scores), people, name).criteria[NAME].differences[0].corrected  # type: ignore[arg-type]
+        for name in ("base", "lora")
+    )
+    assert one.mean == pytest.approx(-(other.mean or 0))
+    assert one.naive == pytest.approx(-(other.naive or 0))
+
+
+def test_a_variant_with_the_same_answers_shows_nothing() -> None:
+    labels, scores = world(60, 11)
+    twins = ({"a": labels["base"], "b": labels["base"]}, {"a": scores["base"], "b": scores["base"]})
+    [found] = calibrate(judged(twins[1]), labelled({"": twins[0]}, range(40))).criteria[NAME].differences  # type: ignore[arg-type]
+    assert (found.corrected.mean, found.corrected.ci95) == (0.0, (0.0, 0.0))
+
+
+def test_the_total_is_held_against_people_who_gave_all_four() -> None:
+    random = np.random.default_rng(12)
+    truth = random.integers(1, 5, (50, 4))
+    seen = np.clip(truth + random.integers(-1, 2, (50, 4)), 1, 5)
+    scores = {name: {f"q{n}": float(seen[n, c]) for n in range(50)} for c, name in enumerate(CRITERIA)}
+    scores["total"] = {f"q{n}": float(seen[n].sum()) for n in range(50)}
+    people = [
+        Label(f"q{n}", "base", "", {name: int(truth[n, c]) for c, name in enumerate(CRITERIA) if n or c})
+        for n in range(50)
+    ]
+    made = calibrate(judged_by_table({"base": scores}), Labelled(tuple(people)))  # type: ignore[dict-item]
+    assert made.total is not None
+    assert made.total.agreement.n_labels == 49, "of one answer a criterion is not labelled"
+    assert made.total.agreement.bias == pytest.approx((seen[1:].sum(axis=1) - truth[1:].sum(axis=1)).mean())
+    assert made.total.levels == tuple(range(4, 21))
+    assert set(made.criteria) == set(CRITERIA)
+    assert made.to_dict()["total"]["corrected"]["base"]["mean"] == pytest.approx(
+        truth[1:].sum(axis=1).mean(), abs=1
+    )
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_tables_show_every_figure(language: str) -> None:
+    labels, scores = world(60, 13)
+    made = calibrate(judged(scores), labelled({"가": labels, "나": labels}, range(40)))  # type: ignore[arg-type]
+    text = render_grids(grids(made, language), 120)  # type: ignore[arg-type]
+    one = made.criteria[NAME]
+    assert f"{one.agreement.quadratic_kappa:.2f}" in text
+    assert f"{one.corrected['lora'].mean:.2f}" in text
+    assert f"{abs(one.differences[0].corrected.mean or 0):.2f}" in text
+    assert "가 – 나" in text
+    counts = confusions(made, language)  # type: ignore[arg-type]
+    rows = [line.split()[1:] for line in counts.splitlines()[2:]]
+    assert [[int(n.replace("·", "0")) for n in row] for row in rows] == [
+        list(r) for r in one.agreement.confusion
+    ]
+    for key, pair in CATALOGUE.items():
+        assert all(pair), key
+        assert pair[0].count("{") == pair[1].count("{"), key

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simsa import data
 from simsa.demo import demo_files
@@ -26,9 +28,6 @@ def ask(id: str, question: str, *passages: str, **more: Any) -> Question:
         ("한빛시 도서관은 언제 문을 열었나요?", "exact"),
         ("한빛시 도서관은 언제 문을 열었나요", "normalised"),
         ("한빛시  도서관은 언제  문을 열었나요 ?!", "normalised"),
-        (
-            "한빛시의 도서관은 언제 문을 열었나요?",
-            None,
         ("그러면 한빛시 도서관은 언제 문을 열었나요?", "near"),
         ("달빛시 박물관은 어디에 있나요?", None),
     ],
@@ -164,3 +163,52 @@ def test_counts_come_with_their_rows() -> None:
     assert found.to_dict()["findings"][0]["question_id"] == "q2"
     assert [f.question_id for f in found.of("unsupported_reference")] == ["q1"]
     assert inspect([]).counts == {}
+
+
+@given(st.permutations(range(6)))
+def test_the_order_of_the_training_rows_changes_nothing_about_who_is_concerned(order: list[int]) -> None:
+    test = [
+        ask(f"q{n}", f"{name}의 이름은 어디에서 왔습니까?", LONG + name) for n, name in enumerate("가나다")
+    ]
+    train = [
+        *(ask(f"t{q.id}", q.question, *(p.text for p in q.contexts)) for q in test),
+        ask("t4", "그러면 " + test[0].question, LONG),
+        ask("t5", "전혀 다른 질문입니까?", "다른 글"),
+        ask("t6", test[1].question + "!", LONG + "나머지"),
+    ]
+    found = leaks(test, [train[place] for place in order])
+    assert [(f.kind, f.question_id, f.match) for f in found] == [
+        (kind, f"q{n}", "exact") for kind in ("leaked_question", "leaked_passage") for n in range(3)
+    ]
+
+
+def test_an_excerpt_is_short_and_on_one_line() -> None:
+    test = [
+        ask("q1", "가나다\n" * 100 + "?", reference=("없음",)),
+        ask("q2", "가나다\n" * 100 + "?", reference=("없음",)),
+    ]
+    [one] = duplicates(test)
+    assert len(one.excerpt) <= 80
+    assert "\n" not in one.excerpt + (one.other_excerpt or "")
+
+
+def test_titles_and_several_passages_together_bear_a_reference_out() -> None:
+    contexts = (
+        Passage("1987년에 문을 열었다.", title="한빛시 도서관"),
+        Passage("달빛시 박물관은 1999년에 열었다."),
+    )
+    q = Question(
+        id="q1",
+        question="언제?",
+        contexts=contexts,
+        reference=("한빛시 도서관 1987년, 달빛시 박물관 1999년",),
+    )
+    assert unsupported([q]) == []
+    assert (
+        len(
+            unsupported(
+                [Question(id="q2", question="언제?", contexts=contexts, reference=("너울읍 2004년",))]
+            )
+        )
+        == 1
+    )

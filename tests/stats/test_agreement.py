@@ -160,3 +160,22 @@ def test_its_json_has_the_published_keys() -> None:
         "notes",
     }
     assert len(row["confusion"]) == len(row["confusion"][0]) == 5
+
+
+def test_items_with_several_labels_are_drawn_whole() -> None:
+    labels, judged = raters(60, 9)
+    items = [n // 3 for n in range(60)]
+    found = agree(labels, judged, items=items)
+    random = np.random.default_rng(7)
+    biases = []
+    difference = np.array(judged) - np.array(labels)
+    for _ in range(4000):
+        drawn = random.integers(0, 20, 20)
+        biases.append(np.concatenate([difference[3 * n : 3 * n + 3] for n in drawn]).mean())
+    assert found.intervals["bias"] == pytest.approx(np.quantile(biases, (0.025, 0.975)), abs=0.05)
+    alone = agree(labels, judged)
+    assert found.quadratic_kappa == alone.quadratic_kappa
+    assert agree(labels, judged, items=range(60)).intervals == alone.intervals
+    assert agree(labels[:3], judged[:3], items=[0, 0, 0]).intervals == {}
+    with pytest.raises(ValueError, match="2 items"):
+        agree([1, 2, 3], [1, 2, 3], items=[1, 2])
