@@ -178,7 +178,7 @@ def test_an_unpriced_judge_has_no_cost(tmp_path: Path) -> None:
 def test_a_lexical_judge_says_what_it_is(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)]}, judge=JUDGE | {"model": "lexical"})
     assert "no language model" in texts(summarised(run, "en"))["judge"]
-    assert "언어 모델이 아닙니다" in texts(summarised(run, "ko"))["lexical"]
+    assert "언어 모델이 아닙니다" in texts(summarised(run, "ko"))["judge"]
     real = make_run(tmp_path / "real", {"base": [(3, 3, 3, 3)]})
     assert "lexical" not in texts(summarised(real))
 
