@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import io
+import re
 import tempfile
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -16,11 +19,14 @@ from simsa.store import Store
 
 WIDTH = 92
 LINES = 42
+RUN = re.compile(
+    r'(?P<before><text [^>]*?)textLength="(?P<width>[0-9.]+)"(?P<after>[^>]*)>(?P<text>[^<]*)</text>'
+)
 # Rich's own frame would fetch a font from the network.
 FRAME = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
 .{unique_id}-matrix {{ font-family: "D2Coding", "Noto Sans Mono CJK KR", "Nanum Gothic Coding", monospace;
-  font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width; }}
+  font-size: {char_height}px; line-height: {line_height}px; }}
 {styles}
 </style>
 <defs><clipPath id="{unique_id}-clip-terminal">
@@ -47,7 +53,15 @@ def draw(out: Path) -> None:
             shown = text.render(report.summary(store), WIDTH, True)
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.from_ansi("\n".join(shown.splitlines()[:LINES])))
-    out.write_text(console.export_svg(title="simsa demo --replay", code_format=FRAME), encoding="utf-8")
+    svg = console.export_svg(title="simsa demo --replay", code_format=FRAME)
+    out.write_text(RUN.sub(_widened, svg), encoding="utf-8")
+
+
+def _widened(run: re.Match[str]) -> str:
+    """Rich gives a run of text the width of its characters; Hangul takes two cells each."""
+    text = html.unescape(run["text"])
+    width = float(run["width"]) * cell_len(text) / max(1, len(text))
+    return f'{run["before"]}textLength="{width:.1f}"{run["after"]}>{run["text"]}</text>'
 
 
 if __name__ == "__main__":
