@@ -102,7 +102,7 @@ def calibrate(
 
 def _remarks(made: Calibration, labelled: Labelled, several: bool) -> Iterable[Remark]:
     if made.weak:
-        blanks = (("bar", BAR_KAPPA), ("lower", BAR_LOWER), ("list", ", ".join(made.weak)))
+        blanks = (("bar", BAR_KAPPA), ("lower", BAR_LOWER), ("list", made.weak))
         yield Remark("below_bar", blanks)
     if labelled.n_outdated:
         yield Remark("outdated", (("n", labelled.n_outdated),))

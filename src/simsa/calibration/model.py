@@ -22,13 +22,21 @@ Standing = Literal["passed", "weak", "too few", "unknown"]
 
 
 class Remark(NamedTuple):
-    """Something a reader has to know: a key of the catalogue, and the values of its blanks."""
+    """Something a reader has to know: a key of the catalogue, and the values of its blanks.
+
+    A tuple among them is a list of names, said in the reader's language.
+    """
 
     key: str
     blanks: tuple[tuple[str, Any], ...] = ()
 
     def say(self, language: Language) -> str:
-        return words(language)(self.key, **dict(self.blanks))
+        say = words(language)
+        blanks = {
+            name: ", ".join(map(say, value)) if isinstance(value, tuple) else value
+            for name, value in self.blanks
+        }
+        return say(self.key, **blanks)
 
 
 class Pair(NamedTuple):

@@ -152,6 +152,7 @@ def _calibrated(
 
 def _print(found: Calibration, language: Language) -> None:
     from simsa.calibration.grids import confusions, grids
+    from simsa.calibration.words import words
     from simsa.report.text import render_grids
     from simsa.text import visible
 
@@ -161,6 +162,6 @@ def _print(found: Calibration, language: Language) -> None:
     for name, one in found.criteria.items():
         for note in (*(remark.say(language) for remark in one.remarks), *one.agreement.notes):
             of_criteria.setdefault(note, []).append(name)
-    notes = [f"{', '.join(names)}: {note}" for note, names in of_criteria.items()]
+    notes = [f"{', '.join(map(words(language), names))}: {note}" for note, names in of_criteria.items()]
     notes += [remark.say(language) for remark in found.remarks]
     console.put("".join(f"· {visible(note)}\n" for note in notes))

@@ -135,7 +135,7 @@ def _portions(grid: Grid, width: int) -> Iterator[tuple[int, int]]:
     first, used = 0, 0
     for place, name in enumerate(grid.head):
         cells = (name, *(row.cells[place].text for row in grid.rows))
-        need = _GAP + max(cell_len(one_line(text)) for text in cells)
+        need = _GAP + max(_MIN_COLUMN, *(cell_len(one_line(text)) for text in cells))
         if used and used + need > left:
             yield first, place
             first, used = place, 0
