@@ -325,6 +325,7 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
     shown = config.model_dump(mode="json")
     shown["serving"]["env"] = dict.fromkeys(config.serving.env, "…")
     summary = data.describe(store.questions())
+    progress.show_data(summary)
     store.set_meta(
         run=run
         | {

@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simsa.data import DataSummary
 
 
 @dataclass(slots=True)
@@ -39,9 +43,13 @@ class Stage:
 
 @dataclass(slots=True)
 class Progress:
-    """`say` is told what a person should know as it happens; the counters move silently."""
+    """`say` is told what a person should know as it happens; the counters move silently.
+
+    `show_data` gets the test set's description before anything is asked.
+    """
 
     say: Callable[[str], None] = lambda text: None
+    show_data: Callable[[DataSummary], None] = lambda summary: None
     generate: Stage = field(default_factory=Stage)
     judge: Stage = field(default_factory=Stage)
     spent_usd: float = 0.0

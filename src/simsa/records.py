@@ -87,7 +87,9 @@ class Question:
 
     def __post_init__(self) -> None:
         if not self.cluster:
-            object.__setattr__(self, "cluster", content_hash([p.text for p in self.contexts]))
+            # Questions without passages share no document with each other.
+            source = [p.text for p in self.contexts] or self.id
+            object.__setattr__(self, "cluster", content_hash(source))
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical JSON row: every field of the contract; `messages` only when there are any."""

@@ -10,7 +10,7 @@ from simsa import config as configuration
 from simsa.text import visible
 
 KEY = "OPENAI_API_KEY"
-MAX_TOKENS = 64
+MAX_TOKENS = 48
 VARIANTS = ("base", "rag-early", "rag-final")
 
 
@@ -18,14 +18,14 @@ VARIANTS = ("base", "rag-early", "rag-final")
 @click.option("--replay", is_flag=True, help="Recorded predictions: no vLLM, seconds.")
 @click.option("--judge", help=f'Who judges; "gpt-4o" where {KEY} is set, else "lexical".')
 @click.option("--language", type=click.Choice(["ko", "en"]), default="ko", help="Language of the report.")
-@click.option("--limit", type=int, help="The first N questions only.")
+@click.option("--limit", type=int, default=60, show_default=True, help="The first N of its 83 questions.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("simsa-demo"), help="Where config and run go."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
-    replay: bool, judge: str | None, language: str, limit: int | None, out: Path, as_json: bool, quiet: bool
+    replay: bool, judge: str | None, language: str, limit: int, out: Path, as_json: bool, quiet: bool
 ) -> int:
     """Base model and two stages of a real LoRA fine-tune answer Korean questions; a judge scores them.
 
@@ -37,16 +37,22 @@ def command(
     from simsa.cli.live import perform
 
     judge = judge or ("gpt-4o" if configuration.secret(KEY) else "lexical")
-    text = _recorded() if replay else _served(quiet)
+    text = _data(limit) + (_recorded() if replay else _served(quiet))
     out.mkdir(parents=True, exist_ok=True)
     file = out / "simsa.toml"
     file.write_text(text + _rest(judge, language), encoding="utf-8")
-    config = configuration.load(file, {"data.limit": limit})
+    config = configuration.load(file)
     perform(config, config.run_dir, ("generate", "judge"), quiet=quiet)
     code = ending.show_report(config.run_dir, as_json=as_json)
     if not as_json and not quiet:
         click.echo(_next_steps(out, replay, judge), err=True)
     return code
+
+
+def _data(limit: int) -> str:
+    from simsa import demo
+
+    return f"[data]\npath = {_quoted(demo.demo_files().test)}\nlimit = {limit}\n"
 
 
 def _served(quiet: bool) -> str:
@@ -57,28 +63,24 @@ def _served(quiet: bool) -> str:
         if not quiet:
             click.echo(visible(text), err=True)
 
-    files = demo.demo_files()
+    adapters = demo.demo_files().adapters
     model = ensure_model(configuration.cache_dir(), say)
-    variants = "".join(
-        f"\n[[variants]]\nname = {_quoted(name)}\n"
-        + (f"adapter = {_quoted(files.adapters[name])}\n" if name in files.adapters else "")
+    serving = f'\n[serving]\nmodel = {_quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n'
+    return serving + "".join(
+        _variant(name, f"adapter = {_quoted(adapters[name])}\n" if name in adapters else "")
         for name in VARIANTS
-    )
-    return (
-        f"[data]\npath = {_quoted(files.test)}\n\n"
-        f'[serving]\nmodel = {_quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n{variants}'
     )
 
 
 def _recorded() -> str:
     from simsa import demo
 
-    files = demo.demo_files()
-    variants = "".join(
-        f"\n[[variants]]\nname = {_quoted(name)}\npredictions = {_quoted(files.recorded)}\n"
-        for name in VARIANTS
-    )
-    return f"[data]\npath = {_quoted(files.test)}\n{variants}"
+    recorded = _quoted(demo.demo_files().recorded)
+    return "".join(_variant(name, f"predictions = {recorded}\n") for name in VARIANTS)
+
+
+def _variant(name: str, source: str) -> str:
+    return f"\n[[variants]]\nname = {_quoted(name)}\n{source}"
 
 
 def _rest(judge: str, language: str) -> str:

@@ -9,12 +9,16 @@ import sys
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simsa.config import Config
 from simsa.progress import Progress, Stage
-from simsa.text import visible
+from simsa.text import one_line, visible
+
+if TYPE_CHECKING:
+    from simsa.data import DataSummary
 
 _PLAIN_EVERY_S = 10.0
 
@@ -31,6 +35,8 @@ def perform(
     from simsa import pipeline
 
     progress = Progress()
+    if not quiet:
+        progress.show_data = lambda summary: progress.say(look(summary, config.report.language))
 
     async def work() -> None:
         with contextlib.ExitStack() as display:
@@ -43,6 +49,35 @@ def perform(
     gc.set_threshold(50_000, 20, 50)
     asyncio.run(work())
     return progress
+
+
+def look(summary: DataSummary, language: str) -> str:
+    """A first look at the test set: how many of what, how long, and two questions with their answers."""
+    korean = language == "ko"
+    types = ", ".join(f"{name} {n}" for name, n in summary.types.items())
+    n, yes, no = summary.n, summary.answerable, summary.unanswerable
+    lines = [
+        f"질문 {n}개 (답 있음 {yes}, 답 없음 {no})"
+        if korean
+        else f"{n} questions ({yes} answerable, {no} not)"
+    ]
+    if types:
+        lines[0] += f": {types}"
+    lengths = [
+        (name, spread)
+        for name, spread in (
+            ("질문" if korean else "question", summary.question_length),
+            ("문맥" if korean else "contexts", summary.contexts_length),
+            ("정답" if korean else "reference", summary.reference_length),
+        )
+        if spread
+    ]
+    shown = ", ".join(f"{name} {s.min:g}–{s.median:g}–{s.max:g}" for name, s in lengths)
+    lines.append(f"길이(글자, 최소–중앙–최대): {shown}" if korean else f"characters, min–median–max: {shown}")
+    for question in summary.examples:
+        reference = one_line(question.reference[0], 100) if question.reference else "–"
+        lines.append(f"  {one_line(question.question, 100)} → {reference}")
+    return "\n".join(lines)
 
 
 def _display(progress: Progress, config: Config) -> contextlib.AbstractContextManager[None]:

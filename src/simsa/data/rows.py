@@ -78,7 +78,7 @@ class RowReader:
             reference=reference,
             answerable=answerable,
             type=row.read("type", values.optional_text),
-            cluster=row.read("cluster", values.optional_text) or context_hash,
+            cluster=row.read("cluster", values.optional_text) or (context_hash if asked.contexts else ""),
             citations=_citations(row, reference),
             messages=asked.messages,
             metadata=_metadata(row),
