@@ -18,6 +18,12 @@ from simsa.records import Passage, Question
 from tests.servers.chat import ChatServer
 from tests.test_pipeline import write_config, write_data
 
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "sk-test")
+
+
 QUESTIONS = [
     Question("1", "언제?", (Passage("가나다"),), ("1987년\x1b[31m",), type="mrc_question"),
     Question("2", "누가?", (Passage("가"),), ("찾을 수 없습니다.",), answerable=False, type="no_answer"),
