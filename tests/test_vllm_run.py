@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from simsa.cli.main import run
+from simsa.demo import demo_files
+from simsa.errors import SimsaError
 from simsa.store import Store, results
 
 pytestmark = pytest.mark.vllm
@@ -78,3 +83,106 @@ def test_the_replay_needs_no_vllm_and_says_the_same_of_the_same_answers(
     base, early, final = report["variants"]
     assert final["metrics"]["korquad_f1"] > early["metrics"]["korquad_f1"]
     assert final["metrics"]["korquad_f1"] > base["metrics"]["korquad_f1"]
+
+
+def config_for(folder: Path, model: Path, n: int) -> Path:
+    """Base and the final adapter on the first `n` questions, without a judge."""
+    files = demo_files()
+    config = folder / "real.toml"
+    config.write_text(
+        f'[data]\npath = "{files.test}"\nlimit = {n}\n'
+        f'[serving]\nmodel = "{model}"\ndtype = "bfloat16"\nmax_model_len = 2048\n'
+        f'[[variants]]\nname = "base"\n[[variants]]\nname = "rag-final"\nadapter = "{files.adapters["rag-final"]}"\n'
+        "[generation]\nmax_tokens = 24\n",
+        encoding="utf-8",
+    )
+    return config
+
+
+def answers(folder: Path) -> dict[str, tuple[str, float]]:
+    """Request hash → answer and latency of everything that is on disk; nothing while there is no run."""
+    try:
+        with Store.read(folder) as store:
+            rows = store.db.execute("SELECT request_hash, prediction, latency_s FROM answers").fetchall()
+    except SimsaError:
+        return {}
+    return {request: (prediction, latency) for request, prediction, latency in rows}
+
+
+def processes_of(mark: str) -> list[int]:
+    """Processes whose command line or environment names `mark`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "cmdline").read_bytes() + (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def test_killed_while_generating_it_leaves_no_server_and_keeps_what_was_answered(
+    tmp_path: Path, demo_model: Path
+) -> None:
+    config = config_for(tmp_path, demo_model, 6)
+    command = [sys.executable, "-m", "simsa", "generate", str(config), "-q"]
+    marked = os.environ | {"SIMSA_TEST_MARK": str(tmp_path)}
+    child = subprocess.Popen(command, env=marked)
+    deadline = time.monotonic() + 400
+    while len(answers(tmp_path / "real.simsa")) < 2:
+        assert child.poll() is None, "it ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    child.kill()
+    child.wait()
+    kept = answers(tmp_path / "real.simsa")
+    assert 2 <= len(kept) < 12
+    deadline = time.monotonic() + 30
+    while processes_of(str(tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes_of(str(tmp_path)) == [], "vLLM outlives a killed simsa"
+
+    assert subprocess.run(command, check=False).returncode == 0
+    finished = answers(tmp_path / "real.simsa")
+    assert len(finished) == 12
+    assert {request: finished[request] for request in kept} == kept, "what was answered is not asked again"
+
+
+def test_a_model_that_simsa_serves_can_judge(
+    tmp_path: Path, demo_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "a-key-of-this-test"
+    monkeypatch.setenv("SERVED_KEY", key)
+    config = config_for(tmp_path, demo_model, 3)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "simsa", "serve", str(config), "--key-env", "SERVED_KEY", "--json", "-q"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        served = json.loads(server.stdout.readline())
+        assert served["variants"] == {"base": "base", "rag-final": "rag-final"}
+        judged = tmp_path / "judged.toml"
+        files = demo_files()
+        judged.write_text(
+            f'[data]\npath = "{files.test}"\nlimit = 3\n'
+            f'[[variants]]\nname = "rag-final"\npredictions = "{files.recorded}"\n'
+            f'[judge]\nmodel = "rag-final"\nbase_url = "{served["base_url"]}"\napi_key_env = "SERVED_KEY"\n'
+            "max_tokens = 96\n",
+            encoding="utf-8",
+        )
+        assert run(["judge", str(judged), "-q", "--json"]) in (0, 4)
+        rows = json.loads(capsys.readouterr().out)["rows"]
+        assert sum(rows.values()) == 3
+        assert set(rows) <= {"scored", "truncated", "unreadable"}, (
+            "a small model judges badly, but by the protocol"
+        )
+        with Store.read(tmp_path / "judged.simsa") as store:
+            raws = [raw for (raw,) in store.db.execute("SELECT raw FROM judgements")]
+            tokens = store.db.execute("SELECT min(prompt_tokens) FROM judgements").fetchone()[0]
+        assert all('{"analysis":' in raw.replace("\\", "") for raw in raws), "vLLM holds it to the schema"
+        assert tokens > 300
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == 0

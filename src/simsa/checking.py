@@ -250,7 +250,8 @@ def _done(folder: Path, judge: Judge, planned: int) -> float:
     """Share of the planned verdicts that stand already."""
     try:
         with Store.read(folder) as store:
-            return 1 - min(planned, store.count_unjudged(judge.key, answered=False)) / planned
+            done = store.count("plan") - store.count_unjudged(judge.key, answered=False)
+            return min(1.0, done / planned)
     except SimsaError:
         return 0.0
 

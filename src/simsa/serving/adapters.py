@@ -138,7 +138,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise AdapterError(f"cannot be read: {error.strerror}", where=str(file)) from None
     except orjson.JSONDecodeError as error:
-        raise AdapterError(f"is not valid JSON: {error}", where=str(file)) from None
+        raise AdapterError(
+            f"is not valid JSON: {error}", where=str(file), hint="save or copy the folder again"
+        ) from None
     if not isinstance(config, dict):
         raise AdapterError("is not a JSON object", where=str(file), found=config)
     kind = config.get("peft_type")
