@@ -85,13 +85,13 @@ def test_the_replay_needs_no_vllm_and_says_the_same_of_the_same_answers(
     assert final["metrics"]["korquad_f1"] > base["metrics"]["korquad_f1"]
 
 
-def config_for(folder: Path, model: Path, n: int) -> Path:
+def config_for(folder: Path, model: Path, n: int, length: int = 2048) -> Path:
     """Base and the final adapter on the first `n` questions, without a judge."""
     files = demo_files()
     config = folder / "real.toml"
     config.write_text(
         f'[data]\npath = "{files.test}"\nlimit = {n}\n'
-        f'[serving]\nmodel = "{model}"\ndtype = "bfloat16"\nmax_model_len = 2048\n'
+        f'[serving]\nmodel = "{model}"\ndtype = "bfloat16"\nmax_model_len = {length}\n'
         f'[[variants]]\nname = "base"\n[[variants]]\nname = "rag-final"\nadapter = "{files.adapters["rag-final"]}"\n'
         "[generation]\nmax_tokens = 24\n",
         encoding="utf-8",
@@ -153,7 +153,7 @@ def test_a_model_that_simsa_serves_can_judge(
 ) -> None:
     key = "a-key-of-this-test"
     monkeypatch.setenv("SERVED_KEY", key)
-    config = config_for(tmp_path, demo_model, 3)
+    config = config_for(tmp_path, demo_model, 3, length=6144)
     server = subprocess.Popen(
         [sys.executable, "-m", "simsa", "serve", str(config), "--key-env", "SERVED_KEY", "--json", "-q"],
         stdout=subprocess.PIPE,
@@ -168,7 +168,7 @@ def test_a_model_that_simsa_serves_can_judge(
         judged.write_text(
             f'[data]\npath = "{files.test}"\nlimit = 3\n'
             f'[[variants]]\nname = "rag-final"\npredictions = "{files.recorded}"\n'
-            f'[judge]\nmodel = "rag-final"\nbase_url = "{served["base_url"]}"\napi_key_env = "SERVED_KEY"\n'
+            f'[judge]\nmodel = "base"\nbase_url = "{served["base_url"]}"\napi_key_env = "SERVED_KEY"\n'
             "max_tokens = 96\n",
             encoding="utf-8",
         )
@@ -185,4 +185,5 @@ def test_a_model_that_simsa_serves_can_judge(
         assert tokens > 300
     finally:
         server.send_signal(signal.SIGINT)
-        assert server.wait(60) == 0
+        server.communicate(timeout=60)
+    assert server.returncode == 0
