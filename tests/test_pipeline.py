@@ -342,3 +342,19 @@ def test_two_at_once_in_one_folder_are_kept_apart(tmp_path: Path, capsys: pytest
     with Store.create(tmp_path / "simsa.simsa"):
         assert run(["run", str(config), "-q"]) == 2
     assert "another simsa is writing" in capsys.readouterr().err
+
+
+def test_exported_rows_hold_the_whole_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_data(tmp_path, 3, ("base",))
+    with ChatServer() as server:
+        config = write_config(tmp_path, server.url, variants=("base",))
+        config.write_text(config.read_text().replace("judge-1", "gpt-4o"))
+        assert run(["run", str(config), "-q"]) == 0
+    capsys.readouterr()
+    assert run(["export", str(config), "--to", "jsonl"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len({row["request_hash"] for row in rows}) == 3
+    for row in rows:
+        assert json.loads(row["raw"])["answer_correctness"] == row["answer_correctness"] == 4
+        assert row["judge_prompt_tokens"] > 100
+        assert 0 < row["cost_usd"] < 0.1

@@ -94,7 +94,7 @@ class ServingConfig(_Section):
     max_concurrency: Positive = 256
     request_timeout_s: Seconds = 600.0
     check_adapters: bool = True
-    """Prove that every adapter changes some answer before anything is spent."""
+    """Ask the started server whether every adapter has an effect and the template is training's; files are checked always."""
 
 
 class GenerationConfig(_Section):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from simsa.judges import combine
 from simsa.metrics.rows import METRICS
 from simsa.records import CRITERIA
-from simsa.store import Store, analyses, measures, results, snapshot
+from simsa.store import Store, judgements, measures, results, snapshot
 
 COLUMNS = (
     "question_id",
@@ -30,13 +31,19 @@ COLUMNS = (
     "prompt_tokens",
     "completion_tokens",
     "latency_s",
+    "raw",
+    "judge_prompt_tokens",
+    "judge_completion_tokens",
+    "cost_usd",
+    "request_hash",
 )
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
     """Every planned row in the order of the test set, with the keys of `COLUMNS`.
 
-    What is missing is None. `contexts` and `reference` are lists of texts.
+    What is missing is None. `contexts` and `reference` are lists of texts. The last five
+    columns are the verdict's: what the judge answered, what that took, and its request.
     """
     with snapshot(store):
         yield from _rows(store)
@@ -49,7 +56,8 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
         if question is None or question.id != result.question_id:
             question = store.question(result.question_id)
         assert question is not None  # results are joined with the questions
-        words = [text for _, text, _ in analyses(store, result.question_id, result.variant) if text]
+        parts = judgements(store, result.question_id, result.variant)
+        verdict = combine(result.question_id, result.variant, parts) if parts else None
         yield {
             "question_id": result.question_id,
             "variant": result.variant,
@@ -65,10 +73,15 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "status": result.status,
             **{name: result.scores.get(name) for name in CRITERIA},
             "total": result.total,
-            "analysis": "\n".join(words),
+            "analysis": verdict.analysis if verdict else "",
             **{name: (figures or {}).get(name) for name in METRICS},
             "finish_reason": result.finish_reason,
             "prompt_tokens": result.prompt_tokens,
             "completion_tokens": result.completion_tokens,
             "latency_s": result.latency_s,
+            "raw": verdict and verdict.raw,
+            "judge_prompt_tokens": verdict and verdict.prompt_tokens,
+            "judge_completion_tokens": verdict and verdict.completion_tokens,
+            "cost_usd": verdict and verdict.cost_usd,
+            "request_hash": verdict and verdict.request_hash,
         }

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
 from simsa.errors import AdapterError, AdapterWithoutEffect
+from simsa.serving.folders import read_object
 from simsa.serving.tensors import Tensor, content, read_table
 
 CONFIG = "adapter_config.json"
@@ -129,20 +128,12 @@ def check_weights(adapter: Adapter) -> None:
 def _read_config(folder: Path) -> dict[str, Any]:
     file = folder / CONFIG
     try:
-        config = orjson.loads(file.read_bytes())
+        config = read_object(file)
     except FileNotFoundError:
         hint = f"save_pretrained of PEFT writes {CONFIG} beside the weights"
         if (folder / "config.json").exists():
             hint = 'this looks like a whole model: give it as `model = "…"` in place of `adapter`'
         raise AdapterError(f"has no {CONFIG}", where=str(folder), hint=hint) from None
-    except OSError as error:
-        raise AdapterError(f"cannot be read: {error.strerror}", where=str(file)) from None
-    except orjson.JSONDecodeError as error:
-        raise AdapterError(
-            f"is not valid JSON: {error}", where=str(file), hint="save or copy the folder again"
-        ) from None
-    if not isinstance(config, dict):
-        raise AdapterError("is not a JSON object", where=str(file), found=config)
     kind = config.get("peft_type")
     if kind != "LORA":
         raise AdapterError(

@@ -15,6 +15,7 @@ from simsa.config import environment
 from simsa.errors import AdapterError
 from simsa.serving import adapters
 from simsa.serving.adapters import Adapter, Pair
+from simsa.serving.folders import read_object
 from simsa.serving.tensors import read_table
 
 _INDEX = "model.safetensors.index.json"
@@ -80,20 +81,12 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """Reads a model folder's config. Raises AdapterError for what vLLM could not load."""
     file = folder / "config.json"
     try:
-        config = orjson.loads(file.read_bytes())
+        config = read_object(file)
     except FileNotFoundError:
         hint = "a model folder has config.json, weights as *.safetensors and the tokenizer's files"
         if (folder / adapters.CONFIG).exists():
             hint = 'this is a LoRA adapter: give it as `adapter = "…"`, and its base as serving.model'
         raise AdapterError("has no config.json", where=str(folder), hint=hint) from None
-    except OSError as error:
-        raise AdapterError(f"cannot be read: {error.strerror}", where=str(file)) from None
-    except orjson.JSONDecodeError as error:
-        raise AdapterError(
-            f"is not valid JSON: {error}", where=str(file), hint="save or copy the folder again"
-        ) from None
-    if not isinstance(config, dict):
-        raise AdapterError("is not a JSON object", where=str(file), found=config)
     return Checkpoint(folder, config)
 
 

@@ -42,7 +42,9 @@ def installed() -> Engine:
             module=_SERVER if Path(str(new)).exists() else _SERVER_BEFORE,
         )
     missing = MissingExtra("serving with vLLM", "vllm")
-    missing.hint = f"{missing.hint} on a machine with a GPU; without one see “Without a GPU” in the README"
+    missing.hint = (
+        f"{missing.hint} on a machine with a GPU; without one see “Without a GPU” in docs/install.md"
+    )
     raise missing
 
 

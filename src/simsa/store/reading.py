@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import orjson
 
-from simsa.records import CRITERIA
+from simsa.records import CRITERIA, Judgement
 from simsa.store.store import Store
 
 
@@ -69,7 +69,7 @@ def results(store: Store, variant: str | None = None, question_id: str | None = 
         tuple(wanted.values()),
     )
     for row in rows:
-        scores = {name: value for name, value in zip(CRITERIA, row[14:], strict=True) if value is not None}
+        scores = _scores(row[14:])
         status = _status(row[7], row[12], len(scores), "budget" if stopped == "budget" else "pending")
         yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores))
 
@@ -106,6 +106,40 @@ def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, st
     return [(part, analysis, raw) for part, analysis, raw in rows]
 
 
+def judgements(store: Store, question_id: str, variant: str) -> list[Judgement]:
+    """What makes up the verdict on one answer, in the order of the parts; empty before it was judged."""
+    rows = store.db.execute(
+        f"""SELECT j.request_hash, j.judge, j.rubric, j.status, j.analysis, j.raw, j.prompt_tokens,
+            j.completion_tokens, j.cached_tokens, j.cost_usd, j.latency_s, j.attempts, j.detail,
+            {", ".join(f"j.{name}" for name in CRITERIA)}
+        FROM judging g
+        JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
+            AND p.request_hash = g.answer_hash
+        JOIN judgements j ON j.request_hash = g.request_hash
+        WHERE g.question_id = ? AND g.variant = ? ORDER BY g.part""",
+        (question_id, variant),
+    )
+    return [
+        Judgement(
+            request_hash=row[0],
+            judge=row[1],
+            rubric=row[2],
+            status=row[3],
+            scores=_scores(row[13:]),
+            analysis=row[4],
+            raw=row[5],
+            prompt_tokens=row[6],
+            completion_tokens=row[7],
+            cached_tokens=row[8],
+            cost_usd=row[9],
+            latency_s=row[10],
+            attempts=row[11],
+            detail=row[12],
+        )
+        for row in rows
+    ]
+
+
 class JudgeUsage(NamedTuple):
     """What the verdicts of a run took. `calls` are requests sent, retries too; `reused` are
     verdicts that an identical request had already paid for; `cost_usd` is None where no price is known."""
@@ -135,6 +169,10 @@ def judge_usage(store: Store) -> JudgeUsage:
         cached_tokens=int(cached),
         cost_usd=float(cost) if priced == distinct else None,
     )
+
+
+def _scores(values: Sequence[int | None]) -> dict[str, int]:
+    return {name: value for name, value in zip(CRITERIA, values, strict=True) if value is not None}
 
 
 def _status(prediction: str | None, unscored: str | None, n_scores: int, otherwise: str) -> str:

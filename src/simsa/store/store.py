@@ -17,11 +17,11 @@ import orjson
 
 from simsa.errors import RunError
 from simsa.records import CRITERIA, Judgement, Prediction, Question, data_hash
+from simsa.store.files import connect_reader, migrate_aside, take_lock, translated
 from simsa.store.migrations import MIGRATIONS, migrate
 from simsa.store.writer import GroupCommit
 
 DATABASE = "run.sqlite"
-LOCK = "run.lock"
 
 # A later run asks again where the reason may have gone away by itself.
 TRANSIENT = ("failed",)
@@ -69,16 +69,16 @@ class Store:
     def __init__(self, folder: Path, *, writable: bool) -> None:
         self.folder = folder
         self.path = folder / DATABASE
-        self._lock: sqlite3.Connection | None = _take_lock(folder) if writable else None
+        self._lock: sqlite3.Connection | None = take_lock(folder) if writable else None
         self._writer: GroupCommit | None = None
         try:
-            self.db = self._connect() if writable else _connect_reader(self.path)
-            with _translated(self.path):
+            self.db = self._connect() if writable else connect_reader(self.path)
+            with translated(self.path):
                 if writable:
                     self.db.execute("PRAGMA journal_mode=WAL")
                     migrate(self.db, str(self.path))
                 elif self.db.execute("PRAGMA user_version").fetchone()[0] != len(MIGRATIONS):
-                    _migrate_aside(self.path)
+                    migrate_aside(self.path)
         except BaseException:
             self._release()
             raise
@@ -312,14 +312,14 @@ class Store:
         return self._writer.write(*statements)
 
     def _connect(self) -> sqlite3.Connection:
-        with _translated(self.path):
+        with translated(self.path):
             connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
             connection.execute("PRAGMA synchronous=FULL")
         return connection
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _translated(self.path), self.db:
+        with translated(self.path), self.db:
             self.db.execute("BEGIN IMMEDIATE")
             yield
 
@@ -373,51 +373,3 @@ def _dump(value: Any) -> str:
 
 def _marks(values: Sequence[Any]) -> str:
     return ",".join("?" * len(values))
-
-
-def _take_lock(folder: Path) -> sqlite3.Connection:
-    """An exclusive lock that the operating system gives back however this process ends."""
-    lock = sqlite3.connect(folder / LOCK, isolation_level=None, timeout=0)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        raise RunError(
-            "another simsa is writing this run",
-            where=str(folder),
-            hint="wait for it, or give this one a folder of its own with --out",
-        ) from None
-    return lock
-
-
-def _connect_reader(path: Path) -> sqlite3.Connection:
-    with _translated(path):
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            timeout=30,
-            check_same_thread=False,
-        )
-        connection.execute("PRAGMA query_only=ON")
-    return connection
-
-
-def _migrate_aside(path: Path) -> None:
-    """A reader meets an older file: brings it up to date through a writer's connection."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
-        migrate(writer, str(path))
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise RunError(f"two rows claim the same place: {error}", where=str(path)) from None
-    except sqlite3.DatabaseError as error:
-        raise RunError(
-            f"cannot be used as a run's database: {error}",
-            where=str(path),
-            hint="if it was damaged, move the folder away and run again",
-        ) from None
