@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -14,16 +14,14 @@ import orjson
 from simsa.config import JudgeConfig
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost
 from simsa.errors import RubricError
+from simsa.judges.asking import Asking
 from simsa.judges.base import JOINT, JudgeRequest
-from simsa.records import Judgement, Message, Question, Status, content_hash
+from simsa.records import Judgement, Question, Status, content_hash
 from simsa.rubrics import Rubric, Scored, Unreadable, read_verdict
 
 # How often a row may be asked until its answer is read, by what the last answer was.
 _READINGS: dict[Status, int] = {"unreadable": 3, "empty": 3, "truncated": 2, "refused": 2}
 _SCORED: Status = "scored"
-_MORE_ROOM = 2
-# An unreadable answer is shown to the judge again, but not a whole book of it.
-_SHOWN = 4_000
 
 
 class LLMJudge:
@@ -108,30 +106,52 @@ class LLMJudge:
         )
 
     def prompt_text(self, request: JudgeRequest) -> str:
-        return "\n".join(message.content for message in self._asking(request).messages)
+        return "\n".join(message.content for message in self.asking(request).first)
 
     async def judge(self, request: JudgeRequest) -> Judgement:
-        asking = self._asking(request)
-        outcome: Scored | Unreadable | None = None
-        for reading in range(1, max(_READINGS.values()) + 1):
-            reply = await self._complete(asking)
-            asking.count(reply, self._cost(reply))
-            if isinstance(reply, ChatFailure):
-                # Failing to be asked again takes nothing from what the first answer was.
-                outcome = outcome or Unreadable(reply.kind, reply.detail)
-                break
-            outcome = read_reply(reply, request.criteria, asking.quoted)
-            if isinstance(outcome, Scored) or reading >= _READINGS[outcome.status]:
-                break
-            asking.again(outcome, reply.text, self._rubric.again(request.criteria, outcome.reason))
-        assert outcome is not None
-        return self._judgement(request, asking, outcome)
+        asking = self.asking(request)
+        while True:
+            judgement = self.hear(asking, await self._complete(asking))
+            if judgement is not None:
+                return judgement
 
-    def _asking(self, request: JudgeRequest) -> _Asking:
+    def asking(self, request: JudgeRequest) -> Asking:
+        """The request as it is asked for the first time."""
         material = request.material
         messages = self._rubric.messages(request.criteria, material, self._code(material))
         part = next(part for part in self._parts if part.name == request.part)
-        return _Asking(messages, part, self._config.max_tokens, tuple(material.values()))
+        return Asking(request, messages, part.schema, self._config.max_tokens, tuple(material.values()))
+
+    def chat(self, asking: Asking) -> ChatRequest:
+        """The next call."""
+        config = self._config
+        why = asking.outcome and self._rubric.again(asking.request.criteria, asking.outcome.reason)
+        return ChatRequest(
+            messages=asking.messages(why or ""),
+            max_tokens=asking.max_tokens,
+            temperature=config.temperature,
+            seed=config.seed,
+            schema=asking.schema,
+            extra_body=config.extra_body,
+        )
+
+    def hear(
+        self, asking: Asking, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
+    ) -> Judgement | None:
+        """The judgement that an answer makes; None where `asking` is to be asked again.
+
+        `price_share` is the part of the usual price that the call has cost.
+        """
+        asking.count(reply, self._cost(reply, price_share))
+        if isinstance(reply, ChatFailure):
+            # Failing to be asked again takes nothing from what the first answer was.
+            return self._judgement(asking, asking.outcome or Unreadable(reply.kind, reply.detail))
+        outcome = read_reply(reply, asking.request.criteria, asking.quoted)
+        asking.readings += 1
+        if isinstance(outcome, Scored) or asking.readings >= _READINGS[outcome.status]:
+            return self._judgement(asking, outcome)
+        asking.again(outcome)
+        return None
 
     def _code(self, material: Mapping[str, str]) -> str:
         """What marks where the row's texts begin and end.
@@ -145,36 +165,27 @@ class LLMJudge:
             code = hashlib.blake2b(shared + code.encode(), key=self._salt, digest_size=8).hexdigest()
         return code
 
-    async def _complete(self, asking: _Asking) -> ChatReply | ChatFailure:
+    async def _complete(self, asking: Asking) -> ChatReply | ChatFailure:
         assert self._endpoint is not None, "a judge judges inside `async with`"
-        config = self._config
-        return await self._endpoint.complete(
-            ChatRequest(
-                messages=asking.messages,
-                max_tokens=asking.max_tokens,
-                temperature=config.temperature,
-                seed=config.seed,
-                schema=asking.part.schema,
-                extra_body=config.extra_body,
-            )
-        )
+        return await self._endpoint.complete(self.chat(asking))
 
-    def _cost(self, reply: ChatReply | ChatFailure) -> float | None:
+    def _cost(self, reply: ChatReply | ChatFailure, price_share: float) -> float | None:
         if isinstance(reply, ChatFailure):
             return 0.0
         if not reply.prompt_tokens:  # the endpoint reports no usage
             return None
         used = reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens
-        return cost(self._config.model, *used, override=self._price)
+        full = cost(self._config.model, *used, override=self._price)
+        return None if full is None else full * price_share
 
-    def _judgement(self, request: JudgeRequest, asking: _Asking, outcome: Scored | Unreadable) -> Judgement:
+    def _judgement(self, asking: Asking, outcome: Scored | Unreadable) -> Judgement:
         if isinstance(outcome, Scored):
             status, scores, analysis, detail = _SCORED, outcome.scores, outcome.analysis, ""
         else:
             status, scores, analysis, detail = outcome.status, {}, "", outcome.reason
         texts = asking.texts
         return Judgement(
-            request_hash=request.request_hash,
+            request_hash=asking.request.request_hash,
             judge=self.label,
             rubric=self.rubric,
             status=status,
@@ -221,42 +232,3 @@ class _Part:
     criteria: tuple[str, ...]
     identity: str
     schema: Mapping[str, object]
-
-
-@dataclass(slots=True)
-class _Asking:
-    """One request on its way to a verdict: what is said next, and what it has taken so far."""
-
-    messages: tuple[Message, ...]
-    part: _Part
-    max_tokens: int
-    quoted: tuple[str, ...]
-    texts: list[str] = field(default_factory=list)
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    cost_usd: float | None = 0.0
-    latency_s: float = 0.0
-    attempts: int = 0
-    _first: tuple[Message, ...] = ()
-
-    def count(self, reply: ChatReply | ChatFailure, cost: float | None) -> None:
-        self.attempts += reply.attempts
-        self.latency_s += reply.latency_s
-        self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
-        if isinstance(reply, ChatReply):
-            self.texts.append(reply.text or reply.refusal or "")
-            self.prompt_tokens += reply.prompt_tokens
-            self.completion_tokens += reply.completion_tokens
-            self.cached_tokens += reply.cached_tokens
-
-    def again(self, outcome: Unreadable, text: str, note: str) -> None:
-        """Asks the same once more, saying why; what was unreadable is shown, what was cut off gets more room."""
-        self._first = self._first or self.messages
-        *before, last = self._first
-        if outcome.status == "unreadable":
-            self.messages = (*before, last, Message("assistant", text[:_SHOWN]), Message("user", note))
-        else:
-            self.messages = (*before, Message(last.role, f"{last.content}\n\n{note}"))
-        if outcome.status == "truncated":
-            self.max_tokens *= _MORE_ROOM
