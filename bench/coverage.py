@@ -96,25 +96,40 @@ def type_one_error(n: int, per_document: int, reps: int, *, seed: int = 2) -> di
 
 
 def corrected_coverage(
-    n_labels: int, reps: int, *, n: int = 500, kindness: float = 0.25, noise: float = 0.5, seed: int = 3
+    n_labels: int,
+    reps: int,
+    *,
+    n: int = 500,
+    per_document: int = 1,
+    kindness: float = 0.25,
+    noise: float = 0.5,
+    seed: int = 3,
 ) -> dict[str, float]:
     """Share of 95 % intervals of the mean of people's scores that hold it, when the judge is too kind.
 
     `kindness` is how often it gives a point more, `noise` the standard deviation of its errors.
+    The labelled questions are drawn at random; with several a document, "corrected" minds the
+    documents and "as if independent" does not.
     """
     truth = _mean_of_people()
     hits = {"judge alone": 0, "labels alone": 0, "corrected": 0}
+    hits |= {"as if independent": 0} if per_document > 1 else {}
     widths = {"labels alone": 0.0, "corrected": 0.0}
     bias = 0.0
     for random in _streams(reps, seed):
-        people = draw(random, n).first
+        drawn = draw(random, n, per_document)
+        order = random.permutation(n)
+        people, documents = drawn.first[order], [drawn.documents[place] for place in order]
         errors = (random.random(n) < kindness) + random.normal(0, noise, n).round()
         judge = np.clip(people + errors, 1, 5)
         bias += float((judge - people).mean()) / reps
         alone = estimate(list(people[:n_labels])).ci95
-        corrected = corrected_mean(
-            list(people[:n_labels]), list(judge[:n_labels]), list(judge[n_labels:])
-        ).ci95
+        scores = list(people[:n_labels]), list(judge[:n_labels]), list(judge[n_labels:])
+        corrected = corrected_mean(*scores).ci95
+        if per_document > 1:
+            hits["as if independent"] += covers(corrected, truth)
+            of_document = documents[:n_labels], documents[n_labels:]
+            corrected = corrected_mean(*scores, of_document).ci95
         hits["judge alone"] += covers(estimate(list(judge)).ci95, truth)
         hits["labels alone"] += covers(alone, truth)
         hits["corrected"] += covers(corrected, truth)
@@ -201,6 +216,11 @@ def main() -> None:
         "coverage of people's mean, judge too kind, by labels",
         [30, 50, 100],
         lambda n: corrected_coverage(n, reps),
+    )
+    _table(
+        "coverage of people's mean, judge too kind, six questions a document, by labels",
+        [30, 50, 100, 300],
+        lambda n: corrected_coverage(n, reps, per_document=6),
     )
     _table("power at the MDE", [30, 100, 300], lambda n: {"power": power_at_mde(n, reps)})
 

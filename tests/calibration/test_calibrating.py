@@ -175,16 +175,72 @@ def test_labels_without_a_judges_score_are_counted_and_left_out() -> None:
     assert any("without a judge's score" in note for note in one.to_dict()["notes"])
 
 
-def test_scores_off_the_scale_have_no_agreement_but_a_correction() -> None:
+def test_scores_off_the_labels_scale_are_held_against_their_ranks_and_correct_all_the_same() -> None:
     labels, scores = world(60, 10)
-    halves: dict[str, list[float | None]] = {
-        name: [score - 0.5 for score in found] for name, found in scores.items()
+    shares: dict[str, list[float | None]] = {
+        name: [score / 5 for score in found] for name, found in scores.items()
     }
-    one = calibrate(judged(halves), labelled({"": labels}, range(40))).criteria[NAME]
+    one = calibrate(judged(shares), labelled({"": labels}, range(40))).criteria[NAME]
     assert one.agreement.quadratic_kappa is None
+    assert one.agreement.spearman is not None
     assert one.agreement.n_labels == 80
+    assert one.standing == "unknown"
     assert one.corrected["base"].mean is not None
-    assert any("not whole numbers" in note for note in one.to_dict()["notes"])
+    assert any("another scale" in note for note in one.to_dict()["notes"])
+    assert any("척도" in note for note in one.to_dict("ko")["notes"])
+
+
+def test_unrounded_scores_have_a_kappa_and_a_standing() -> None:
+    labels, scores = world(60, 10)
+    means: dict[str, list[float | None]] = {
+        name: [min(5, score + n % 3 / 3) for n, score in enumerate(found)] for name, found in scores.items()
+    }
+    made = calibrate(judged(means), labelled({"가": labels, "나": labels}, range(40)))
+    one = made.criteria[NAME]
+    assert one.agreement.quadratic_kappa is not None
+    assert "quadratic_kappa" in one.agreement.intervals
+    assert one.standing == "passed"
+    assert one.people is not None, "people's labels are whole, whatever the judge's are"
+    assert one.people.pairs[0].agreement.exact == 1.0
+    assert confusions(made, "en") == ""
+    assert any("not whole" in note for note in one.to_dict()["notes"])
+
+
+def test_documents_make_the_intervals_wider_where_their_questions_are_alike() -> None:
+    labels, scores = world(120, 21)
+    # Six questions a document, all of them answered and judged as its first.
+    alike = {name: [found[n - n % 6] for n in range(120)] for name, found in labels.items()}
+    seen = {name: [float(found[n - n % 6]) for n in range(120)] for name, found in scores.items()}
+    by_document = {f"q{n}": f"d{n // 6}" for n in range(120)}
+    table = {name: {NAME: {f"q{n}": x for n, x in enumerate(found)}} for name, found in seen.items()}
+    people = labelled({"": alike}, range(60))
+    plain, found = (
+        calibrate(judged_by_table(table, clusters), people).criteria[NAME]  # type: ignore[arg-type]
+        for clusters in (None, by_document)
+    )
+
+    def width(ends: tuple[float, float] | None) -> float:
+        assert ends is not None
+        return ends[1] - ends[0]
+
+    assert found.agreement.quadratic_kappa == plain.agreement.quadratic_kappa
+    assert width(found.agreement.intervals["bias"]) > 1.5 * width(plain.agreement.intervals["bias"])
+    assert width(found.corrected["base"].ci95) > 1.5 * width(plain.corrected["base"].ci95)
+    assert width(found.differences[0].corrected.ci95) > 1.5 * width(plain.differences[0].corrected.ci95)
+    assert found.corrected["base"].n_clusters == 10
+    assert found.to_dict()["corrected"]["base"]["n_clusters"] == 10
+
+
+def test_answers_to_one_question_are_drawn_together() -> None:
+    """Two variants that say the same are one piece of evidence, not two."""
+    labels, scores = world(60, 22)
+    one = calibrate(judged({"a": list(map(float, scores["base"]))}), labelled({"": {"a": labels["base"]}}))
+    twice = calibrate(
+        judged({name: list(map(float, scores["base"])) for name in "ab"}),
+        labelled({"": dict.fromkeys("ab", labels["base"])}),
+    )
+    alone, both = (made.criteria[NAME].agreement.intervals["bias"] for made in (one, twice))
+    assert both == pytest.approx(alone, abs=0.03)
 
 
 def test_another_criterion_s_scale_is_taken_from_the_data() -> None:

@@ -51,3 +51,38 @@ def test_the_interval_covers_the_truth_where_the_plain_mean_of_the_sample_does_n
         plain += abs(np.mean(list(labels.values())) - truth) < 0.4
     assert covered / 300 >= 0.93
     assert plain / 300 < 0.1
+
+
+def test_documents_add_what_their_questions_share() -> None:
+    random = np.random.default_rng(4)
+    labels = {f"q{i:02}": float(x) for i, x in enumerate(random.integers(1, 6, 40))}
+    weights = {q: 2.0 if int(q[1:]) % 2 else 5.0 for q in labels}
+    clusters = {q: int(q[1:]) // 4 for q in labels}
+    plain, found = (weighted_mean(labels, weights, [3.0] * 140, c) for c in (None, clusters))
+    parts = {}
+    for weight in (2.0, 5.0):
+        own = [q for q in labels if weights[q] == weight]
+        centre = np.mean([labels[q] for q in own])
+        parts |= {q: weight * len(own) / 140 * (labels[q] - centre) / len(own) for q in own}
+    shared = sum(parts[a] * parts[b] for a in parts for b in parts if a != b and clusters[a] == clusters[b])
+    assert plain.ci95 is not None
+    half = (plain.ci95[1] - plain.ci95[0]) / 2
+    variance = (half / t.ppf(0.975, 38)) ** 2 + shared
+    assert found.n_clusters == 10
+    assert found.mean == plain.mean
+    assert found.ci95 == pytest.approx(
+        (plain.mean - t.ppf(0.975, 9) * variance**0.5, plain.mean + t.ppf(0.975, 9) * variance**0.5)  # type: ignore[operator]
+    )
+
+
+def test_documents_of_one_question_change_nothing_and_a_single_one_is_said() -> None:
+    labels = {f"q{i}": float(1 + i % 5) for i in range(40)}
+    weights = {q: 1.0 + (int(q[1:]) % 2) for q in labels}
+    plain = weighted_mean(labels, weights, [3.0] * 60)
+    assert weighted_mean(labels, weights, [3.0] * 60, {q: q for q in labels}).ci95 == pytest.approx(
+        plain.ci95
+    )
+    one = weighted_mean(labels, weights, [3.0] * 60, dict.fromkeys(labels, "a"))
+    assert one.ci95 == pytest.approx(plain.ci95)
+    assert one.n_clusters == 1
+    assert one.notes

@@ -23,17 +23,22 @@ from simsa.calibration.weighted import weighted_mean
 from simsa.data.scores import Scores
 from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
 from simsa.stats.agreement import LEVELS, Agreement, agree
-from simsa.stats.ppi import FEWEST_LABELS, Corrected, corrected_difference, corrected_mean
+from simsa.stats.ppi import FEWEST_LABELS, Corrected, corrected_difference, corrected_mean, documents
+from simsa.stats.unrounded import agree_unrounded
 from simsa.store import Store, results
 
 _WIDEST = 40
 
 
 class Judged(NamedTuple):
-    """A judge's scores: variant → criterion → question id → score, and the answers they are of."""
+    """A judge's scores: variant → criterion → question id → score, and the answers they are of.
+
+    `clusters` is question id → source document, where that is known.
+    """
 
     scores: Scores
     answers: Answers
+    clusters: Mapping[str, str] = {}
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -46,20 +51,22 @@ def judged_by_run(store: Store) -> Judged:
     """What the judge of a run said of its answers."""
     scores: Scores = {name: {c: {} for c in (*CRITERIA, TOTAL)} for name in store.variants()}
     hashes: dict[Answer, str] = {}
+    clusters: dict[str, str] = {}
     for result in results(store):
         if result.prediction is None:
             continue
         hashes[result.question_id, result.variant] = result.answer_hash
+        clusters[result.question_id] = result.cluster
         for criterion in CRITERIA:
             scores[result.variant][criterion][result.question_id] = result.scores.get(criterion)
         scores[result.variant][TOTAL][result.question_id] = result.total
-    return Judged(scores, Answers(hashes))
+    return Judged(scores, Answers(hashes), clusters)
 
 
-def judged_by_table(scores: Scores) -> Judged:
+def judged_by_table(scores: Scores, clusters: Mapping[str, str] | None = None) -> Judged:
     """What a table of scores says, as `simsa.data.scores` reads it."""
     keys = ((q, v) for v, found in scores.items() for of_criterion in found.values() for q in of_criterion)
-    return Judged(scores, Answers(dict.fromkeys(keys, "")))
+    return Judged(scores, Answers(dict.fromkeys(keys, "")), clusters or {})
 
 
 def calibrate(
@@ -81,7 +88,7 @@ def calibrate(
         raise ValueError(f"no variant {baseline!r}")
     of_criterion = {name: _labels_of(labelled, name) for name in (*judged.criteria, TOTAL)}
     found = {
-        name: _criterion(name, labels, judged.scores, labelled.weights, baseline, seed)
+        name: _criterion(name, labels, judged, labelled.weights, baseline, seed)
         for name, labels in of_criterion.items()
         if labels
     }
@@ -132,8 +139,9 @@ def _labels_of(labelled: Labelled, criterion: str) -> dict[Answer, dict[str, int
 
 
 def _criterion(
-    name: str, labels: Labels, scores: Scores, weights: Mapping[Answer, float], baseline: str, seed: int
+    name: str, labels: Labels, by: Judged, weights: Mapping[Answer, float], baseline: str, seed: int
 ) -> CriterionResult:
+    scores, clusters = by.scores, _clusters(by)
     judged = {variant: _known(scores[variant].get(name, {})) for variant in scores}
     held = [
         _Held(answer, label, judged[answer[1]][answer[0]])
@@ -141,8 +149,8 @@ def _criterion(
         for _, label in sorted(by_annotator.items())
         if answer[0] in judged[answer[1]]
     ]
-    levels = _levels(name, labels, held)
-    remarks = [] if levels else [Remark("not_levels")]
+    levels = _levels(name, {float(h.score) for h in held} | _said(labels))
+    remarks = []
     n_unscored = sum(map(len, labels.values())) - len(held)
     if n_unscored:
         remarks.append(Remark("unscored", (("n", n_unscored),)))
@@ -150,31 +158,38 @@ def _criterion(
     strata = {variant: {q: weights.get((q, variant), 1.0) for q in means[variant]} for variant in scores}
     corrected: dict[str, Corrected] = {}
     for variant in scores:
-        mean = _mean(means[variant], judged[variant], strata[variant] if weights else None)
-        corrected[variant] = mean
-        remarks += _uncorrected(variant, mean)
+        of_strata = strata[variant] if weights else None
+        corrected[variant] = _mean(means[variant], judged[variant], of_strata, clusters)
+        remarks += _uncorrected(variant, corrected[variant])
     differences = tuple(
         Difference(
             baseline,
             variant,
-            _difference(means, judged, baseline, variant, strata[baseline] if weights else None),
+            _difference(means, judged, baseline, variant, strata[baseline] if weights else None, clusters),
         )
         for variant in scores
         if variant != baseline
     )
     for difference in differences:
         remarks += _uncorrected(f"{difference.variant} − {baseline}", difference.corrected)
+    agreement = _Agreement(name, levels, clusters or {}, _said(labels), seed)
     return CriterionResult(
         name=name,
-        agreement=_agreement(held, levels, seed),
-        variants={v: _agreement([h for h in held if h.answer[1] == v], levels, seed) for v in scores},
-        people=_people(labels, levels, seed),
+        agreement=agreement.of(held),
+        variants={v: agreement.of([h for h in held if h.answer[1] == v]) for v in scores},
+        people=_people(labels, _levels(name, _said(labels)), seed),
         corrected=corrected,
         differences=differences,
         levels=tuple(levels or ()),
         n_unscored=n_unscored,
         remarks=tuple(remarks),
     )
+
+
+def _clusters(judged: Judged) -> Mapping[str, str] | None:
+    """Question → document; None where no two questions share one."""
+    found = judged.clusters
+    return found if len(set(found.values())) < len(found) else None
 
 
 class _Held(NamedTuple):
@@ -185,20 +200,46 @@ class _Held(NamedTuple):
     score: float
 
 
-def _agreement(held: Sequence[_Held], levels: Sequence[int] | None, seed: int) -> Agreement:
-    if levels is None:
-        return Agreement(len(held))
-    labels, scores = [h.label for h in held], [int(h.score) for h in held]
-    return agree(labels, scores, levels, items=[h.answer for h in held], seed=seed)
+class _Agreement(NamedTuple):
+    """How labels of one criterion are held against scores: on which levels, and what the bootstrap draws."""
+
+    name: str
+    levels: Sequence[int] | None
+    clusters: Mapping[str, str]
+    said: set[float]
+    seed: int
+
+    def of(self, held: Sequence[_Held]) -> Agreement:
+        labels, scores = [h.label for h in held], [h.score for h in held]
+        items = self._items(held)
+        if self.levels is not None:
+            return agree(labels, list(map(int, scores)), self.levels, items=items, seed=self.seed)
+        same_scale = all(self._on_scale(score) for score in scores)
+        return agree_unrounded(labels, scores, same_scale=same_scale, items=items, seed=self.seed)
+
+    def _items(self, held: Sequence[_Held]) -> list[str]:
+        """What belongs together: a document's answers, or a question's where all are of one document."""
+        documents = [self.clusters.get(h.answer[0], h.answer[0]) for h in held]
+        return documents if len(set(documents)) > 1 else [h.answer[0] for h in held]
+
+    def _on_scale(self, score: float) -> bool:
+        if self.name in CRITERIA:
+            return 1 <= score <= MAX_SCORE
+        if self.name == TOTAL:
+            return len(CRITERIA) <= score <= MAX_TOTAL
+        return min(self.said) <= score <= max(self.said)
 
 
-def _levels(name: str, labels: Labels, held: Sequence[_Held]) -> Sequence[int] | None:
-    """The scale both sides use: 1–5, or the range of what was seen; None when the judge uses no whole numbers."""
-    seen = {float(score) for by in labels.values() for score in by.values()} | {h.score for h in held}
+def _said(labels: Labels) -> set[float]:
+    return {float(score) for by in labels.values() for score in by.values()}
+
+
+def _levels(name: str, seen: set[float]) -> Sequence[int] | None:
+    """The scale of whole scores: 1–5, or the range of what was seen; None where a score is not whole."""
     if any(score != int(score) for score in seen):
         return None
     low, high = int(min(seen)), int(max(seen))
-    if low >= 1 and high <= MAX_SCORE:
+    if low >= 1 and high <= MAX_SCORE and name != TOTAL:
         return LEVELS
     if name == TOTAL and low >= len(CRITERIA) and high <= MAX_TOTAL:
         return range(len(CRITERIA), MAX_TOTAL + 1)
@@ -241,13 +282,21 @@ def _means(labels: Labels, variant: str, judged: Mapping[str, float]) -> dict[st
 
 
 def _mean(
-    means: Mapping[str, float], judged: Mapping[str, float], strata: Mapping[str, float] | None
+    means: Mapping[str, float],
+    judged: Mapping[str, float],
+    strata: Mapping[str, float] | None,
+    clusters: Mapping[str, str] | None,
 ) -> Corrected:
     if strata is not None:
-        return weighted_mean(means, strata, judged.values())
+        return weighted_mean(means, strata, judged.values(), clusters)
     labelled = sorted(means)
-    others = [judged[q] for q in sorted(judged) if q not in means]
-    return corrected_mean([means[q] for q in labelled], [judged[q] for q in labelled], others)
+    others = [q for q in sorted(judged) if q not in means]
+    return corrected_mean(
+        [means[q] for q in labelled],
+        [judged[q] for q in labelled],
+        [judged[q] for q in others],
+        documents(clusters, labelled, others),
+    )
 
 
 def _difference(
@@ -256,14 +305,15 @@ def _difference(
     baseline: str,
     variant: str,
     strata: Mapping[str, float] | None,
+    clusters: Mapping[str, str] | None,
 ) -> Corrected:
     first, second = means[baseline], means[variant]
     if strata is None:
-        return corrected_difference((first, second), (judged[baseline], judged[variant]))
+        return corrected_difference((first, second), (judged[baseline], judged[variant]), clusters)
     labels = {q: second[q] - first[q] for q in first.keys() & second.keys()}
     both = judged[baseline].keys() & judged[variant].keys()
     apart = [judged[variant][q] - judged[baseline][q] for q in sorted(both)]
-    return weighted_mean(labels, {q: strata[q] for q in labels}, apart)
+    return weighted_mean(labels, {q: strata[q] for q in labels}, apart, clusters)
 
 
 def _uncorrected(what: str, found: Corrected) -> list[Remark]:

@@ -86,8 +86,9 @@ def _people(criteria: Mapping[str, CriterionResult], say: Words) -> Grid:
     rows = [_row(say("all"), [fixed(one.krippendorff_alpha) for one in people.values()], strong=True)]
     for a, b in pairs:
         of_each = [next((p.agreement for p in one.pairs if p[:2] == (a, b)), None) for one in people.values()]
-        kappas = [f"κ {fixed(g.quadratic_kappa)} · {percent(g.exact)} %" if g else DASH for g in of_each]
-        rows.append(_row(f"{a} – {b}", kappas))
+        rows.append(_row(f"{a} – {b}: κ", [_kappa(found) for found in of_each]))
+        shares = [f"{percent(g.exact)} % · {percent(g.within_one)} %" if g else DASH for g in of_each]
+        rows.append(_row(f"{say('exact')} · {say('within_one')}", shares, sub=True))
     return Grid(say("head.people"), tuple(say(name) for name in people), tuple(rows) if people else ())
 
 
@@ -115,6 +116,12 @@ def _corrected_rows(label: str, of_each: Sequence[Corrected], say: Words, *, dif
     means = [f"{number(c.mean)} {interval(c.ci95)}" for c in of_each]
     naive = [f"{number(c.naive)} · λ {fixed(c.weight)}" for c in of_each]
     return [_row(label, means), _row(say("naive"), naive, sub=True)]
+
+
+def _kappa(found: Agreement | None) -> str:
+    if found is None:
+        return DASH
+    return f"{fixed(found.quadratic_kappa)} {interval(found.intervals.get('quadratic_kappa'))}"
 
 
 def _figure(agreement: Agreement, name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simsa.calibration.words import words
+from simsa.report.stat_notes import said
 from simsa.report.words import Language
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class CriterionResult:
                 "levels": list(self.levels),
                 "n_unscored": self.n_unscored,
                 "standing": self.standing,
-                "notes": [*self.agreement.notes, *notes],
+                "notes": [*(said(note, language) for note in self.agreement.notes), *notes],
             }
         )
 

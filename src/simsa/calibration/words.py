@@ -63,14 +63,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "심사 점수가 없는 답변의 라벨 {n}개는 뺐습니다.",
         "{n} labels are of answers without a judge's score and are left out.",
     ),
-    "not_levels": (
-        "심사 점수가 정수가 아니어서 일치도를 계산할 수 없습니다.",
-        "Agreement cannot be computed: the judge's scores are not whole numbers on the labels' scale.",
-    ),
     "several": (
-        "여러 사람이 라벨한 답변은 라벨마다 심사와 견주고, 부트스트랩은 답변째 뽑습니다. 바로잡기에는 답변별 평균을 씁니다.",
+        "여러 사람이 라벨한 답변은 라벨마다 심사와 견주고, 부트스트랩은 문항째(출처 문서가 같으면 문서째) 뽑습니다. 바로잡기에는 답변별 평균을 씁니다.",
         "Where several people labelled an answer, each label is held against the judge, and the bootstrap "
-        "draws whole answers; corrections use the answer's mean label.",
+        "draws whole questions, or documents where questions share them; corrections use the answer's mean label.",
     ),
     "stratified": (
         "층화 표본입니다. 일치도는 이 표본의 것이고, 평균은 층의 가중치로 라벨만 평균한 값(λ = 0)입니다.",

@@ -130,7 +130,8 @@ def _of_table(
     assert scores is not None
     if labels is None:
         raise InputError("people's scores are needed", field="--labels", hint="--labels FILE")
-    judged = calibration.judged_by_table(read_scores(scores).scores)
+    table = read_scores(scores)
+    judged = calibration.judged_by_table(table.scores, table.clusters)
     labelled = calibration.read_labels(labels, judged.answers, judged.criteria)
     return _calibrated(judged, labelled, baseline, None, seed), "en"
 
@@ -153,6 +154,7 @@ def _calibrated(
 def _print(found: Calibration, language: Language) -> None:
     from simsa.calibration.grids import confusions, grids
     from simsa.calibration.words import words
+    from simsa.report.stat_notes import said
     from simsa.report.text import render_grids
     from simsa.text import visible
 
@@ -160,8 +162,13 @@ def _print(found: Calibration, language: Language) -> None:
     console.put(visible(confusions(found, language)) + "\n")
     of_criteria: dict[str, list[str]] = {}
     for name, one in found.criteria.items():
-        for note in (*(remark.say(language) for remark in one.remarks), *one.agreement.notes):
-            of_criteria.setdefault(note, []).append(name)
+        for note in (
+            *(remark.say(language) for remark in one.remarks),
+            *(said(note, language) for note in one.agreement.notes),
+            *(said(note, language) for c in one.corrected.values() if c.mean is not None for note in c.notes),
+        ):
+            if name not in of_criteria.setdefault(note, []):
+                of_criteria[note].append(name)
     notes = [f"{', '.join(map(words(language), names))}: {note}" for note, names in of_criteria.items()]
     notes += [remark.say(language) for remark in found.remarks]
     console.put("".join(f"· {visible(note)}\n" for note in notes))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simsa.stats.power import mde80, questions_needed
     from simsa.stats.ppi import Corrected, corrected_difference, corrected_mean
     from simsa.stats.summary import Comparison, Distribution, compare, compare_all, summarise
+    from simsa.stats.unrounded import agree_unrounded
     from simsa.stats.variance import Spread, VarianceSplit, split_variance, spread
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Spread",
     "VarianceSplit",
     "agree",
+    "agree_unrounded",
     "compare",
     "compare_all",
     "corrected_difference",
@@ -59,6 +61,7 @@ _MODULES = {
     "power": ("mde80", "questions_needed"),
     "ppi": ("Corrected", "corrected_difference", "corrected_mean"),
     "summary": ("Comparison", "Distribution", "compare", "compare_all", "summarise"),
+    "unrounded": ("agree_unrounded",),
     "variance": ("Spread", "VarianceSplit", "split_variance", "spread"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simsa.stats.intervals import Floats, Range
 
 LEVELS = (1, 2, 3, 4, 5)
-_RESAMPLES = 1_999
+RESAMPLES = 1_999
 _FIGURES = (
     "quadratic_kappa",
     "krippendorff_alpha",
@@ -145,7 +145,7 @@ def _quadratic_kappa(x: Floats, y: Floats) -> float | None:
 def _draw(table: NDArray[np.int64], seed: int) -> Floats:
     """Tables of as many pairs drawn from `table`: resamples × labels × scores."""
     n = int(table.sum())
-    drawn = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=_RESAMPLES)
+    drawn = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=RESAMPLES)
     return drawn.reshape(-1, *table.shape).astype(np.float64)
 
 
@@ -157,9 +157,12 @@ def _draw_items(cells: Sequence[int], items: Sequence[Hashable], size: int, seed
     tables = np.zeros((len(row), size * size))
     for item, cell in zip(items, cells, strict=True):
         tables[row[item], cell] += 1
-    random = np.random.default_rng(seed)
-    times = random.multinomial(len(row), np.full(len(row), 1 / len(row)), size=_RESAMPLES)
-    return np.asarray((times @ tables).reshape(-1, size, size), dtype=np.float64)
+    return np.asarray((item_draws(len(row), seed) @ tables).reshape(-1, size, size), dtype=np.float64)
+
+
+def item_draws(n: int, seed: int) -> NDArray[np.int64]:
+    """How often each of n items is in each resample: resamples × items."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
 
 
 def _intervals(tables: Floats, levels: Sequence[int]) -> dict[str, Range]:

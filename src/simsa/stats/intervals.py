@@ -53,7 +53,9 @@ def estimate(
     """
     data = finite(values)
     n = len(data)
-    codes = _codes(clusters, n)
+    if clusters is not None and len(clusters) != n:
+        raise ValueError(f"{n} scores, but {len(clusters)} clusters")
+    codes = None if clusters is None else cluster_codes(clusters)
     n_clusters = n if codes is None else int(codes.max(initial=-1)) + 1
     if n == 0:
         return Estimate(0, 0, notes=("no scores",))
@@ -69,7 +71,7 @@ def estimate(
     if codes is None or n_clusters == n:
         se, df, bootstrap = sd / math.sqrt(n), n - 1, None
     else:
-        shared = math.fsum(_sums(residuals, codes) ** 2) - squares
+        shared = shared_variance(residuals, codes)
         se, df = math.sqrt(max(0.0, sd**2 / n + shared / n**2)), n_clusters - 1
         bootstrap = cluster_bootstrap(data, codes, seed) if n_clusters < FEW_CLUSTERS else None
     half = t_quantile(df) * se
@@ -116,14 +118,15 @@ def finite(values: Iterable[float]) -> Floats:
     return data
 
 
-def _codes(clusters: Sequence[Hashable] | None, n: int) -> Codes | None:
+def cluster_codes(clusters: Sequence[Hashable]) -> Codes:
     """Each row's cluster as a number from 0, by an order that does not depend on that of the rows."""
-    if clusters is None:
-        return None
-    if len(clusters) != n:
-        raise ValueError(f"{n} scores, but {len(clusters)} clusters")
     numbers = {cluster: number for number, cluster in enumerate(sorted(set(clusters), key=str))}
-    return np.fromiter((numbers[cluster] for cluster in clusters), dtype=np.intp, count=n)
+    return np.fromiter((numbers[cluster] for cluster in clusters), dtype=np.intp, count=len(clusters))
+
+
+def shared_variance(parts: Floats, codes: Codes) -> float:
+    """Σ_c Σ_{i≠j∈c} ψ_i·ψ_j: what the variance of a sum of `parts` gains, or loses, from items of one cluster."""
+    return math.fsum(_sums(parts, codes) ** 2) - math.fsum(parts**2)
 
 
 def _sums(values: Floats, codes: Codes) -> Floats:
