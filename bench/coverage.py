@@ -101,7 +101,7 @@ def corrected_coverage(
     *,
     n: int = 500,
     per_document: int = 1,
-    kindness: float = 0.25,
+    kindness: float = 0.28,
     noise: float = 0.5,
     seed: int = 3,
 ) -> dict[str, float]:
