@@ -19,7 +19,8 @@ from simsa.config import Config, EndpointConfig, GenerationConfig, secret
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
 from simsa.errors import Unusable
 from simsa.flow import Backlog, Budget, each, stream, together, unless
-from simsa.judges import Judge, JudgeRequest
+from simsa.hearing import Hearing
+from simsa.judges import Judge
 from simsa.progress import Progress
 from simsa.records import Message, Prediction
 from simsa.store import TRANSIENT, Answered, Planned, Store
@@ -238,39 +239,15 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     """Every answer gets its verdict; what was judged before is found, not asked again."""
     store, stage = run.store, run.progress.judge
     store.forget_other_judges(judge.key)
-    known = store.judged((*TRANSIENT, *retry))
     limit = run.config.judge.max_cost_usd if run.config.judge else None
     budget = Budget(limit, store.spent_usd())
-    under_way: dict[str, asyncio.Future[None]] = {}
-
-    async def judged(request: JudgeRequest) -> bool:
-        """Waits until the judgement on this request is on file, whoever asks for it; False: no money left."""
-        key = request.request_hash
-        while key in under_way:
-            await asyncio.wait((under_way[key],))
-        if key in known:
-            stage.reused += 1
-            return True
-        if not await budget.admits():
-            return False
-        under_way[key] = asyncio.get_running_loop().create_future()
-        cost = 0.0
-        try:
-            judgement = await judge.judge(request)
-            cost = judgement.cost_usd or 0.0
-            stage.failed += judgement.status != "scored"
-            await store.add_judgement(judgement)
-            known.add(key)
-        finally:
-            budget.settle(cost)
-            under_way.pop(key).set_result(None)
-        return True
+    hearing = Hearing(store, judge, budget, stage, (*TRANSIENT, *retry))
 
     async def verdict(answered: Answered) -> None:
         requests = judge.requests(answered.question, answered.prediction)
         for request in requests:
             try:
-                if not await judged(request):
+                if not await hearing.hear(request):
                     run.backlog.stop()
                     return
             except Unusable:

@@ -29,6 +29,7 @@ Status = Literal[
     "empty",  # the judge said nothing
     "too_long",  # the request does not fit the judge's context window
     "failed",  # the endpoint failed on every attempt
+    "no_majority",  # no more than half of a panel, or of the repeats, gave scores
     "budget",  # max_cost_usd was reached first
     "pending",  # not judged yet
     "no_prediction",  # there is nothing to judge
@@ -162,13 +163,33 @@ class Prediction:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+class Expected(NamedTuple):
+    """A score's expectation over the judge's token probabilities, 1–5; None where `reason` says why not."""
+
+    score: float | None
+    reason: str = ""
+
+
+class Claim(NamedTuple):
+    """One claim of an answer, the passage (from 1) and the words in it that the judge says bear it out.
+
+    `supported` is true only when these words do stand in that passage.
+    """
+
+    claim: str
+    passage: int | None
+    quote: str | None
+    supported: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What one call (or one run of a local function) said about some criteria.
 
     A judgement belongs to the content of its request, not to a row: rows that ask
     the same thing share it. `scores` has only the criteria that were asked for, and
-    is empty unless `status` is "scored".
+    is empty unless `status` is "scored". One that was made from others, such as a
+    panel's, has no attempts, tokens or cost of its own.
     """
 
     request_hash: str
@@ -185,6 +206,8 @@ class Judgement:
     latency_s: float = 0.0
     attempts: int = 1
     detail: str = ""
+    expected: Mapping[str, Expected] = field(default_factory=dict)
+    claims: tuple[Claim, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from simsa import rubrics
 from simsa.config import JudgeConfig, secret
 from simsa.errors import ConfigError
 from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
+from simsa.judges.composing import of_criteria, of_many
 
-__all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make"]
+__all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make", "of_criteria", "of_many"]
 
 
 def make(

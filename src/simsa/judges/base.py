@@ -32,6 +32,9 @@ class JudgeRequest:
     prediction: str | None
     material: Mapping[str, str] = field(default_factory=dict)
     """What a rubric shows of the row, by field, where there is a rubric."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Hash of what is asked for each criterion, where its score may come from a call that also
+    asked for others: an edit to one of them then leaves it standing."""
 
 
 class Judge(Protocol):
@@ -66,6 +69,9 @@ class Judge(Protocol):
 
     def prompt_text(self, request: JudgeRequest) -> str:
         """All that a request says to a paid model, to estimate its tokens; empty where nothing is paid."""
+
+    def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
+        """A call of its own for some of the criteria of a request that has `keys`."""
 
     async def judge(self, request: JudgeRequest) -> Judgement:
         """The judgement on one request. A row's failure is its status; EndpointError is the run's end."""

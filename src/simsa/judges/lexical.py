@@ -109,6 +109,9 @@ class LexicalJudge:
     def prompt_text(self, request: JudgeRequest) -> str:
         return ""
 
+    def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
+        return request
+
     async def judge(self, request: JudgeRequest) -> Judgement:
         reasons = await asyncio.to_thread(score, request.question, request.prediction or "")
         return Judgement(

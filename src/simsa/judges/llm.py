@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -62,12 +62,10 @@ class LLMJudge:
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
+        self._narrow: dict[tuple[str, ...], _Part] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
-        model = content_hash("llm", config.model, config.temperature, config.seed, config.extra_body)
-        self._parts = [
-            _Part(name, criteria, content_hash(model, rubric.part_hash(criteria)), rubric.schema(criteria))
-            for name, criteria in groups.items()
-        ]
+        self._model = content_hash("llm", config.model, config.temperature, config.seed, config.extra_body)
+        self._parts = [self._part(name, criteria) for name, criteria in groups.items()]
         self.key = content_hash([[part.name, part.identity] for part in self._parts])
 
     async def __aenter__(self) -> Self:
@@ -94,7 +92,19 @@ class LLMJudge:
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
         return tuple(self._request(part, question, prediction) for part in self._parts)
 
-    def _request(self, part: _Part, question: Question, prediction: str) -> JudgeRequest:
+    def _part(self, name: str, criteria: tuple[str, ...]) -> _Part:
+        """What a call for `criteria` is; in split mode also what each of them alone would be in it."""
+        rubric, together = self._rubric, self._config.mode == "split" and len(criteria) > 1
+        frame = content_hash("criterion", self._model, rubric.frame_hash(criteria)) if together else ""
+        return _Part(
+            name,
+            criteria,
+            identity=content_hash(self._model, rubric.part_hash(criteria)),
+            schema=rubric.schema(criteria),
+            keys={c: content_hash(frame, rubric.part_hash((c,))) for c in criteria} if together else {},
+        )
+
+    def _request(self, part: _Part, question: Question, prediction: str | None) -> JudgeRequest:
         material = self._rubric.material(part.criteria, question, prediction)
         return JudgeRequest(
             request_hash=content_hash(part.identity, material),
@@ -103,7 +113,14 @@ class LLMJudge:
             question=question,
             prediction=prediction if "prediction" in material else None,
             material=material,
+            keys={name: content_hash(key, material) for name, key in part.keys.items()},
         )
+
+    def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
+        part = self._narrow.get(criteria)
+        if part is None:
+            part = self._narrow[criteria] = self._part(request.part, criteria)
+        return replace(self._request(part, request.question, request.prediction), part=request.part, keys={})
 
     def prompt_text(self, request: JudgeRequest) -> str:
         return "\n".join(message.content for message in self.asking(request).first)
@@ -119,7 +136,8 @@ class LLMJudge:
         """The request as it is asked for the first time."""
         material = request.material
         messages = self._rubric.messages(request.criteria, material, self._code(material))
-        part = next(part for part in self._parts if part.name == request.part)
+        parts = (*self._parts, *self._narrow.values())
+        part = next(part for part in parts if part.criteria == request.criteria)
         return Asking(request, messages, part.schema, self._config.max_tokens, tuple(material.values()))
 
     def chat(self, asking: Asking) -> ChatRequest:
@@ -232,3 +250,4 @@ class _Part:
     criteria: tuple[str, ...]
     identity: str
     schema: Mapping[str, object]
+    keys: Mapping[str, str] = field(default_factory=dict)

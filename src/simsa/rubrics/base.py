@@ -62,6 +62,11 @@ class Rubric(ABC):
         messages = [message.to_json() for message in self.messages(criteria, blank, "{code}")]
         return content_hash(messages, self.none, self.unanswerable)
 
+    def frame_hash(self, criteria: Sequence[str]) -> str:
+        """Names how a call for `criteria` shows a row: which fields, and under which headings."""
+        blank = {field: f"{{{field}}}" for field in FIELDS}
+        return content_hash(self.messages(criteria, blank, "{code}")[-1].to_json())
+
     def material(self, criteria: Sequence[str], question: Question, prediction: str | None) -> dict[str, str]:
         """What a call for `criteria` shows of a row, by the names of FIELDS; nothing else may be shown."""
         references = [reference for reference in question.reference if reference.strip()]

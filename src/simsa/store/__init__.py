@@ -5,13 +5,15 @@ from simsa.store.reading import (
     Result,
     analyses,
     judge_usage,
+    judgement,
     judgements,
     measures,
     results,
     snapshot,
     statuses,
+    voices,
 )
-from simsa.store.store import TRANSIENT, Answered, Planned, Store
+from simsa.store.store import TRANSIENT, Answered, Planned, Store, Voice
 
 __all__ = [
     "TRANSIENT",
@@ -20,11 +22,14 @@ __all__ = [
     "Planned",
     "Result",
     "Store",
+    "Voice",
     "analyses",
     "judge_usage",
+    "judgement",
     "judgements",
     "measures",
     "results",
     "snapshot",
     "statuses",
+    "voices",
 ]

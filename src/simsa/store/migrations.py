@@ -84,6 +84,45 @@ MIGRATIONS: tuple[str, ...] = (
     LEFT JOIN judgements j ON j.request_hash = g.request_hash
     GROUP BY p.question_id, p.variant;
     """,
+    """
+    -- What a judgement was made from that no single call gave: a panel's members, a judge's
+    -- repeats, or the calls that its criteria come from. `name` says which, by `role`.
+    CREATE TABLE voices (
+        request_hash TEXT NOT NULL, position INTEGER NOT NULL, role TEXT NOT NULL,
+        name TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (request_hash, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX voices_source ON voices (source);
+
+    -- Where the score of one criterion stands, by the content of what was asked for it.
+    CREATE TABLE standing (
+        criterion_hash TEXT PRIMARY KEY, request_hash TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE INDEX judgements_unscored ON judgements (status) WHERE status <> 'scored';
+
+    -- Beside the integers, as JSON: what the token probabilities say, and an answer's claims.
+    ALTER TABLE judgements ADD COLUMN expected TEXT;
+    ALTER TABLE judgements ADD COLUMN claims TEXT;
+
+    -- Claims are listed beside a verdict and are no part of it.
+    DROP VIEW results;
+    CREATE VIEW results AS
+    SELECT p.question_id, p.variant, p.request_hash AS answer_hash, a.prediction, a.finish_reason,
+        a.prompt_tokens, a.completion_tokens, a.latency_s, a.served_model, a.system_fingerprint,
+        count(j.request_hash) AS parts,
+        min(j.judge) AS judge, min(j.rubric) AS rubric,
+        max(CASE WHEN j.status <> 'scored' THEN j.status END) AS unscored,
+        max(j.answer_correctness) AS answer_correctness,
+        max(j.context_relevance) AS context_relevance,
+        max(j.context_faithfulness) AS context_faithfulness,
+        max(j.context_recall) AS context_recall
+    FROM plan p
+    LEFT JOIN answers a ON a.request_hash = p.request_hash
+    LEFT JOIN judging g ON g.question_id = p.question_id AND g.variant = p.variant
+        AND g.answer_hash = p.request_hash AND g.part <> 'claims'
+    LEFT JOIN judgements j ON j.request_hash = g.request_hash
+    GROUP BY p.question_id, p.variant;
+    """,
 )
 
 

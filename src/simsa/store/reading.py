@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.records import CRITERIA, Judgement
-from simsa.store.store import Store
+from simsa.records import CRITERIA, Claim, Expected, Judgement
+from simsa.store.store import Store, Voice
 
 
 @contextmanager
@@ -107,37 +108,92 @@ def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, st
 
 
 def judgements(store: Store, question_id: str, variant: str) -> list[Judgement]:
-    """What makes up the verdict on one answer, in the order of the parts; empty before it was judged."""
+    """What makes up the verdict on one answer, in the order of the parts; empty before it was judged.
+
+    One that was made from others has their answers, tokens and cost.
+    """
     rows = store.db.execute(
-        f"""SELECT j.request_hash, j.judge, j.rubric, j.status, j.analysis, j.raw, j.prompt_tokens,
-            j.completion_tokens, j.cached_tokens, j.cost_usd, j.latency_s, j.attempts, j.detail,
-            {", ".join(f"j.{name}" for name in CRITERIA)}
-        FROM judging g
+        f"""SELECT {_JUDGEMENT} FROM judging g
         JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
             AND p.request_hash = g.answer_hash
         JOIN judgements j ON j.request_hash = g.request_hash
         WHERE g.question_id = ? AND g.variant = ? ORDER BY g.part""",
         (question_id, variant),
     )
-    return [
-        Judgement(
-            request_hash=row[0],
-            judge=row[1],
-            rubric=row[2],
-            status=row[3],
-            scores=_scores(row[13:]),
-            analysis=row[4],
-            raw=row[5],
-            prompt_tokens=row[6],
-            completion_tokens=row[7],
-            cached_tokens=row[8],
-            cost_usd=row[9],
-            latency_s=row[10],
-            attempts=row[11],
-            detail=row[12],
-        )
-        for row in rows
-    ]
+    return [_with_its_voices(store, _judgement(row)) for row in rows]
+
+
+def judgement(store: Store, request_hash: str) -> Judgement | None:
+    """The judgement on one request; None before there is one."""
+    found = store.db.execute(
+        f"SELECT {_JUDGEMENT} FROM judgements j WHERE j.request_hash = ?", (request_hash,)
+    ).fetchone()
+    return _judgement(found) if found else None
+
+
+def voices(store: Store, request_hash: str) -> list[tuple[Voice, Judgement]]:
+    """What a judgement was made from, in order; empty for what one call gave."""
+    rows = store.db.execute(
+        f"""SELECT v.role, v.name, v.source, {_JUDGEMENT} FROM voices v
+        JOIN judgements j ON j.request_hash = v.source WHERE v.request_hash = ? ORDER BY v.position""",
+        (request_hash,),
+    )
+    return [(Voice(*row[:3]), _judgement(row[3:])) for row in rows]
+
+
+def _with_its_voices(store: Store, made: Judgement) -> Judgement:
+    """`made` with what the judgements that it was made from said and took."""
+    if made.attempts:
+        return made
+    rows = store.db.execute(
+        """WITH RECURSIVE used (hash) AS (
+            VALUES (?) UNION SELECT v.source FROM used JOIN voices v ON v.request_hash = used.hash)
+        SELECT j.raw, j.prompt_tokens, j.completion_tokens, j.cached_tokens, j.cost_usd, j.latency_s, j.attempts
+        FROM used JOIN judgements j ON j.request_hash = used.hash WHERE j.attempts""",
+        (made.request_hash,),
+    ).fetchall()
+    raw, prompt, completion, cached, costs, latencies, attempts = (
+        zip(*rows, strict=True) if rows else [()] * 7
+    )
+    return replace(
+        made,
+        raw=orjson.dumps(raw).decode() if rows else made.raw,
+        prompt_tokens=sum(prompt),
+        completion_tokens=sum(completion),
+        cached_tokens=sum(cached),
+        cost_usd=None if None in costs else sum(costs),
+        latency_s=sum(latencies),
+        attempts=sum(attempts),
+    )
+
+
+_JUDGEMENT = (
+    "j.request_hash, j.judge, j.rubric, j.status, j.analysis, j.raw, j.prompt_tokens, j.completion_tokens,"
+    " j.cached_tokens, j.cost_usd, j.latency_s, j.attempts, j.detail, j.expected, j.claims, "
+    + ", ".join(f"j.{name}" for name in CRITERIA)
+)
+
+
+def _judgement(row: Sequence[Any]) -> Judgement:
+    expected, claims = row[13:15]
+    return Judgement(
+        request_hash=row[0],
+        judge=row[1],
+        rubric=row[2],
+        status=row[3],
+        scores=_scores(row[15:]),
+        analysis=row[4],
+        raw=row[5],
+        prompt_tokens=row[6],
+        completion_tokens=row[7],
+        cached_tokens=row[8],
+        cost_usd=row[9],
+        latency_s=row[10],
+        attempts=row[11],
+        detail=row[12],
+        expected={name: Expected(**found) for name, found in orjson.loads(expected or "{}").items()},
+        claims=None if claims is None else tuple(Claim(**found) for found in orjson.loads(claims)),
+    )
 
 
 class JudgeUsage(NamedTuple):
@@ -153,21 +209,26 @@ class JudgeUsage(NamedTuple):
 
 
 def judge_usage(store: Store) -> JudgeUsage:
-    """Usage over the judgements that stand now."""
-    links = int(store.db.execute("SELECT count(*) FROM judging").fetchone()[0])
-    row = store.db.execute(
-        """SELECT count(*), total(attempts), total(prompt_tokens), total(completion_tokens),
-            total(cached_tokens), total(cost_usd), count(cost_usd)
-        FROM judgements WHERE request_hash IN (SELECT request_hash FROM judging)"""
+    """Usage over the judgements that stand now, with those that they were made from."""
+    links, distinct = store.db.execute(
+        "SELECT count(*), count(DISTINCT request_hash) FROM judging"
     ).fetchone()
-    distinct, calls, prompt, completion, cached, cost, priced = row
+    row = store.db.execute(
+        """WITH RECURSIVE used (hash) AS (
+            SELECT request_hash FROM judging
+            UNION SELECT v.source FROM used JOIN voices v ON v.request_hash = used.hash)
+        SELECT count(*), total(attempts), total(prompt_tokens), total(completion_tokens),
+            total(cached_tokens), total(cost_usd), count(cost_usd)
+        FROM judgements WHERE request_hash IN used"""
+    ).fetchone()
+    n, calls, prompt, completion, cached, cost, priced = row
     return JudgeUsage(
         calls=int(calls),
-        reused=links - int(distinct),
+        reused=links - distinct,
         prompt_tokens=int(prompt),
         completion_tokens=int(completion),
         cached_tokens=int(cached),
-        cost_usd=float(cost) if priced == distinct else None,
+        cost_usd=float(cost) if priced == n else None,
     )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 
@@ -23,6 +23,8 @@ from simsa.store.writer import GroupCommit
 
 DATABASE = "run.sqlite"
 
+Role = Literal["member", "repeat", "criteria"]
+
 # A later run asks again where the reason may have gone away by itself.
 TRANSIENT = ("failed",)
 
@@ -33,8 +35,12 @@ _ADD_ANSWER = (
 _ADD_JUDGEMENT = (
     "INSERT OR REPLACE INTO judgements (request_hash, judge, rubric, status,"
     f" {', '.join(CRITERIA)}, analysis, raw, prompt_tokens, completion_tokens, cached_tokens,"
-    " cost_usd, latency_s, attempts, detail) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " cost_usd, latency_s, attempts, detail, expected, claims)"
+    f" VALUES ({','.join('?' * (15 + len(CRITERIA)))})"
 )
+_FORGET_VOICES = "DELETE FROM voices WHERE request_hash = ?"
+_ADD_VOICE = "INSERT INTO voices (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
+_STAND = "INSERT OR REPLACE INTO standing (criterion_hash, request_hash) VALUES (?,?)"
 _LINK = (
     "INSERT OR REPLACE INTO judging (question_id, variant, part, judge_key, answer_hash,"
     " request_hash) VALUES (?,?,?,?,?,?)"
@@ -43,6 +49,17 @@ _ADD_FAILURE = "INSERT INTO failures (stage, question_id, variant, detail) VALUE
 _ADD_MEASURE = (
     "INSERT OR REPLACE INTO measures (answer_hash, question_hash, version, figures) VALUES (?,?,?,?)"
 )
+
+
+class Voice(NamedTuple):
+    """A judgement that another one is made from: a panel's member, a repeat, or some of the criteria.
+
+    `name` is the member's label, the number of the repeat from 0, or the criteria with commas.
+    """
+
+    role: Role
+    name: str
+    source: str
 
 
 class Planned(NamedTuple):
@@ -202,19 +219,19 @@ class Store:
     def unjudged(self, judge_key: str, after: int, limit: int, retry: Sequence[str]) -> list[Answered]:
         """Up to `limit` answers behind `after` that have no standing verdict of this judge.
 
-        `retry` lists statuses that are to be asked again.
+        `retry` lists statuses that are to be asked again, also of what a verdict is made from.
         """
         rows = self.db.execute(
-            f"""SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction FROM answers a
+            f"""WITH RECURSIVE {_again(retry)}
+            SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction FROM answers a
             JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
             WHERE a.serial > ? AND (
                 NOT EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
                     AND g.variant = p.variant AND g.judge_key = ? AND g.answer_hash = p.request_hash)
-                OR EXISTS (SELECT 1 FROM judging g JOIN judgements j ON j.request_hash = g.request_hash
-                    WHERE g.question_id = p.question_id AND g.variant = p.variant
-                    AND j.status IN ({_marks(retry)})))
+                OR EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
+                    AND g.variant = p.variant AND g.request_hash IN again))
             ORDER BY a.serial, p.variant LIMIT ?""",
-            (after, judge_key, *retry, limit),
+            (*retry, after, judge_key, limit),
         )
         return [_answered(row) for row in rows]
 
@@ -231,9 +248,11 @@ class Store:
         )
 
     def judged(self, retry: Sequence[str]) -> set[str]:
-        """Request hashes of the judgements on file, but those with a status in `retry`."""
+        """Request hashes of the judgements on file, but those that a status in `retry` has a part in."""
         rows = self.db.execute(
-            f"SELECT request_hash FROM judgements WHERE status NOT IN ({_marks(retry)})", tuple(retry)
+            f"""WITH RECURSIVE {_again(retry)}
+            SELECT request_hash FROM judgements WHERE request_hash NOT IN again""",
+            tuple(retry),
         )
         return {row[0] for row in rows}
 
@@ -271,9 +290,31 @@ class Store:
         with self._transaction():
             self.db.executemany(_ADD_ANSWER, (_answer_row(p) for p in predictions))
 
-    def add_judgement(self, judgement: Judgement) -> Awaitable[None]:
-        """Keeps what a judge said of one request. Queued at once; await it to know it is on disk."""
-        return self._write((_ADD_JUDGEMENT, _judgement_row(judgement)))
+    def add_judgement(
+        self, judgement: Judgement, voices: Sequence[Voice] = (), standing: Mapping[str, str] | None = None
+    ) -> Awaitable[None]:
+        """Keeps what a judge said of one request. Queued at once; await it to know it is on disk.
+
+        `voices` are the judgements it was made from, in order. `standing` maps hashes of
+        what was asked for one criterion to the request whose judgement has its score.
+        """
+        made = judgement.request_hash
+        return self._write(
+            (_ADD_JUDGEMENT, _judgement_row(judgement)),
+            (_FORGET_VOICES, (made,)),
+            *((_ADD_VOICE, (made, n, *voice)) for n, voice in enumerate(voices)),
+            *((_STAND, pair) for pair in (standing or {}).items()),
+        )
+
+    def standing(self, criterion_hashes: Sequence[str]) -> dict[str, str]:
+        """Hash of what was asked for one criterion → request whose scored judgement has its score."""
+        rows = self.db.execute(
+            f"""SELECT s.criterion_hash, s.request_hash FROM standing s
+            JOIN judgements j ON j.request_hash = s.request_hash AND j.status = 'scored'
+            WHERE s.criterion_hash IN ({_marks(criterion_hashes)})""",
+            tuple(criterion_hashes),
+        )
+        return dict(rows.fetchall())
 
     def add_verdict(
         self, answered: Answered, judge_key: str, parts: Iterable[tuple[str, str]]
@@ -364,7 +405,24 @@ def _judgement_row(j: Judgement) -> tuple[Any, ...]:
         j.latency_s,
         j.attempts,
         j.detail,
+        _dump({name: found._asdict() for name, found in j.expected.items()}) if j.expected else None,
+        None if j.claims is None else _dump([claim._asdict() for claim in j.claims]),
     )
+
+
+def _again(retry: Sequence[str]) -> str:
+    """SQL of the table `again` with the requests that are to be asked again for the statuses `retry`:
+    what has one, the unscored ones that it was made from, and all that was made from any of those."""
+    unscored = "" if "scored" in retry else "status <> 'scored' AND"  # as the index says it
+    return f"""
+        down (hash) AS (
+            SELECT request_hash FROM judgements WHERE {unscored} status IN ({_marks(retry)})
+            UNION SELECT v.source FROM down JOIN voices v ON v.request_hash = down.hash
+                JOIN judgements j ON j.request_hash = v.source AND j.status <> 'scored'
+        ), again (hash) AS (
+            SELECT hash FROM down
+            UNION SELECT v.request_hash FROM again JOIN voices v ON v.source = again.hash
+        )"""
 
 
 def _dump(value: Any) -> str:

@@ -1,0 +1,83 @@
+"""Each request gets its judgement on file, whoever asks: found there, made of others, or asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from simsa.flow import Budget
+from simsa.judges import Judge, JudgeRequest, of_criteria
+from simsa.progress import Stage
+from simsa.store import Store, Voice, judgement
+
+
+class Hearing:
+    """Hears requests, the same one only once at a time, and pays for none that is on file."""
+
+    def __init__(
+        self, store: Store, judge: Judge, budget: Budget, stage: Stage, retry: Collection[str]
+    ) -> None:
+        """`retry` are the statuses whose requests are asked again."""
+        self._store = store
+        self._judge = judge
+        self._budget = budget
+        self._stage = stage
+        self._known = store.judged(tuple(retry))
+        self._under_way: dict[str, asyncio.Future[None]] = {}
+
+    async def hear(self, request: JudgeRequest) -> bool:
+        """Waits until the judgement on `request` is on file; False: there is no money left to ask."""
+        key = request.request_hash
+        while key in self._under_way:
+            await asyncio.wait((self._under_way[key],))
+        if key in self._known:
+            self._stage.reused += 1
+            return True
+        self._under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            kept = self._store.standing(list(request.keys.values())) if request.keys else {}
+            if not await (self._piece_together(request, kept) if kept else self._ask(request)):
+                return False
+            self._known.add(key)
+            return True
+        finally:
+            self._under_way.pop(key).set_result(None)
+
+    async def _ask(self, request: JudgeRequest) -> bool:
+        if not await self._budget.admits():
+            return False
+        cost = 0.0
+        try:
+            made = await self._judge.judge(request)
+            cost = made.cost_usd or 0.0
+            self._stage.failed += made.status != "scored"
+            scored = made.status == "scored"
+            standing = dict.fromkeys(request.keys.values(), request.request_hash) if scored else {}
+            await self._store.add_judgement(made, standing=standing)
+        finally:
+            self._budget.settle(cost)
+        return True
+
+    async def _piece_together(self, request: JudgeRequest, kept: dict[str, str]) -> bool:
+        """Scores that stand on file are kept; the other criteria are asked for in a call of their own."""
+        sources: dict[str, list[str]] = {}
+        for name, key in request.keys.items():
+            if key in kept:
+                sources.setdefault(kept[key], []).append(name)
+        self._stage.reused += len(sources)
+        standing: dict[str, str] = {}
+        if rest := tuple(name for name in request.criteria if request.keys[name] not in kept):
+            asked = self._judge.narrowed(request, rest)
+            if not await self.hear(asked):
+                return False
+            sources[asked.request_hash] = list(rest)
+            standing = {request.keys[name]: asked.request_hash for name in rest}
+        parts = []
+        for source, names in sources.items():
+            found = judgement(self._store, source)
+            assert found is not None, source
+            parts.append((names, found))
+        made = of_criteria(request, parts, self._judge.rubric)
+        voices = [Voice("criteria", ",".join(names), source) for source, names in sources.items()]
+        await self._store.add_judgement(made, voices, standing if made.status == "scored" else {})
+        return True
