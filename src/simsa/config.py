@@ -1,6 +1,6 @@
 """simsa.toml and flags become one frozen, validated `Config`.
 
-This is the only module that reads the environment. Secrets are never part of a
+This is the only module that knows the environment. Secrets are never part of a
 `Config`: it names the variable, and `secret()` looks it up when it is needed.
 """
 
@@ -268,6 +268,11 @@ def build(
 def environment() -> dict[str, str]:
     """A copy of the process environment, for a child process."""
     return dict(os.environ)
+
+
+def default_environment(name: str, value: str) -> None:
+    """Sets `name` where nobody has, for a library that takes a setting from nowhere else."""
+    os.environ.setdefault(name, value)
 
 
 def secret(name: str | None) -> str | None:
