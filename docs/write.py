@@ -27,6 +27,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("variants.endpoint", config.EndpointConfig),
     ("[generation]", config.GenerationConfig),
     ("[judge]", config.JudgeConfig),
+    ("judge.panel", config.MemberConfig),
     ("judge.price", config.PriceConfig),
     ("[report]", config.ReportConfig),
 )

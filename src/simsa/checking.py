@@ -250,7 +250,7 @@ def _done(folder: Path, judge: Judge, planned: int) -> float:
     """Share of the planned verdicts that stand already."""
     try:
         with Store.read(folder) as store:
-            done = store.count("plan") - store.count_unjudged(judge.key, answered=False)
+            done = store.count("plan") - store.count_unjudged(judge.task, answered=False)
             return min(1.0, done / planned)
     except SimsaError:
         return 0.0

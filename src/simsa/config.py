@@ -120,11 +120,38 @@ class PriceConfig(_Section):
     output: Annotated[float, Field(ge=0)]
 
 
+class MemberConfig(_Section):
+    """One of several judges. What it leaves out is as in `[judge]`; but with an address of its own it
+    takes no key, price or `extra_body` from there."""
+
+    model: str
+    name: Name | None = None
+    """What reports call it; the model by default. Two members need two names."""
+    base_url: str | None = None
+    api_key_env: str | None = None
+    temperature: Temperature | None = None
+    max_tokens: Positive | None = None
+    seed: int | None = None
+    max_concurrency: Positive | None = None
+    max_attempts: Positive | None = None
+    timeout_s: Seconds | None = None
+    price: PriceConfig | None = None
+    extra_body: dict[str, Any] | None = None
+
+    @property
+    def label(self) -> str:
+        return self.name or self.model
+
+
 class JudgeConfig(_Section):
     """Who judges, by which rubric, and what it may cost."""
 
     model: str
-    """A model behind an OpenAI-compatible API, or `lexical`, the free baseline."""
+    """A model behind an OpenAI-compatible API, or `lexical`, the free baseline; not beside a `panel`."""
+    panel: tuple[MemberConfig, ...] = ()
+    """Several judges in place of one: `[{ model = "…", base_url = "…", api_key_env = "…" }, …]`. Each
+    criterion's score is the median of theirs, of an even number the lower of the two in the middle; more
+    than half of them must have scored a row."""
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str | None = None
     rubric: str = "rag-ko"
@@ -132,6 +159,9 @@ class JudgeConfig(_Section):
     temperature: Temperature | None = 0.0
     max_tokens: Positive = 1024
     seed: int | None = 0
+    repeats: Positive = 1
+    """How often each judge is asked the same, with `seed`, `seed + 1`, …; the median counts, as in a panel,
+    and the report shows how far the repeats differ. Worth it only at a `temperature` above 0."""
     max_concurrency: Positive = 64
     max_attempts: Positive = 4
     timeout_s: Seconds = 120.0
@@ -139,9 +169,48 @@ class JudgeConfig(_Section):
     price: PriceConfig | None = None
     extra_body: dict[str, Any] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """A panel goes by the names of its members."""
+        panel = given.get("panel") if isinstance(given, dict) else None
+        if not isinstance(panel, list | tuple) or not panel:
+            return given
+        names = [one.get("name") or one.get("model") if isinstance(one, dict) else one.label for one in panel]
+        model = f"panel({', '.join(map(str, names))})"
+        if given.get("model") not in (None, model):
+            raise ValueError("takes model or panel, not both; make the model a member of the panel")
+        return {**given, "model": model}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.panel) == 1:
+            raise ValueError("panel: one member is no panel; name it as judge.model")
+        names = [member.label for member in self.panel]
+        if doubled := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"panel: two members are called {doubled[0]!r}; give each a name of its own")
+        if local := [member.model for member in self.panel if member.model in LOCAL_JUDGES]:
+            raise ValueError(f"panel: {local[0]!r} reads nothing and has no vote; judge with it by itself")
+        if self.is_local and self.repeats > 1:
+            raise ValueError(f"repeats: {self.model!r} says the same every time")
+        return self
+
     @property
     def is_local(self) -> bool:
         return self.model in LOCAL_JUDGES
+
+    @property
+    def each(self) -> dict[str, JudgeConfig]:
+        """Every judge by its name, with settings of its own: the members of a panel, or this one alone."""
+        return {member.label: self._member(member) for member in self.panel} or {self.model: self}
+
+    def _member(self, member: MemberConfig) -> JudgeConfig:
+        elsewhere: dict[str, Any] = (
+            {} if member.base_url is None else {"api_key_env": None, "price": None, "extra_body": {}}
+        )
+        own = member.model_dump(exclude_none=True, exclude={"name", "price"})
+        price = {} if member.price is None else {"price": member.price}
+        return self.model_copy(update={**elsewhere, **own, **price, "panel": ()})
 
     @property
     def key_variable(self) -> str | None:
@@ -338,6 +407,7 @@ _sections: dict[str, type[BaseModel]] = {
     "endpoint": EndpointConfig,
     "generation": GenerationConfig,
     "judge": JudgeConfig,
+    "panel": MemberConfig,
     "price": PriceConfig,
     "report": ReportConfig,
 }

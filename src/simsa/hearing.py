@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Collection
 
 from simsa.flow import Budget
-from simsa.judges import Judge, JudgeRequest, of_criteria
+from simsa.judges import Judge, JudgeRequest, of_criteria, of_many
 from simsa.progress import Stage
-from simsa.store import Store, Voice, judgement
+from simsa.records import Judgement
+from simsa.store import Role, Store, Voice, judgement
 
 
 class Hearing:
@@ -35,13 +36,40 @@ class Hearing:
             return True
         self._under_way[key] = asyncio.get_running_loop().create_future()
         try:
-            kept = self._store.standing(list(request.keys.values())) if request.keys else {}
-            if not await (self._piece_together(request, kept) if kept else self._ask(request)):
+            if not await self._make(request):
                 return False
             self._known.add(key)
             return True
         finally:
             self._under_way.pop(key).set_result(None)
+
+    async def _make(self, request: JudgeRequest) -> bool:
+        if request.voices:
+            return await self._hear_all(request)
+        if request.keys and (kept := self._store.standing(list(request.keys.values()))):
+            return await self._piece_together(request, kept)
+        return await self._ask(request)
+
+    async def _hear_all(self, request: JudgeRequest) -> bool:
+        """All voices side by side; one that fails waits for the others, for they may be paid already."""
+        heard = await asyncio.gather(*map(self.hear, request.voices.values()), return_exceptions=True)
+        for outcome in heard:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if not all(heard):
+            return False
+        found = {name: self._found(voice.request_hash) for name, voice in request.voices.items()}
+        role: Role = "member" if next(iter(request.voices.values())).member != request.member else "repeat"
+        label = self._judge.label if role == "member" else next(iter(found.values())).judge
+        made = of_many(request, label, self._judge.rubric, found, named=role == "member")
+        voices = [Voice(role, name, voice.request_hash) for name, voice in request.voices.items()]
+        await self._store.add_judgement(made, voices)
+        return True
+
+    def _found(self, request_hash: str) -> Judgement:
+        found = judgement(self._store, request_hash)
+        assert found is not None, request_hash  # it was heard
+        return found
 
     async def _ask(self, request: JudgeRequest) -> bool:
         if not await self._budget.admits():
@@ -72,11 +100,7 @@ class Hearing:
                 return False
             sources[asked.request_hash] = list(rest)
             standing = {request.keys[name]: asked.request_hash for name in rest}
-        parts = []
-        for source, names in sources.items():
-            found = judgement(self._store, source)
-            assert found is not None, source
-            parts.append((names, found))
+        parts = [(names, self._found(source)) for source, names in sources.items()]
         made = of_criteria(request, parts, self._judge.rubric)
         voices = [Voice("criteria", ",".join(names), source) for source, names in sources.items()]
         await self._store.add_judgement(made, voices, standing if made.status == "scored" else {})

@@ -26,11 +26,12 @@ T = TypeVar("T")
 class Judge:
     """Who judges: the keys of `[judge]` in simsa.toml as arguments.
 
-    `Judge("gpt-4o")`, `Judge("lexical")`, `Judge("my-model", base_url="http://127.0.0.1:8000/v1")`.
+    `Judge("gpt-4o")`, `Judge("lexical")`, `Judge("my-model", base_url="http://127.0.0.1:8000/v1")`,
+    `Judge(panel=[{"model": "gpt-4o"}, {"model": "my-model", "base_url": "http://127.0.0.1:8000/v1"}])`.
     """
 
-    def __init__(self, model: str, **settings: Any) -> None:
-        self.settings: dict[str, Any] = {"model": model, **settings}
+    def __init__(self, model: str | None = None, **settings: Any) -> None:
+        self.settings: dict[str, Any] = settings if model is None else {"model": model, **settings}
 
 
 class Run:

@@ -13,9 +13,10 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simsa import data, judges, planning, prompts, serving
-from simsa.config import Config, EndpointConfig, GenerationConfig, secret
+from simsa.config import Config, EndpointConfig, GenerationConfig, JudgeConfig, secret
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
 from simsa.errors import Unusable
 from simsa.flow import Backlog, Budget, each, stream, together, unless
@@ -57,7 +58,7 @@ async def evaluate(
         for note in judge.notes if judge else ():
             progress.note("judge", note)
         _describe(store, config, judge, progress)
-        backlog = Backlog(store, judge.key if judge else "", (*TRANSIENT, *retry))
+        backlog = Backlog(store, judge.task if judge else "", (*TRANSIENT, *retry))
         prompt = prompts.load(config.generation.prompt, config.root)
         run = _Run(store, config, progress, backlog, prompt, proven=asyncio.Event())
         async with store.writing(), together() as side_by_side:
@@ -238,7 +239,7 @@ def _prediction(planned: Planned, reply: ChatReply | ChatFailure) -> Prediction:
 async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     """Every answer gets its verdict; what was judged before is found, not asked again."""
     store, stage = run.store, run.progress.judge
-    store.forget_other_judges(judge.key)
+    store.forget_other_judges(judge.task)
     limit = run.config.judge.max_cost_usd if run.config.judge else None
     budget = Budget(limit, store.spent_usd())
     hearing = Hearing(store, judge, budget, stage, (*TRANSIENT, *retry))
@@ -253,12 +254,12 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
             except Unusable:
                 run.backlog.stop()
                 raise
-        await store.add_verdict(answered, judge.key, [(r.part, r.request_hash) for r in requests])
+        await store.add_verdict(answered, judge.task, [(r.part, r.request_hash) for r in requests])
         stage.done += 1
         run.progress.spent_usd = budget.spent
 
     await run.proven.wait()
-    stage.begin(total=store.count_unjudged(judge.key, answered=run.backlog.closed))
+    stage.begin(total=store.count_unjudged(judge.task, answered=run.backlog.closed))
     try:
         async with judge:
             await each(run.backlog, verdict, judge.width)
@@ -312,9 +313,23 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
             "simsa_version": __version__,
         },
         config=shown,
-        judge=judge and {"model": judge.label, "rubric": judge.rubric, "mode": judge.mode, "key": judge.key},
+        judge=judge and _described(judge, config.judge),
         language=config.report.language,
         baseline=config.baseline,
         data=summary.to_dict(),
         stopped=None,
     )
+
+
+def _described(judge: Judge, config: JudgeConfig | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "model": judge.label,
+        "rubric": judge.rubric,
+        "mode": judge.mode,
+        "key": judge.key,
+    }
+    if config and config.panel:
+        facts["members"] = [{"name": name, "model": one.model} for name, one in config.each.items()]
+    if config and config.repeats > 1:
+        facts |= {"repeats": config.repeats, "temperature": config.temperature}
+    return facts

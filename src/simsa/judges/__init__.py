@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,17 @@ def make(
 
         return LexicalJudge(rubric.language)
     from simsa.judges.llm import LLMJudge
+    from simsa.judges.panel import Panel
 
+    salt = salt or secrets.token_bytes(32)
+    made = {
+        name: LLMJudge(one, rubric, _key(one), name=name, salt=salt, say=say)
+        for name, one in config.each.items()
+    }
+    return Panel(config.model, made, say) if config.panel else made[config.model]
+
+
+def _key(config: JudgeConfig) -> str | None:
     key = secret(config.key_variable)
     if config.key_variable and not key:
         raise ConfigError(
@@ -42,4 +53,4 @@ def make(
             found=config.key_variable,
             hint=f'export {config.key_variable}=…, or judge.model = "lexical" for the free baseline',
         )
-    return LLMJudge(config, rubric, key, salt=salt, say=say)
+    return key

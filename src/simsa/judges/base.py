@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
@@ -35,6 +35,19 @@ class JudgeRequest:
     keys: Mapping[str, str] = field(default_factory=dict)
     """Hash of what is asked for each criterion, where its score may come from a call that also
     asked for others: an edit to one of them then leaves it standing."""
+    voices: Mapping[str, JudgeRequest] = field(default_factory=dict)
+    """The requests whose judgements make the one on this, where it is no call itself: a panel's by
+    member, or the repeats by number."""
+    member: str = ""
+    """Which judge of a panel is asked."""
+    repeat: int = 0
+
+    def calls(self) -> Iterator[JudgeRequest]:
+        """The calls that it takes."""
+        if not self.voices:
+            yield self
+        for voice in self.voices.values():
+            yield from voice.calls()
 
 
 class Judge(Protocol):
@@ -55,6 +68,11 @@ class Judge(Protocol):
     @property
     def key(self) -> str:
         """Hash of everything that makes scores comparable: model, sampling, rubric, how it is split."""
+
+    @property
+    def task(self) -> str:
+        """Hash of everything that is asked: `key`, and what leaves the scores as they are. Verdicts are
+        made anew, from what is on file, when it changes."""
 
     @property
     def width(self) -> int:

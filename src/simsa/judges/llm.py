@@ -38,10 +38,11 @@ class LLMJudge:
         rubric: Rubric,
         key: str | None = None,
         *,
+        name: str | None = None,
         salt: bytes | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        """`key` is the endpoint's API key; `salt` makes boundary codes that nobody can know beforehand."""
+        """`key` is the endpoint's API key; `name` what it is called, where not by its model; `salt` makes boundary codes that nobody can know beforehand."""
         if config.mode == "split" and not rubric.groups:
             raise RubricError(
                 "a rubric that is one text cannot be split",
@@ -49,11 +50,11 @@ class LLMJudge:
                 field="judge.mode",
                 hint='use mode = "joint", or a rubric of criteria (a .toml file)',
             )
-        self.label = config.model
+        self.label = name or config.model
         self.rubric = rubric.label
         self.mode: str = config.mode
         self.width = config.max_concurrency
-        self.notes = rubric.notes
+        self.notes = (*rubric.notes, *_notes(config))
         self._config = config
         self._rubric = rubric
         self._secret = key
@@ -64,9 +65,13 @@ class LLMJudge:
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
         self._narrow: dict[tuple[str, ...], _Part] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
-        self._model = content_hash("llm", config.model, config.temperature, config.seed, config.extra_body)
+        told_apart = [] if self.label == config.model else [self.label]
+        self._model = content_hash(
+            "llm", config.model, config.temperature, config.seed, config.extra_body, *told_apart
+        )
         self._parts = [self._part(name, criteria) for name, criteria in groups.items()]
-        self.key = content_hash([[part.name, part.identity] for part in self._parts])
+        repeats = [config.repeats] if config.repeats > 1 else []
+        self.key = self.task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
 
     async def __aenter__(self) -> Self:
         config = self._config
@@ -90,7 +95,17 @@ class LLMJudge:
             await endpoint.__aexit__(kind, error, trace)
 
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
-        return tuple(self._request(part, question, prediction) for part in self._parts)
+        return tuple(self._repeated(self._request(part, question, prediction)) for part in self._parts)
+
+    def _repeated(self, request: JudgeRequest) -> JudgeRequest:
+        """`request` as often as it is to be asked. The first of several is the only one of one."""
+        n = self._config.repeats
+        if n == 1:
+            return request
+        voices = {str(repeat): _again(request, repeat) for repeat in range(n)}
+        return replace(
+            request, request_hash=content_hash("repeats", n, request.request_hash), voices=voices, keys={}
+        )
 
     def _part(self, name: str, criteria: tuple[str, ...]) -> _Part:
         """What a call for `criteria` is; in split mode also what each of them alone would be in it."""
@@ -120,7 +135,8 @@ class LLMJudge:
         part = self._narrow.get(criteria)
         if part is None:
             part = self._narrow[criteria] = self._part(request.part, criteria)
-        return replace(self._request(part, request.question, request.prediction), part=request.part, keys={})
+        alone = replace(self._request(part, request.question, request.prediction), part=request.part, keys={})
+        return replace(_again(alone, request.repeat), member=request.member)
 
     def prompt_text(self, request: JudgeRequest) -> str:
         return "\n".join(message.content for message in self.asking(request).first)
@@ -148,7 +164,7 @@ class LLMJudge:
             messages=asking.messages(why or ""),
             max_tokens=asking.max_tokens,
             temperature=config.temperature,
-            seed=config.seed,
+            seed=None if config.seed is None else config.seed + asking.request.repeat,
             schema=asking.schema,
             extra_body=config.extra_body,
         )
@@ -232,6 +248,21 @@ def read_reply(reply: ChatReply, criteria: Sequence[str], quoted: Sequence[str])
     if isinstance(found, Scored) and alone.startswith("{") and alone.endswith("}"):
         return found
     return Unreadable("truncated", "the answer was cut off at the length limit; be brief")
+
+
+def _again(request: JudgeRequest, repeat: int) -> JudgeRequest:
+    """The repeat number `repeat` of `request`, from 0."""
+    if repeat == 0:
+        return request
+    keys = {name: content_hash(key, "repeat", repeat) for name, key in request.keys.items()}
+    again = content_hash(request.request_hash, "repeat", repeat)
+    return replace(request, request_hash=again, repeat=repeat, keys=keys)
+
+
+def _notes(config: JudgeConfig) -> list[str]:
+    if config.repeats > 1 and config.temperature == 0:
+        return ["repeats at temperature 0 hardly differ; set judge.temperature to measure the judge's noise"]
+    return []
 
 
 def price_of(config: JudgeConfig) -> Price | None:

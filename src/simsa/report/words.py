@@ -160,6 +160,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "status.empty": ("심사 응답이 비어 있음", "judge's reply empty"),
     "status.too_long": ("심사 모델에 너무 긺", "too long for the judge"),
     "status.failed": ("심사 엔드포인트 실패", "judge's endpoint failed"),
+    "status.no_majority": ("심사자 과반이 채점하지 못함", "no majority of the judges"),
     "status.budget": ("예산 소진", "budget spent"),
     "status.pending": ("아직 심사 전", "not judged yet"),
     "status.no_prediction": ("답변 없음", "no answer"),

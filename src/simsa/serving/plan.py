@@ -154,7 +154,7 @@ def _environment(config: Config, vllm: engine.Engine, *, local: bool) -> dict[st
     inherited = environment()
     keys = {_KEY, *(v.endpoint.api_key_env for v in config.variants if v.endpoint)}
     if config.judge:
-        keys.add(config.judge.key_variable)
+        keys |= {judge.key_variable for judge in config.judge.each.values()}
     inherited = {name: value for name, value in inherited.items() if name not in keys}
     given = inherited | config.serving.env
     # `python -m` would import from the working folder first, and people have folders called `datasets`.

@@ -1,6 +1,7 @@
 """One SQLite file a run: numbered schema, group commit, one writer, any number of readers."""
 
 from simsa.store.reading import (
+    Heard,
     JudgeUsage,
     Result,
     analyses,
@@ -8,19 +9,23 @@ from simsa.store.reading import (
     judgement,
     judgements,
     measures,
+    members,
+    repeats,
     results,
     snapshot,
     statuses,
     voices,
 )
-from simsa.store.store import TRANSIENT, Answered, Planned, Store, Voice
+from simsa.store.store import TRANSIENT, Answered, Planned, Role, Store, Voice
 
 __all__ = [
     "TRANSIENT",
     "Answered",
+    "Heard",
     "JudgeUsage",
     "Planned",
     "Result",
+    "Role",
     "Store",
     "Voice",
     "analyses",
@@ -28,6 +33,8 @@ __all__ = [
     "judgement",
     "judgements",
     "measures",
+    "members",
+    "repeats",
     "results",
     "snapshot",
     "statuses",

@@ -141,6 +141,60 @@ def voices(store: Store, request_hash: str) -> list[tuple[Voice, Judgement]]:
     return [(Voice(*row[:3]), _judgement(row[3:])) for row in rows]
 
 
+class Heard(NamedTuple):
+    """What one member of a panel, or one of several repeats, said of a part of an answer's verdict.
+
+    `made` names the judgement that it went into, which several rows may share. `member`
+    is "" without a panel; `repeat` counts from 0, and is None of a member as a whole.
+    """
+
+    question_id: str
+    variant: str
+    made: str
+    member: str
+    repeat: int | None
+    status: str
+    scores: dict[str, int]
+
+
+def members(store: Store, question_id: str | None = None) -> Iterator[Heard]:
+    """Every member's own judgement on every row, or on those of one question."""
+    rows = store.db.execute(
+        f"""SELECT g.question_id, g.variant, g.request_hash, v.name, j.status, {_CRITERIA}
+        FROM {_LINKED} JOIN voices v ON v.request_hash = g.request_hash AND v.role = 'member'
+        JOIN judgements j ON j.request_hash = v.source
+        WHERE ?1 IS NULL OR g.question_id = ?1 ORDER BY q.position, t.position, g.part, v.position""",
+        (question_id,),
+    )
+    for row in rows:
+        yield Heard._make((*row[:4], None, row[4], _scores(row[5:])))
+
+
+def repeats(store: Store, question_id: str | None = None) -> Iterator[Heard]:
+    """Every repeat's judgement on every row, or on those of one question; of each member, where there is a panel."""
+    rows = store.db.execute(
+        f"""WITH asked AS (
+            SELECT g.question_id, g.variant, g.part, g.request_hash, '' AS member, q.position, t.position AS place
+            FROM {_LINKED} WHERE ?1 IS NULL OR g.question_id = ?1
+            UNION ALL
+            SELECT g.question_id, g.variant, g.part, v.source, v.name, q.position, t.position
+            FROM {_LINKED} JOIN voices v ON v.request_hash = g.request_hash AND v.role = 'member'
+            WHERE ?1 IS NULL OR g.question_id = ?1)
+        SELECT a.question_id, a.variant, a.request_hash, a.member, v.name, j.status, {_CRITERIA}
+        FROM asked a JOIN voices v ON v.request_hash = a.request_hash AND v.role = 'repeat'
+        JOIN judgements j ON j.request_hash = v.source
+        ORDER BY a.position, a.place, a.part, a.member, v.position""",
+        (question_id,),
+    )
+    for row in rows:
+        yield Heard._make((*row[:4], int(row[4]), row[5], _scores(row[6:])))
+
+
+_CRITERIA = ", ".join(f"j.{name}" for name in CRITERIA)
+_LINKED = """judging g JOIN questions q ON q.id = g.question_id JOIN variants t ON t.name = g.variant
+    JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.request_hash = g.answer_hash"""
+
+
 def _with_its_voices(store: Store, made: Judgement) -> Judgement:
     """`made` with what the judgements that it was made from said and took."""
     if made.attempts:

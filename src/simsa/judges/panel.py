@@ -1,0 +1,98 @@
+"""Several judges in place of one: each is asked for itself, and the median of their scores counts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from simsa.errors import Unusable
+from simsa.judges.base import JudgeRequest
+from simsa.judges.llm import LLMJudge
+from simsa.records import Judgement, Question, content_hash
+
+
+class Panel:
+    """Members under one rubric and mode. A member whose endpoint ends is done without while a majority is left."""
+
+    def __init__(
+        self, label: str, members: Mapping[str, LLMJudge], say: Callable[[str], None] | None = None
+    ) -> None:
+        first = next(iter(members.values()))
+        self.label = label
+        self.rubric = first.rubric
+        self.mode = first.mode
+        self.width = sum(member.width for member in members.values())
+        notes = [note for member in members.values() for note in member.notes]
+        if len(members) % 2 == 0:
+            notes.append("of an even number of judges the lower of the two middle scores counts")
+        self.notes = tuple(dict.fromkeys(notes))
+        self.key = content_hash("panel", [[name, member.key] for name, member in members.items()])
+        self.task = content_hash("panel", [[name, member.task] for name, member in members.items()])
+        self._members = members
+        self._say = say or (lambda text: None)
+        self._gone: dict[str, Unusable] = {}
+        self._open = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for member in self._members.values():
+            await self._open.enter_async_context(member)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
+        asked = {name: member.requests(question, prediction) for name, member in self._members.items()}
+        return tuple(
+            self._together(dict(zip(asked, part, strict=True))) for part in zip(*asked.values(), strict=True)
+        )
+
+    def _together(self, requests: Mapping[str, JudgeRequest]) -> JudgeRequest:
+        voices = {name: _for(name, request) for name, request in requests.items()}
+        hashes = [[name, request.request_hash] for name, request in requests.items()]
+        first = next(iter(requests.values()))
+        return replace(first, request_hash=content_hash("panel", hashes), voices=voices, keys={})
+
+    def prompt_text(self, request: JudgeRequest) -> str:
+        return self._members[request.member].prompt_text(request)
+
+    def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
+        return self._members[request.member].narrowed(request, criteria)
+
+    async def judge(self, request: JudgeRequest) -> Judgement:
+        name = request.member
+        if name not in self._gone:
+            try:
+                return await self._members[name].judge(request)
+            except Unusable as error:
+                self._do_without(name, error)
+        return Judgement(
+            request.request_hash,
+            self._members[name].label,
+            self.rubric,
+            "failed",
+            cost_usd=0.0,
+            attempts=0,
+            detail=str(self._gone[name]),
+        )
+
+    def _do_without(self, name: str, error: Unusable) -> None:
+        """Raises `error` when no majority is left without this member."""
+        first = name not in self._gone
+        self._gone.setdefault(name, error)
+        left = len(self._members) - len(self._gone)
+        if 2 * left <= len(self._members):
+            raise error
+        if first:
+            self._say(f"{name} has stopped; the panel goes on with the other {left}. {error}")
+
+
+def _for(name: str, request: JudgeRequest) -> JudgeRequest:
+    """`request` and its voices, to be asked of the member `name`."""
+    voices = {repeat: _for(name, voice) for repeat, voice in request.voices.items()}
+    return replace(request, member=name, voices=voices)
