@@ -1,4 +1,4 @@
-"""What holds for every test: no network but loopback, and nobody's key."""
+"""What holds for every test: no network but loopback, and nobody's key or language."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 _KEYS = (
+    "LC_ALL",
+    "LC_MESSAGES",
+    "LANG",
     "OPENAI_API_KEY",
     "HF_TOKEN",
     "HTTP_PROXY",

@@ -350,6 +350,14 @@ def secret(name: str | None) -> str | None:
     return value or None
 
 
+def locale_language() -> Literal["ko", "en"]:
+    """What a person at this terminal reads, where no run says it: Korean in a Korean locale, else English."""
+    spoken = next(
+        (os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), ""
+    )
+    return "ko" if spoken.lower().startswith("ko") else "en"
+
+
 def cache_dir() -> Path:
     """Where converted models are kept: $SIMSA_CACHE, else the user's cache folder."""
     own = os.environ.get("SIMSA_CACHE")

@@ -186,3 +186,104 @@ def test_formats_that_disagree_are_exit_2(tmp_path: Path, capfd: pytest.CaptureF
 def test_help_has_an_example(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["stats", "--help"]) == 0
     assert "simsa stats scores.csv --baseline base" in capfd.readouterr().out
+
+
+# Several answers, several judgements -----------------------------------------------------
+
+
+def repeated(tmp_path: Path, sds: tuple[float, float, float] = (1.0, 0.5, 0.3), gap: bool = False) -> Path:
+    random = np.random.default_rng(3)
+    rows = ["question_id,variant,criterion,seed,repeat,score"]
+    for q in range(60):
+        question = random.normal(3, sds[0])
+        for variant, ahead in (("base", 0.0), ("lora", 0.4)):
+            for seed in range(2):
+                answer = question + ahead + random.normal(0, sds[1])
+                for repeat in range(3):
+                    for criterion in CRITERIA:
+                        score = "" if gap and (q, repeat) == (0, 2) else answer + random.normal(0, sds[2])
+                        rows.append(f"q{q},{variant},{criterion},{seed},{repeat},{score}")
+    path = tmp_path / "repeated.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_the_variance_is_split_with_advice(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = printed(capfd, str(repeated(tmp_path)))
+    of_total = [v for v in found["variance"] if v["criterion"] == "total" and v["baseline"] == "base"]
+    assert len(of_total) == 1
+    [split] = of_total
+    assert (split["n_questions"], split["n_seeds"], split["n_repeats"]) == (60, 2, 3)
+    assert sum(split["shares"].values()) == pytest.approx(1.0)
+    assert split["advice"] in ("questions", "seeds", "repeats")
+    comparison = next(c for c in found["comparisons"] if c["criterion"] == "total")
+    if split["questions"] > 0:
+        assert split["se"] == pytest.approx(comparison["sd"] / 60**0.5)
+    assert any("Best bought next" in note for note in found["notes"])
+    assert {(v["variant"], v["baseline"]) for v in found["variance"]} == {
+        ("base", None), ("lora", None), ("lora", "base")
+    }  # fmt: skip
+
+
+def test_means_are_those_of_the_questions_means(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = repeated(tmp_path)
+    found = printed(capfd, str(path))
+    cells = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    scores = [float(c[5]) for c in cells if c[1] == "lora" and c[2] == CRITERIA[0]]
+    by_question = np.reshape(scores, (60, 6)).mean(axis=1)
+    figures = found["variants"][1]["criteria"][CRITERIA[0]]
+    assert figures["n"] == 60
+    assert figures["mean"] == pytest.approx(by_question.mean())
+    assert figures["sd"] == pytest.approx(by_question.std(ddof=1))
+    assert figures["ci95"] == pytest.approx(
+        scipy_stats.t.interval(0.95, 59, by_question.mean(), scipy_stats.sem(by_question))
+    )
+
+
+def test_gaps_among_repeats_are_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = printed(capfd, str(repeated(tmp_path, gap=True)))
+    assert any("2 repeated scores are missing" in note for note in found["notes"])
+    assert found["variants"][0]["n_scored"] == 60
+
+
+@pytest.mark.parametrize(
+    ("argv", "locale", "korean"),
+    [(["--language", "ko"], "C.UTF-8", True), ([], "ko_KR.UTF-8", True), ([], "en_US.UTF-8", False),
+     (["--language", "en"], "ko_KR.UTF-8", False)],
+)  # fmt: skip
+def test_the_language_is_the_asked_one_or_the_locale_s(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    argv: list[str],
+    locale: str,
+    korean: bool,
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    path = table(tmp_path, variants={"base": 0, "lora": 1.0, "early": 0.2}, missing="lora")
+    assert run(["stats", str(path), *argv]) == 0
+    out = capfd.readouterr().out
+    words = (
+        "낫습니다",
+        "평균과 95 % 구간",
+        "답변 정확성",
+        "판정",
+        "승/무/패",
+        "점수 40개 중 1개가 없습니다",
+        "Friedman p",
+    )
+    for word in words:
+        assert (word in out) == (korean or word == "Friedman p")
+    if korean:
+        left = out.replace("base", "").replace("lora", "").replace("early", "").replace("Friedman", "")
+        assert "scores" not in left
+        assert "better" not in left
+
+
+def test_korean_notes_speak_of_the_split_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = str(repeated(tmp_path, gap=True))
+    assert run(["stats", path, "--language", "ko"]) == 0
+    out = capfd.readouterr().out
+    for word in ("불확실성이 오는 곳", "다음에 늘릴 것", "반복 점수 2개가 없어"):
+        assert word in out
+    assert any("다음에 늘릴 것" in note for note in printed(capfd, path, "--language", "ko")["notes"])

@@ -134,3 +134,97 @@ def test_what_is_written_is_read_back(
     for (variant, question), score in cells.items():
         assert found[variant]["x"][str(question)] == score
     assert len({len(by["x"]) for by in found.values()}) == 1
+
+
+# Several answers to a question, several judgements of an answer ------------------------
+
+REPEATED = "question_id,variant,criterion,seed,repeat,score\n"
+
+
+def test_repeats_and_seeds_count_with_their_mean(tmp_path: Path) -> None:
+    rows = "1,a,x,0,0,4\n1,a,x,0,1,2\n1,a,x,1,0,5\n2,a,x,0,0,1\n2,a,x,0,1,2\n"
+    found = read_scores(table(tmp_path, REPEATED + rows))
+    # Of question 1 the seeds' means are 3 and 5, however often each was judged.
+    assert found.scores == {"a": {"x": {"1": 4.0, "2": 1.5}}}
+    assert [tuple(sample) for sample in found.samples["a", "x"]] == [
+        ("1", "0", "0", 4.0), ("1", "0", "1", 2.0), ("1", "1", "0", 5.0), ("2", "0", "0", 1.0), ("2", "0", "1", 2.0),
+    ]  # fmt: skip
+    assert found.n_gaps == {}
+
+
+@pytest.mark.parametrize("column", ["seed", "repeat"])
+def test_one_of_the_columns_is_enough(tmp_path: Path, column: str) -> None:
+    text = f"question_id,variant,criterion,{column},score\n1,a,x,1,4\n1,a,x,2,5\n2,a,x,1,3\n"
+    found = read_scores(table(tmp_path, text))
+    assert found.scores == {"a": {"x": {"1": 4.5, "2": 3.0}}}
+    assert len(found.samples["a", "x"]) == 3
+
+
+def test_a_repeat_without_a_score_is_counted_and_not_a_number(tmp_path: Path) -> None:
+    rows = "1,a,x,0,0,4\n1,a,x,0,1,\n2,a,x,0,0,\n2,a,x,0,1,\n"
+    found = read_scores(table(tmp_path, REPEATED + rows))
+    assert found.scores == {"a": {"x": {"1": 4.0, "2": None}}}
+    assert found.n_gaps == {("a", "x"): 1}, "a question without any score is missing as a whole"
+    assert len(found.samples["a", "x"]) == 1
+
+
+def test_the_total_of_repeats_is_the_sum_of_the_criteria_s_means(tmp_path: Path) -> None:
+    rows = "".join(
+        f"1,a,{c},0,{r},{s + r}\n" for c, s in zip(CRITERIA, (1, 2, 3, 4), strict=True) for r in (0, 1)
+    )
+    found = read_scores(table(tmp_path, REPEATED + rows))
+    assert found.scores["a"]["total"] == {"1": 12.0}
+    assert [sample.score for sample in found.samples["a", "total"]] == [10.0, 14.0]
+    lacking = read_scores(
+        table(tmp_path, REPEATED + rows.replace("1,a,context_recall,0,1,5\n", "1,a,context_recall,0,1,\n"))
+    )
+    assert lacking.scores["a"]["total"] == {"1": 1.5 + 2.5 + 3.5 + 4}
+    assert [sample.score for sample in lacking.samples["a", "total"]] == [10.0], "half a sum is none"
+
+
+def test_a_total_that_is_given_for_repeats_stays(tmp_path: Path) -> None:
+    rows = (
+        "".join(f"1,a,{c},0,{r},3\n" for c in CRITERIA for r in (0, 1))
+        + "1,a,total,0,0,11\n1,a,total,0,1,13\n"
+    )
+    found = read_scores(table(tmp_path, REPEATED + rows))
+    assert found.scores["a"]["total"] == {"1": 12.0}
+    assert [sample.score for sample in found.samples["a", "total"]] == [11.0, 13.0]
+
+
+def test_the_same_repeat_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the same question_id") as caught:
+        read_scores(table(tmp_path, REPEATED + "1,a,x,0,0,4\n1,a,x,0,0,4\n"))
+    assert "repeat" in (caught.value.hint or "")
+
+
+def test_without_the_columns_there_are_no_samples(tmp_path: Path) -> None:
+    found = read_scores(table(tmp_path, HEAD + "1,a,x,4\n"))
+    assert (found.samples, found.n_gaps) == ({}, {})
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)),
+        st.one_of(st.none(), st.integers(1, 5)),
+        min_size=1,
+    )
+)
+def test_the_mean_of_means_is_that_of_a_plain_reading(
+    tmp_path_factory: pytest.TempPathFactory, cells: dict[tuple[str, int, int, int], int | None]
+) -> None:
+    rows = "".join(f"{q},{v},x,s{s},r{r},{'' if x is None else x}\n" for (v, q, s, r), x in cells.items())
+    found = read_scores(table(tmp_path_factory.mktemp("repeats"), REPEATED + rows))
+    for variant in {key[0] for key in cells}:
+        for question in {key[1] for key in cells}:
+            by_seed = [
+                [
+                    x
+                    for (v, q, s, _), x in cells.items()
+                    if (v, q, s) == (variant, question, seed) and x is not None
+                ]
+                for seed in range(3)
+            ]
+            known = [sum(values) / len(values) for values in by_seed if values]
+            score = found.scores[variant]["x"][str(question)]
+            assert score == (pytest.approx(sum(known) / len(known)) if known else None)

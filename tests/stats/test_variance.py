@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.stats import VarianceSplit, split_variance, spread
+from simsa.stats import VarianceSplit, split_difference, split_variance, spread
 
 Row = tuple[int, int, float]
 
@@ -130,3 +130,100 @@ def test_spread_is_the_pooled_deviation_within_groups(groups: list[list[int]]) -
     assert found.sd == pytest.approx((squares / sum(len(group) - 1 for group in several)) ** 0.5)
     assert found.n == len(several)
     assert found.differ == sum(len(set(group)) > 1 for group in several) / len(several)
+
+
+def test_shares_are_of_the_mean_s_variance_and_sum_to_one() -> None:
+    split = VarianceSplit(1.0, 0.5, 0.25, 10, 2, 4)
+    parts = {"questions": 1.0 / 10, "seeds": 0.5 / 20, "repeats": 0.25 / 80}
+    whole = sum(parts.values())
+    assert split.shares() == pytest.approx({name: part / whole for name, part in parts.items()})
+    assert split.se() ** 2 == pytest.approx(whole)
+    only = VarianceSplit(1.0, None, 0.25, 10, 1, 4)
+    assert set(only.shares()) == {"questions", "repeats"}
+    assert sum(only.shares().values()) == pytest.approx(1.0)
+    assert VarianceSplit(0.0, None, 0.0, 10, 1, 2).shares() == {}
+
+
+def test_limits_are_what_endless_buying_brings() -> None:
+    split = VarianceSplit(1.0, 0.5, 0.25, 10, 2, 4)
+    limits = split.limits()
+    assert limits["questions"] == 1.0
+    assert limits["seeds"] == pytest.approx(1 - split.se(seeds=1e12) / split.se())
+    assert limits["repeats"] == pytest.approx(1 - split.se(repeats=1e12) / split.se())
+    only = VarianceSplit(1.0, None, 0.25, 10, 1, 4)
+    assert set(only.limits()) == {"questions", "repeats"}
+    assert only.limits()["repeats"] == pytest.approx(1 - only.se(repeats=1e12) / only.se())
+    assert VarianceSplit(0.0, None, 0.0, 10, 1, 2).limits() == {}
+
+
+@given(
+    st.floats(0, 5), st.one_of(st.none(), st.floats(0, 5)), st.one_of(st.none(), st.floats(0, 5)),
+    st.integers(2, 500), st.integers(1, 5), st.integers(1, 5),
+)  # fmt: skip
+def test_doubling_never_brings_more_than_the_limit(
+    questions: float, seeds: float | None, repeats: float | None, q: int, s: int, r: int
+) -> None:
+    split = VarianceSplit(questions, seeds, repeats, q, s, r)
+    limits = split.limits()
+    for source, gain in split.gains().items():
+        assert -1e-9 <= gain <= limits[source] + 1e-9
+    assert split.is_split == (seeds is not None or repeats is not None)
+
+
+def paired(n: int, s: int, r: int, seed: int) -> tuple[list[Row], list[Row]]:
+    """Two variants whose luck with a question is partly the same."""
+    random = np.random.default_rng(seed)
+    sides: tuple[list[Row], list[Row]] = ([], [])
+    for question in range(n):
+        shared = random.normal(3, 1.0)
+        for rows in sides:
+            own = shared + random.normal(0, 0.5)
+            for generation in range(s):
+                answer = own + random.normal(0, 0.6)
+                rows += [(question, generation, answer + random.normal(0, 0.4)) for _ in range(r)]
+    return sides
+
+
+def means(rows: list[Row]) -> dict[int, float]:
+    questions = sorted({row[0] for row in rows})
+    return {q: float(np.mean([row[2] for row in rows if row[0] == q])) for q in questions}
+
+
+def test_a_difference_is_split_into_what_both_sides_bring() -> None:
+    sides = paired(1_500, 3, 2, 5)
+    first, second = (split_variance(rows) for rows in sides)
+    assert first is not None
+    assert second is not None
+    of_first, of_second = (means(rows) for rows in sides)
+    found = split_difference(first, second, [of_second[q] - of_first[q] for q in of_first])
+    assert found is not None
+    assert found.questions == pytest.approx(2 * 0.5**2, rel=0.15), "what both share of a question is gone"
+    assert found.seeds == pytest.approx(2 * 0.6**2, rel=0.1)
+    assert found.repeats == pytest.approx(2 * 0.4**2, rel=0.1)
+    assert (found.n_questions, found.n_seeds, found.n_repeats) == (1_500, 3, 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_split_s_standard_error_is_that_of_the_paired_difference(seed: int) -> None:
+    sides = paired(60, 2, 3, seed)
+    first, second = (split_variance(rows) for rows in sides)
+    assert first is not None
+    assert second is not None
+    of_first, of_second = (means(rows) for rows in sides)
+    d = np.array([of_second[q] - of_first[q] for q in of_first])
+    found = split_difference(first, second, d.tolist())
+    assert found is not None
+    if found.questions > 0:
+        assert found.se() == pytest.approx(float(d.std(ddof=1)) / 60**0.5)
+
+
+def test_a_difference_of_sides_that_cannot_be_split_is_all_between_questions() -> None:
+    plain = [(q, 0, float(q % 5)) for q in range(20)]
+    first, second = split_variance(plain), split_variance([(q, s, v + 1) for q, s, v in plain])
+    assert first is not None
+    assert second is not None
+    found = split_difference(first, second, [1.0] * 20)
+    assert found is not None
+    assert not found.is_split
+    assert found.questions == 0.0
+    assert split_difference(first, second, [1.0]) is None

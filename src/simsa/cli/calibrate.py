@@ -125,6 +125,7 @@ def _of_table(
     scores: Path | None, labels: Path | None, baseline: str | None, seed: int
 ) -> tuple[Calibration, Language]:
     from simsa import calibration
+    from simsa.config import locale_language
     from simsa.data.scores import read_scores
 
     assert scores is not None
@@ -133,7 +134,7 @@ def _of_table(
     table = read_scores(scores)
     judged = calibration.judged_by_table(table.scores, table.clusters)
     labelled = calibration.read_labels(labels, judged.answers, judged.criteria)
-    return _calibrated(judged, labelled, baseline, None, seed), "en"
+    return _calibrated(judged, labelled, baseline, None, seed), locale_language()
 
 
 def _calibrated(

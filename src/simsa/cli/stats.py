@@ -15,6 +15,8 @@ from simsa.records import MAX_TOTAL
 if TYPE_CHECKING:
     from simsa.data.scores import ScoreTable
     from simsa.report.grids import Grid, Row
+    from simsa.report.noise import Noise
+    from simsa.report.words import Language, Words
     from simsa.stats import Comparison, Distribution, Friedman
 
 SCHEMA = "simsa.stats/1"
@@ -31,6 +33,8 @@ class Stats(NamedTuple):
     n_questions: int
     n_scored: Mapping[str, int]
     max_total: int | None
+    noises: Sequence[Noise] = ()
+    n_gaps: Mapping[tuple[str, str], int] = {}
 
 
 @click.command()
@@ -39,43 +43,62 @@ class Stats(NamedTuple):
     "--baseline", metavar="NAME", help="The variant to compare the others with; the first by default."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of permutations and bootstraps.")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the locale's by default.")
 @console.format_options(("text", "json"))
-def command(scores: Path, baseline: str | None, seed: int, format: str | None, as_json: bool) -> None:
+def command(
+    scores: Path,
+    baseline: str | None,
+    seed: int,
+    language: Language | None,
+    format: str | None,
+    as_json: bool,
+) -> None:
     """Means, intervals and paired comparisons of scores from any judge or spreadsheet.
 
     SCORES is CSV, JSONL, JSON or Parquet with the columns question_id, variant, criterion
     and score, and optionally cluster, the source document of the question. An empty
     score is missing: it is counted, and never a number.
 
+    Where questions were answered several times (a column seed) or answers judged several
+    times (a column repeat), each question counts with its mean, and the uncertainty is
+    split into that of questions, of generation and of the judge, with what to buy next.
+
     \b
     simsa stats scores.csv --baseline base
     simsa stats scores.jsonl --json
     """
+    from simsa.config import locale_language
     from simsa.data.scores import read_scores
 
     chosen = console.chosen(format, as_json)
     found = summarised(read_scores(scores), baseline, seed, where=str(scores))
     if chosen == "json":
-        console.print_json(to_dict(found))
+        console.print_json(to_dict(found, language or "en"))
         return
+    from simsa.report import noise
     from simsa.report.text import render_grids
+    from simsa.report.words import words
     from simsa.text import visible
 
-    sentences = _verdicts(found)
+    spoken = language or locale_language()
+    say = words(spoken)
+    sentences = _verdicts(found, spoken)
     if sentences:
         console.put("\n".join(sentences) + "\n\n")
-    console.put(render_grids((_scores(found), _differences(found)), *console.terminal()))
-    notes = _notes(found)
+    grids = (_scores(found, say), _differences(found, say), noise.grid(found.noises, spoken))
+    console.put(render_grids(grids, *console.terminal()))
+    notes = _notes(found, spoken)
     if notes:
         console.put("\n".join(f"· {visible(note)}" for note in notes) + "\n")
 
 
 def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str) -> Stats:
     """All figures of a table. Raises InputError when no variant is called `baseline`."""
+    from simsa.report.noise import noises
     from simsa.stats import compare_all, friedman, summarise
     from simsa.stats.summary import scale_of
 
-    scores, clusters = table
+    scores, clusters = table.scores, table.clusters
     names = list(scores)
     baseline = names[0] if baseline is None else baseline
     if baseline not in scores:
@@ -107,10 +130,19 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
             for name in names
         },
         max_total=MAX_TOTAL if scales.get(TOTAL) else None,
+        noises=noises(_judgements(table), baseline),
+        n_gaps=table.n_gaps,
     )
 
 
-def to_dict(found: Stats) -> dict[str, Any]:
+def _judgements(table: ScoreTable) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
+    return {
+        key: [(sample.question, sample.seed, sample.score) for sample in samples]
+        for key, samples in table.samples.items()
+    }
+
+
+def to_dict(found: Stats, language: Language = "en") -> dict[str, Any]:
     """The JSON document: schema `simsa.stats/1`, the shapes of the reports."""
     return {
         "schema": SCHEMA,
@@ -118,7 +150,8 @@ def to_dict(found: Stats) -> dict[str, Any]:
         "variants": [_variant(found, name) for name in found.variants],
         "comparisons": [comparison.to_dict() for comparison in found.comparisons],
         "friedman": {criterion: test._asdict() for criterion, test in found.friedman.items()},
-        "notes": _notes(found),
+        "variance": [noise.to_dict() for noise in found.noises],
+        "notes": _notes(found, language),
     }
 
 
@@ -145,7 +178,7 @@ def _figures(distribution: Distribution | None) -> dict[str, Any]:
     return {"n": 0, **nothing, "notes": ["no scores"]}
 
 
-def _verdicts(found: Stats) -> list[str]:
+def _verdicts(found: Stats, language: Language) -> list[str]:
     """A sentence a compared variant, where there is a total to speak of."""
     from simsa.report.sentences import verdict
     from simsa.text import visible
@@ -153,10 +186,10 @@ def _verdicts(found: Stats) -> list[str]:
     if TOTAL not in found.variants[found.baseline]:
         return []
     others = (name for name in found.variants if name != found.baseline)
-    return [visible(verdict(found.comparisons, name, "en")) for name in others]
+    return [visible(verdict(found.comparisons, name, language)) for name in others]
 
 
-def _scores(found: Stats) -> Grid:
+def _scores(found: Stats, say: Words) -> Grid:
     """Each criterion's mean with its interval, and what it rests on."""
     from simsa.report.grids import Cell, Grid, Row
     from simsa.report.numbers import DASH, fixed, half, interval
@@ -167,75 +200,91 @@ def _scores(found: Stats) -> Grid:
         of_each = [found.variants[name][criterion] for name in names]
         means = [Cell(f"{fixed(d.mean)} {interval(d.ci95)}" if d else DASH) for d in of_each]
         spread = [Cell(f"{half(d.median)} · {fixed(d.sd)} · {d.n}" if d else DASH) for d in of_each]
-        rows.append(Row(criterion, tuple(means), "strong" if criterion == TOTAL else "normal"))
-        rows.append(Row("median · sd · n", tuple(spread), "sub"))
-    return Grid("Means with 95 % intervals", tuple(names), tuple(rows))
+        rows.append(Row(_named(criterion, say), tuple(means), "strong" if criterion == TOTAL else "normal"))
+        rows.append(Row(say("stats.spread"), tuple(spread), "sub"))
+    return Grid(say("stats.means"), tuple(names), tuple(rows))
 
 
-def _differences(found: Stats) -> Grid:
+def _differences(found: Stats, say: Words) -> Grid:
     """Each criterion's paired difference, what the tests say of it, and what could have been found."""
     from simsa.report.grids import Grid
+    from simsa.report.words import Name
 
     others = [name for name in found.variants if name != found.baseline]
     by_criterion: dict[str, list[Comparison]] = {}
     for comparison in found.comparisons:
         by_criterion.setdefault(comparison.criterion, []).append(comparison)
-    rows = [row for c, of_each in by_criterion.items() for row in _comparison_rows(c, of_each)]
-    return Grid(f"Paired difference to {found.baseline}", tuple(others), tuple(rows if others else ()))
+    rows = [row for c, of_each in by_criterion.items() for row in _comparison_rows(c, of_each, say)]
+    title = say("stats.differences", baseline=Name(found.baseline))
+    return Grid(title, tuple(others), tuple(rows if others else ()))
 
 
-def _comparison_rows(criterion: str, of_each: Sequence[Comparison]) -> list[Row]:
+def _comparison_rows(criterion: str, of_each: Sequence[Comparison], say: Words) -> list[Row]:
     from simsa.report.grids import Cell, Row, Tone
     from simsa.report.numbers import fixed, interval, p_value, signed
 
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
 
-    def row(label: str, *cells: str) -> Row:
-        return Row(label, tuple(Cell(cell) for cell in cells), "sub")
+    def row(key: str, *cells: str) -> Row:
+        return Row(say(key), tuple(Cell(cell) for cell in cells), "sub")
 
     return [
         Row(
-            criterion,
+            _named(criterion, say),
             tuple(
                 Cell(f"{signed(c.mean_diff)} {interval(c.ci95)}", tones.get(c.verdict, "plain"))
                 for c in of_each
             ),
             "strong" if criterion == TOTAL else "normal",
         ),
-        row("verdict", *(c.verdict for c in of_each)),
-        row("p, Holm · Wilcoxon", *(f"{p_value(c.p_adjusted)} · {p_value(c.wilcoxon_p)}" for c in of_each)),
-        row(
-            "win/tie/loss · r", *(f"{c.wins}/{c.ties}/{c.losses} · {fixed(c.rank_biserial)}" for c in of_each)
-        ),
-        row("least found (80 %)", *(fixed(c.mde80) for c in of_each)),
+        row("verdict", *(say(c.verdict) for c in of_each)),
+        row("stats.p", *(f"{p_value(c.p_adjusted)} · {p_value(c.wilcoxon_p)}" for c in of_each)),
+        row("stats.record", *(f"{c.wins}/{c.ties}/{c.losses} · {fixed(c.rank_biserial)}" for c in of_each)),
+        row("stats.mde", *(fixed(c.mde80) for c in of_each)),
     ]
 
 
-def _notes(found: Stats) -> list[str]:
-    """What a reader has to know: missing scores, what could not be computed, whether any variant differs."""
-    from simsa.report.numbers import fixed, p_value
-    from simsa.stats.missing import WORTH_SHOWING
+def _named(criterion: str, say: Words) -> str:
+    """A criterion as the file calls it; in Korean by its Korean name, where it has one."""
+    from simsa.report.grids import label
 
+    shown = label(say, criterion)
+    return criterion if shown.isascii() else shown
+
+
+def _notes(found: Stats, language: Language) -> list[str]:
+    """What a reader has to know: missing scores, what could not be computed, whether any variant differs, what to buy."""
+    from simsa.report import noise
+    from simsa.report.numbers import p_value
+    from simsa.report.stat_notes import said
+    from simsa.report.words import words
+
+    say = words(language)
     notes = []
     for name, criteria in found.variants.items():
         for criterion, d in criteria.items():
-            label = f"{name}, {criterion}"
-            if d is None:
-                notes.append(f"{label}: no scores")
-                continue
-            notes += [f"{label}: {note}" for note in d.notes]
-            if d.n_missing:
-                bounds = (
-                    f"; whatever they are, the mean is {fixed(d.bounds[0])} to {fixed(d.bounds[1])}"
-                    if d.bounds
-                    else ""
-                )
-                shown = bounds if d.n_missing > WORTH_SHOWING * (d.n + d.n_missing) else ""
-                notes.append(f"{label}: {d.n_missing} of {d.n + d.n_missing} scores are missing{shown}")
+            remarks = [say("stats.no_scores")] if d is None else [said(note, language) for note in d.notes]
+            if d is not None and d.n_missing:
+                remarks.append(_missing(d, say))
+            if n := found.n_gaps.get((name, criterion)):
+                remarks.append(say("stats.gaps", n=n))
+            notes += [f"{name}, {_named(criterion, say)}: {remark}" for remark in remarks]
     for c in found.comparisons:
-        notes += [f"{c.variant} − {c.baseline}, {c.criterion}: {note}" for note in c.notes]
+        what = f"{c.variant} − {c.baseline}, {_named(c.criterion, say)}"
+        notes += [f"{what}: {said(note, language)}" for note in c.notes]
     notes += [
-        f"{criterion}: over all {test.k} variants and {test.n} questions, Friedman p {p_value(test.p_value)}"
-        for criterion, test in found.friedman.items()
+        say("stats.friedman", criterion=_named(c, say), k=test.k, n=test.n, p=p_value(test.p_value))
+        for c, test in found.friedman.items()
     ]
-    return notes
+    return notes + [noise.sentence(one, language) for one in noise.decisive(found.noises)]
+
+
+def _missing(d: Distribution, say: Words) -> str:
+    from simsa.report.numbers import fixed
+    from simsa.stats.missing import WORTH_SHOWING
+
+    n = d.n + d.n_missing
+    text = say("stats.missing", missing=d.n_missing, n=n)
+    if d.bounds and d.n_missing > WORTH_SHOWING * n:
+        text += say("stats.bounds", low=fixed(d.bounds[0]), high=fixed(d.bounds[1]))
+    return text

@@ -290,6 +290,56 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "This judge was held against people's labels. Quadratic κ: {list}.",
     ),
     "note.calibration_of": ("{what} {kappa} {interval}, 라벨 {n}개", "{what} {kappa} {interval}, {n} labels"),
+    # Where the uncertainty comes from, and what to buy next.
+    "head.noise": (
+        "불확실성이 오는 곳, %: 문항 · 생성 · 심사 반복",
+        "Where the uncertainty comes from, %: questions · generations · judgements",
+    ),
+    "noise.questions": (
+        "문항을 두 배({twice}개)로 늘리면 구간이 {gain} %, 네 배({halved}개)면 절반으로 좁아집니다.",
+        "Twice the questions ({twice}) would narrow the interval by {gain} %, four times ({halved}) would halve it.",
+    ),
+    "noise.parts": ("{what}: 불확실성은 {list}에서 옵니다.", "{what}: of the uncertainty {list}."),
+    "noise.part_questions": ("문항 {share} %", "{share} % is that of the questions"),
+    "noise.part_seeds": ("생성 {share} %", "{share} % that of generation"),
+    "noise.part_repeats": ("심사 {share} %", "{share} % that of the judge"),
+    "noise.limit_seeds": (
+        "문항마다 답을 더 생성해도 많아야 {most} % 좁아집니다.",
+        "More answers a question would narrow it by {most} % at most.",
+    ),
+    "noise.limit_repeats": (
+        "답변마다 심사를 더 반복해도 많아야 {most} % 좁아집니다.",
+        "More judgements an answer would narrow it by {most} % at most.",
+    ),
+    "noise.advice": ("다음에 늘릴 것: {source}.", "Best bought next: {source}."),
+    "noise.none": (
+        "{what}: 점수가 모두 같아 불확실성을 나눌 수 없습니다.",
+        "{what}: all scores are the same, there is no uncertainty to split.",
+    ),
+    "noise.more_questions": ("문항", "questions"),
+    "noise.more_seeds": ("문항마다의 생성 수 (seed)", "answers a question (seeds)"),
+    "noise.more_repeats": ("답변마다의 심사 반복", "judgements an answer (repeats)"),
+    # `simsa stats`, where a reader has nothing but the table.
+    "stats.means": ("평균과 95 % 구간", "Means with 95 % intervals"),
+    "stats.differences": ("{baseline} 대비 짝지은 차이", "Paired difference to {baseline}"),
+    "stats.spread": ("중앙값 · 표준편차 · n", "median · sd · n"),
+    "stats.p": ("p, Holm · Wilcoxon", "p, Holm · Wilcoxon"),
+    "stats.record": ("승/무/패 · r", "win/tie/loss · r"),
+    "stats.mde": ("찾을 수 있는 최소 차이 (80 %)", "least found (80 %)"),
+    "stats.no_scores": ("점수가 없습니다", "no scores"),
+    "stats.missing": ("점수 {n}개 중 {missing}개가 없습니다", "{missing} of {n} scores are missing"),
+    "stats.bounds": (
+        "; 그 점수가 무엇이든 평균은 {low} ~ {high}입니다",
+        "; whatever they are, the mean is {low} to {high}",
+    ),
+    "stats.gaps": (
+        "반복 점수 {n}개가 없어 그 문항의 평균은 나머지로 냈습니다",
+        "{n} repeated scores are missing; the means of their questions rest on the others",
+    ),
+    "stats.friedman": (
+        "{criterion}: 변형 {k}개, 문항 {n}개를 통틀어 Friedman p {p}",
+        "{criterion}: over all {k} variants and {n} questions, Friedman p {p}",
+    ),
     # Gates, and why one could not be computed.
     "say.gate": (
         "{figure}, 구간의 {end} {bound} (요구 {op} {limit}), {n}문항",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simsa.stats.ppi import Corrected, corrected_difference, corrected_mean
     from simsa.stats.summary import Comparison, Distribution, compare, compare_all, summarise
     from simsa.stats.unrounded import agree_unrounded
-    from simsa.stats.variance import Spread, VarianceSplit, split_variance, spread
+    from simsa.stats.variance import Spread, VarianceSplit, split_difference, split_variance, spread
 
 __all__ = [
     "Agreement",
@@ -45,6 +45,7 @@ __all__ = [
     "questions_needed",
     "rank_biserial",
     "sign_flip_p",
+    "split_difference",
     "split_variance",
     "spread",
     "summarise",
@@ -62,7 +63,7 @@ _MODULES = {
     "ppi": ("Corrected", "corrected_difference", "corrected_mean"),
     "summary": ("Comparison", "Distribution", "compare", "compare_all", "summarise"),
     "unrounded": ("agree_unrounded",),
-    "variance": ("Spread", "VarianceSplit", "split_variance", "spread"),
+    "variance": ("Spread", "VarianceSplit", "split_difference", "split_variance", "spread"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -56,6 +56,40 @@ class VarianceSplit:
         variance = self.questions / q + (self.seeds or 0) / (q * s) + (self.repeats or 0) / (q * s * r)
         return math.sqrt(variance)
 
+    def shares(self) -> dict[Source, float]:
+        """Which share of the mean's variance comes from each source that can be told; they sum to 1."""
+        whole = self.se() ** 2
+        if whole == 0:
+            return {}
+        q, s, r = self.n_questions, self.n_seeds, self.n_repeats
+        parts: dict[Source, float | None] = {
+            "questions": self.questions / q,
+            "seeds": None if self.seeds is None else self.seeds / (q * s),
+            "repeats": None if self.repeats is None else self.repeats / (q * s * r),
+        }
+        return {source: part / whole for source, part in parts.items() if part is not None}
+
+    def limits(self) -> dict[Source, float]:
+        """By how much of itself the standard error falls at most, however much of a source is bought, 0–1.
+
+        Any number of questions brings it to 0. Any number of seeds leaves the questions' part,
+        any number of repeats the questions' and the seeds' part.
+        """
+        shares = self.shares()
+        if not shares:
+            return {}
+        left = {"seeds": shares["questions"], "repeats": shares["questions"] + shares.get("seeds", 0.0)}
+        limits: dict[Source, float] = {"questions": 1.0}
+        for source in ("seeds", "repeats"):
+            if source in shares:
+                limits[source] = 1 - math.sqrt(min(1.0, left[source]))
+        return limits
+
+    @property
+    def is_split(self) -> bool:
+        """Whether there was anything to tell the questions' part from."""
+        return self.seeds is not None or self.repeats is not None
+
     def gains(self) -> dict[Source, float]:
         """By how much of itself the standard error falls when a source is doubled, 0–1.
 
@@ -92,7 +126,8 @@ class VarianceSplit:
 
     def to_dict(self) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in self.__slots__}
-        return fields | {"se": self.se(), "gains": dict(self.gains()), "advice": self.advice()}
+        figures = {"shares": self.shares(), "gains": self.gains(), "limits": self.limits()}
+        return fields | {"se": self.se()} | figures | {"advice": self.advice()}
 
 
 def split_variance(rows: Iterable[tuple[Hashable, Hashable, float]]) -> VarianceSplit | None:
@@ -137,6 +172,42 @@ def split_variance(rows: Iterable[tuple[Hashable, Hashable, float]]) -> Variance
         n_seeds=a / q,
         n_repeats=n / a,
     )
+
+
+def split_difference(
+    first: VarianceSplit, second: VarianceSplit, differences: Sequence[float]
+) -> VarianceSplit | None:
+    """The split of a paired difference second − first, from the splits of both.
+
+    `differences` are those of the questions' means, one a question. Generations and judgements
+    of two variants are independent, so that their parts add up; the questions' part is what is
+    left of the variance of the differences. None for fewer than two questions.
+    """
+    n = len(differences)
+    if n < 2:
+        return None
+    n_seeds = _harmonic(first.n_seeds, second.n_seeds)
+    n_repeats = _harmonic(first.n_repeats, second.n_repeats)
+    seeds = _sum(first.seeds, second.seeds)
+    repeats = _sum(first.repeats, second.repeats)
+    noise = (seeds or 0.0) / n_seeds + (repeats or 0.0) / (n_seeds * n_repeats)
+    return VarianceSplit(
+        questions=max(0.0, _squares(differences) / (n - 1) - noise),
+        seeds=seeds,
+        repeats=repeats,
+        n_questions=n,
+        n_seeds=n_seeds,
+        n_repeats=n_repeats,
+    )
+
+
+def _harmonic(a: float, b: float) -> float:
+    """As many of each side as bring the same noise as `a` of one and `b` of the other."""
+    return 2 * a * b / (a + b)
+
+
+def _sum(a: float | None, b: float | None) -> float | None:
+    return None if a is None and b is None else (a or 0.0) + (b or 0.0)
 
 
 def _squares(scores: Sequence[float]) -> float:
