@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simsa import data, judges, planning, prompts, serving
+from simsa import data, judges, planning, prompts, provenance, serving
 from simsa.config import Config, EndpointConfig, GenerationConfig, JudgeConfig, secret
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
 from simsa.errors import Unusable
@@ -67,7 +67,7 @@ async def evaluate(
                 side_by_side.create_task(score(run, judge, retry))
         if "generate" in stages:
             measure(store)
-        store.set_meta(notes=progress.notes)
+        store.set_meta(notes=progress.notes, timing=_timing(store, progress))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +279,19 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
 # Around ------------------------------------------------------------------------------
 
 
+def _timing(store: Store, progress: Progress) -> dict[str, dict[str, float]]:
+    """Rows and seconds of each stage over all sittings of the run."""
+    before = store.meta("timing") or {}
+    found = {}
+    for name, stage in (("generate", progress.generate), ("judge", progress.judge)):
+        so_far = before.get(name) or {"rows": 0, "seconds": 0.0}
+        found[name] = {
+            "rows": so_far["rows"] + stage.done,
+            "seconds": round(so_far["seconds"] + (stage.seconds if stage.done else 0.0), 3),
+        }
+    return {name: figures for name, figures in found.items() if figures["rows"]}
+
+
 def measure(store: Store) -> None:
     """Deterministic metrics for every answer that has none of this version yet."""
     from simsa.metrics.abstention import refusals_of
@@ -317,6 +330,7 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
         language=config.report.language,
         baseline=config.baseline,
         data=summary.to_dict(),
+        made=provenance.of_run(config),
         stopped=None,
     )
 

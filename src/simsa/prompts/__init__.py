@@ -25,9 +25,10 @@ _HEADER = re.compile(r"^### (system|user|assistant)[ \t]*\n", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A template and its name with version: `rag-ko@1a2b3c4d`."""
+    """A template: its name with version, `rag-ko@1a2b3c4d`, and its text."""
 
     label: str
+    source: str
     _parts: tuple[tuple[str, Template], ...]
 
     def messages(self, question: Question) -> tuple[Message, ...]:
@@ -59,7 +60,7 @@ def load(name: str, root: Path = Path()) -> Prompt:
             field="generation.prompt",
             hint=f"built in are {', '.join(BUILT_IN)}",
         ) from None
-    return Prompt(f"{label}@{content_hash(source)[:8]}", _compile(source, str(file)))
+    return Prompt(f"{label}@{content_hash(source)[:8]}", source, _compile(source, str(file)))
 
 
 def _compile(source: str, where: str) -> tuple[tuple[str, Template], ...]:

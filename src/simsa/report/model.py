@@ -208,6 +208,11 @@ class Summary:
     examples: tuple[Example, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
+    """Stage → its `rows` and `seconds` over all sittings."""
+    made: Mapping[str, Any] = field(default_factory=dict)
+    """Versions, hashes of weights, and the texts that models and judge were asked with."""
+    calibration: Mapping[str, Any] | None = None
+    """What people's labels showed of this judge, as `simsa calibrate` kept it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON has it: schema `simsa.report/1`. Missing figures are None."""
@@ -222,6 +227,8 @@ class Summary:
             "data": dict(self.data),
             "examples": [example.to_dict() for example in self.examples],
             "timing": dict(self.timing),
+            "made": dict(self.made),
+            "calibration": None if self.calibration is None else dict(self.calibration),
         }
 
     def comparison(self, variant: str, criterion: str = "total") -> Comparison | None:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from simsa.report.model import JudgeInfo, VariantSummary
     from simsa.stats import Comparison, Spread
 
-# They are judged from question, passages and reference alone.
 # Shares from which a reader should know: of answers cut off, of answerable questions declined.
 _CUT = 0.02
 _DECLINED = 0.1
+# They are judged from question, passages and reference alone.
 CONTEXT_CRITERIA = ("context_relevance", "context_recall")
 
 
@@ -59,7 +59,8 @@ def notes(
         *_of_clusters(say, comparisons),
     ]
     told = {note.kind for note in own}
-    return (*own, *(Note(note["kind"], note["text"]) for note in kept if note["kind"] not in told))
+    others = (Note(note["kind"], note["text"]) for note in kept if note["kind"] not in told)
+    return tuple(dict.fromkeys((*own, *others)))
 
 
 def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Iterator[Note]:

@@ -44,6 +44,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     judge = _judge(store, table)
     comparisons = tuple(compared(table, baseline))
     stopped = store.meta("stopped")
+    calibration = _calibration(store)
     return Summary(
         run=_run(store, table, stopped),
         judge=judge,
@@ -52,12 +53,12 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
         data=store.meta("data") or {},
         variants=variants,
         comparisons=comparisons,
-        notes=notes(
-            store.meta("notes") or (), spoken, judge, variants, comparisons, stopped, _calibration(store)
-        ),
+        notes=notes(store.meta("notes") or (), spoken, judge, variants, comparisons, stopped, calibration),
         examples=_examples(store, table, n_examples),
         config=store.meta("config") or {},
         timing=store.meta("timing") or {},
+        made=store.meta("made") or {},
+        calibration=calibration,
     )
 
 

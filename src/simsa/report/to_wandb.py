@@ -41,7 +41,11 @@ def export(store: Store, folder: Path, project: str = "simsa") -> list[Path]:
     found = summary(store, n_examples=_N_EXAMPLES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [_variant(wandb, one, store, found, folder, project) for one in tracked.variants(found)]
+        try:
+            return [_variant(wandb, one, store, found, folder, project) for one in tracked.variants(found)]
+        finally:
+            # Its process writes on after a run's end; only when that process has ended is all of it on disk.
+            wandb.teardown()
 
 
 def _variant(
