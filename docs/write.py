@@ -28,6 +28,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[generation]", config.GenerationConfig),
     ("[judge]", config.JudgeConfig),
     ("judge.panel", config.MemberConfig),
+    ("judge.batch", config.BatchConfig),
     ("judge.price", config.PriceConfig),
     ("[report]", config.ReportConfig),
 )

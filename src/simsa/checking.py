@@ -11,17 +11,13 @@ from simsa import data, hygiene, judges, planning, prompts, serving
 from simsa.config import Config, JudgeConfig, secret
 from simsa.endpoints import ChatEndpoint, ModelInfo, cost, retirement
 from simsa.errors import SimsaError
-from simsa.judges import Judge
+from simsa.judges import Judge, estimate
 from simsa.judges.llm import price_of
 from simsa.records import Question
 from simsa.store import Store
 from simsa.text import one_line
 
 Level = Literal["ok", "warning", "error"]
-# Tokens a character, roughly, for tokenizers of the size of GPT-4o's: Hangul and other
-# wide scripts, and everything else. Only for the estimate before a run.
-_PER_WIDE, _PER_OTHER = 0.7, 0.27
-_ANALYSIS_TOKENS = 160
 _ESTIMATE_ROWS = 200
 _EXAMPLES = 3
 _DOUBTS: dict[hygiene.Kind, str] = {
@@ -232,13 +228,13 @@ def _estimate(config: Config, folder: Path, judge: Judge, questions: list[Questi
         seen: dict[str, float] = {}
         for n in range(variants):
             for request in judge.requests(question, f"{guess}{' ' * n}"):
-                seen[request.request_hash] = _tokens(judge.prompt_text(request))
+                seen[request.request_hash] = estimate.tokens(judge.prompt_text(request))
         calls += len(seen)
         tokens += sum(seen.values())
     share = len(questions) / len(rows)
     todo = share * (1 - _done(folder, judge, len(questions) * variants))
     n_calls, prompt = round(calls * todo), round(tokens * todo)
-    completion = n_calls * _ANALYSIS_TOKENS
+    completion = n_calls * estimate.ANSWER_TOKENS
     if config.judge is None or config.judge.is_local:
         return Estimate(0, 0, 0, 0.0, None)
     each = price_of(config.judge)
@@ -254,8 +250,3 @@ def _done(folder: Path, judge: Judge, planned: int) -> float:
             return min(1.0, done / planned)
     except SimsaError:
         return 0.0
-
-
-def _tokens(text: str) -> float:
-    wide = sum(1 for ch in text if ord(ch) > 0x2E7F)
-    return wide * _PER_WIDE + (len(text) - wide) * _PER_OTHER

@@ -143,6 +143,23 @@ class MemberConfig(_Section):
         return self.name or self.model
 
 
+class BatchConfig(_Section):
+    """The judge's Batch API, where `judge.via` is `batch`."""
+
+    max_requests: Positive = 50_000
+    """Requests a file; OpenAI takes 50,000."""
+    max_mb: Annotated[float, Field(gt=0)] = 200.0
+    """Megabytes (of 1,000,000 bytes) a file; OpenAI takes 200."""
+    window: str = "24h"
+    """Within which time the endpoint is to be done; OpenAI knows only `24h`."""
+    discount: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """What a batch saves of the usual price."""
+    poll_s: Seconds = 60.0
+    """The longest pause between two looks at a batch."""
+    settle_s: Annotated[float, Field(ge=0)] = 15.0
+    """How long to look for a batch whose submission was interrupted before it is submitted again."""
+
+
 class JudgeConfig(_Section):
     """Who judges, by which rubric, and what it may cost."""
 
@@ -156,6 +173,9 @@ class JudgeConfig(_Section):
     api_key_env: str | None = None
     rubric: str = "rag-ko"
     mode: Literal["joint", "split"] = "joint"
+    via: Literal["direct", "batch"] = "direct"
+    """`batch`: through the endpoint's Batch API, at half the price, within a day; see docs/batch.md."""
+    batch: BatchConfig = BatchConfig()
     temperature: Temperature | None = 0.0
     max_tokens: Positive = 1024
     seed: int | None = 0
@@ -211,6 +231,11 @@ class JudgeConfig(_Section):
         own = member.model_dump(exclude_none=True, exclude={"name", "price"})
         price = {} if member.price is None else {"price": member.price}
         return self.model_copy(update={**elsewhere, **own, **price, "panel": ()})
+
+    @property
+    def price_share(self) -> float:
+        """The part of the usual price that calls cost."""
+        return 1.0 - self.batch.discount if self.via == "batch" else 1.0
 
     @property
     def key_variable(self) -> str | None:
@@ -416,6 +441,7 @@ _sections: dict[str, type[BaseModel]] = {
     "generation": GenerationConfig,
     "judge": JudgeConfig,
     "panel": MemberConfig,
+    "batch": BatchConfig,
     "price": PriceConfig,
     "report": ReportConfig,
 }

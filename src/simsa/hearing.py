@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
 from simsa.flow import Budget
 from simsa.judges import Judge, JudgeRequest, of_criteria, of_many
@@ -12,22 +13,57 @@ from simsa.records import Judgement
 from simsa.store import Role, Store, Voice, judgement
 
 
+class Heard(NamedTuple):
+    """A judgement that was asked for, and statements that belong into its transaction."""
+
+    judgement: Judgement
+    also: Sequence[tuple[str, Sequence[Any]]] = ()
+
+
+Ask = Callable[[JudgeRequest], Awaitable[Heard | None]]
+"""One call; None: it cannot be had now, for want of money or because it is on its way."""
+
+
+def directly(judge: Judge, budget: Budget) -> Ask:
+    """Asks the judge itself, as far as the budget goes."""
+
+    async def ask(request: JudgeRequest) -> Heard | None:
+        if not await budget.admits():
+            return None
+        cost = 0.0
+        try:
+            made = await judge.judge(request)
+            cost = made.cost_usd or 0.0
+        finally:
+            budget.settle(cost)
+        return Heard(made)
+
+    return ask
+
+
 class Hearing:
     """Hears requests, the same one only once at a time, and pays for none that is on file."""
 
     def __init__(
-        self, store: Store, judge: Judge, budget: Budget, stage: Stage, retry: Collection[str]
+        self,
+        store: Store,
+        judge: Judge,
+        ask: Ask,
+        stage: Stage,
+        retry: Collection[str],
+        under_way: Collection[str] = (),
     ) -> None:
-        """`retry` are the statuses whose requests are asked again."""
+        """`retry` are the statuses whose requests are asked again; `under_way` are requests that are asked
+        already, whatever is on file."""
         self._store = store
         self._judge = judge
-        self._budget = budget
+        self._ask_for = ask
         self._stage = stage
-        self._known = store.judged(tuple(retry))
+        self._known = store.judged(tuple(retry)).difference(under_way)
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def hear(self, request: JudgeRequest) -> bool:
-        """Waits until the judgement on `request` is on file; False: there is no money left to ask."""
+        """Waits until the judgement on `request` is on file; False: it cannot be had now."""
         key = request.request_hash
         while key in self._under_way:
             await asyncio.wait((self._under_way[key],))
@@ -72,18 +108,15 @@ class Hearing:
         return found
 
     async def _ask(self, request: JudgeRequest) -> bool:
-        if not await self._budget.admits():
+        heard = await self._ask_for(request)
+        if heard is None:
             return False
-        cost = 0.0
-        try:
-            made = await self._judge.judge(request)
-            cost = made.cost_usd or 0.0
-            self._stage.failed += made.status != "scored"
-            scored = made.status == "scored"
-            standing = dict.fromkeys(request.keys.values(), request.request_hash) if scored else {}
-            await self._store.add_judgement(made, standing=standing)
-        finally:
-            self._budget.settle(cost)
+        made = heard.judgement
+        self._stage.failed += made.status != "scored"
+        standing = (
+            dict.fromkeys(request.keys.values(), request.request_hash) if made.status == "scored" else {}
+        )
+        await self._store.add_judgement(made, standing=standing, also=heard.also)
         return True
 
     async def _piece_together(self, request: JudgeRequest, kept: dict[str, str]) -> bool:

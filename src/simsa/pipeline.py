@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simsa import data, judges, planning, prompts, provenance, serving
+from simsa import batching, data, judges, planning, prompts, provenance, serving
 from simsa.config import Config, EndpointConfig, GenerationConfig, JudgeConfig, secret
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
 from simsa.errors import Unusable
 from simsa.flow import Backlog, Budget, each, stream, together, unless
-from simsa.hearing import Hearing
+from simsa.hearing import Hearing, directly
 from simsa.judges import Judge
 from simsa.progress import Progress
 from simsa.records import Message, Prediction
@@ -38,11 +38,13 @@ async def evaluate(
     stages: Collection[str] = STAGES,
     retry: Collection[str] = (),
     progress: Progress | None = None,
+    batch: batching.Mode | None = None,
 ) -> None:
     """Makes or continues the run in `folder` until nothing of `stages` is pending.
 
-    `retry` names verdict statuses to be asked again, besides those that a failing
-    endpoint left. Raises a SimsaError for what ends a run; all that was done by then
+    `batch` is what is to be done about batches, where the judge is asked through them;
+    by default what is pending is submitted and waited for. `retry` names verdict statuses to be
+    asked again, besides those that a failing endpoint left. Raises a SimsaError for what ends a run; all that was done by then
     is kept, and calling again goes on from there.
     """
     progress = progress or Progress()
@@ -51,7 +53,7 @@ async def evaluate(
     with Store.create(folder) as store:
         planning.prepare(store, config, progress)
         judge = (
-            judges.make(config.judge, root=config.root, say=progress.say)
+            judges.make(config.judge, root=config.root, say=progress.say, keyless=batching.is_offline(batch))
             if config.judge and "judge" in stages
             else None
         )
@@ -64,7 +66,10 @@ async def evaluate(
         async with store.writing(), together() as side_by_side:
             side_by_side.create_task(generate(run) if "generate" in stages else run.nothing_to_generate())
             if judge:
-                side_by_side.create_task(score(run, judge, retry))
+                by_batch = batch or batching.default(config.judge)
+                side_by_side.create_task(
+                    score_by_batch(run, judge, retry, by_batch) if by_batch else score(run, judge, retry)
+                )
         if "generate" in stages:
             measure(store)
         store.set_meta(notes=progress.notes, timing=_timing(store, progress))
@@ -239,10 +244,11 @@ def _prediction(planned: Planned, reply: ChatReply | ChatFailure) -> Prediction:
 async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     """Every answer gets its verdict; what was judged before is found, not asked again."""
     store, stage = run.store, run.progress.judge
+    batching.refuse_if_open(store, judge.task)
     store.forget_other_judges(judge.task)
     limit = run.config.judge.max_cost_usd if run.config.judge else None
     budget = Budget(limit, store.spent_usd())
-    hearing = Hearing(store, judge, budget, stage, (*TRANSIENT, *retry))
+    hearing = Hearing(store, judge, directly(judge, budget), stage, (*TRANSIENT, *retry))
 
     async def verdict(answered: Answered) -> None:
         requests = judge.requests(answered.question, answered.prediction)
@@ -274,6 +280,15 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
         run.progress.note(
             "budget", f"stopped at {budget.spent:.4f} of {budget.limit} USD; a higher max_cost_usd goes on"
         )
+
+
+async def score_by_batch(run: _Run, judge: Judge, retry: Collection[str], mode: batching.Mode) -> None:
+    """The same through batches, which are made when every answer is there."""
+    await run.proven.wait()
+    await run.backlog.wait_closed()
+    assert run.config.judge is not None
+    work = batching.Work(run.store, judge, run.config.judge, run.progress, tuple(retry))
+    await batching.score(work, mode)
 
 
 # Around ------------------------------------------------------------------------------
@@ -346,4 +361,6 @@ def _described(judge: Judge, config: JudgeConfig | None) -> dict[str, Any]:
         facts["members"] = [{"name": name, "model": one.model} for name, one in config.each.items()]
     if config and config.repeats > 1:
         facts |= {"repeats": config.repeats, "temperature": config.temperature}
+    if config and config.via == "batch" and not config.is_local:
+        facts["via"] = config.via
     return facts

@@ -26,12 +26,14 @@ def show_report(folder: Path, *, as_json: bool) -> int:
     return EXIT_OK if set(counts) <= {"scored"} else EXIT_INCOMPLETE
 
 
-def show_counts(folder: Path, stage: str, *, as_json: bool) -> int:
-    """Prints how many rows the stage has done; EXIT_INCOMPLETE where some are not."""
+def show_counts(folder: Path, stage: str, *, as_json: bool, config: str | None = None) -> int:
+    """Prints how many rows the stage has done, and what is open in batches; EXIT_INCOMPLETE where some are not."""
+    from simsa import batching
     from simsa.cli import console
 
     with Store.read(folder) as store:
         counts = outcome(store)
+        open_ = batching.standing(store, f"simsa judge {config or 'CONFIG'}") if stage == "judge" else None
     if stage == "generate":
         missing = counts.get("no_prediction", 0)
         counts = {"predicted": sum(counts.values()) - missing} | (
@@ -39,10 +41,13 @@ def show_counts(folder: Path, stage: str, *, as_json: bool) -> int:
         )
     done = counts.get("predicted" if stage == "generate" else "scored", 0)
     if as_json:
-        console.print_json({"schema": f"simsa.{stage}/1", "run": str(folder), "rows": counts})
+        found = {"schema": f"simsa.{stage}/1", "run": str(folder), "rows": counts}
+        console.print_json(found | ({"batches": open_.jobs} if open_ else {}))
     else:
         click.echo(" · ".join(f"{status} {n}" for status, n in counts.items()))
         click.echo(f"simsa report {folder}", err=True)
+    if open_:
+        click.echo(open_.text, err=True)
     return EXIT_OK if done == sum(counts.values()) else EXIT_INCOMPLETE
 
 

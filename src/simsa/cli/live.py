@@ -18,6 +18,7 @@ from simsa.progress import Progress, Stage
 from simsa.text import one_line, visible
 
 if TYPE_CHECKING:
+    from simsa.batching import Mode
     from simsa.data import DataSummary
 
 _PLAIN_EVERY_S = 10.0
@@ -30,6 +31,7 @@ def perform(
     *,
     quiet: bool = False,
     retry: Collection[str] = (),
+    batch: Mode | None = None,
 ) -> Progress:
     """Makes or continues a run and returns its counters. Ctrl-C ends it cleanly, resumable."""
     from simsa import pipeline
@@ -42,7 +44,9 @@ def perform(
         with contextlib.ExitStack() as display:
             if not quiet:
                 display.enter_context(_display(progress, config))
-            await pipeline.evaluate(config, folder, stages=stages, retry=retry, progress=progress)
+            await pipeline.evaluate(
+                config, folder, stages=stages, retry=retry, progress=progress, batch=batch
+            )
 
     # Rows come and go without cycles: looking for those at Python's usual rate costs a tenth of a run.
     gc.freeze()

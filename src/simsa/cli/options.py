@@ -26,6 +26,7 @@ _PLAIN = {
     "api_key_env": "judge.api_key_env",
     "rubric": "judge.rubric",
     "mode": "judge.mode",
+    "via": "judge.via",
     "max_cost_usd": "judge.max_cost_usd",
     "language": "report.language",
     "baseline": "report.baseline",

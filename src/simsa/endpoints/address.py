@@ -63,6 +63,13 @@ class Address(NamedTuple):
         return self.base_url.startswith("http://") and not self.is_loopback
 
 
+def check_key(key: str | None, name: str | None) -> None:
+    """Raises ConfigError for a key that no header can carry; `name` is the variable it came from."""
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        message = "holds characters that no key has: a space, a line break, or beyond ASCII"
+        raise ConfigError(message, field=name or "key", hint="copy the key again")
+
+
 def _base_path(path: str) -> str:
     path = path.rstrip("/")
     for route in _ROUTES:

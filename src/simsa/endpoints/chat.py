@@ -76,3 +76,14 @@ class ModelInfo:
     parent: str | None = None
     root: str | None = None
     max_model_len: int | None = None
+
+
+def plain(value: Any) -> Any:
+    """What orjson does not write by itself: messages, and mappings that are no dict."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")

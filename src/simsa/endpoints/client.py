@@ -15,15 +15,15 @@ import orjson
 
 from simsa.endpoints import answers, endings, refusals
 from simsa.endpoints.abilities import LENGTH_FIELDS, Abilities
-from simsa.endpoints.address import Address
+from simsa.endpoints.address import Address, check_key
 from simsa.endpoints.answers import Answer, Trouble
-from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, ModelInfo
+from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, ModelInfo, plain
 from simsa.endpoints.flow import Flow, FlowStats
 from simsa.endpoints.headers import retry_after
 from simsa.endpoints.learning import Ticket
 from simsa.endpoints.refusals import Meaning, Refusal
 from simsa.endpoints.retirement import retirement
-from simsa.errors import ConfigError, EndpointError
+from simsa.errors import EndpointError
 
 if TYPE_CHECKING:
     from simsa.endpoints.transport import Transport
@@ -63,9 +63,7 @@ class ChatEndpoint:
         abilities: Abilities | None = None,
         on_event: Callable[[str], None] | None = None,
     ) -> None:
-        if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
-            message = "holds characters that no key has: a space, a line break, or beyond ASCII"
-            raise ConfigError(message, field=key_name or "key", hint="copy the key again")
+        check_key(key, key_name)
         self.address = Address.parse(base_url)
         self.model = model
         self.max_concurrency = max_concurrency
@@ -161,7 +159,7 @@ class ChatEndpoint:
             trial.calls += 1
             abilities = self.abilities
             sent = abilities.compose(trial.request, trial.model)
-            found = await self._opened().post(orjson.dumps(sent, default=_plain))
+            found = await self._opened().post(orjson.dumps(sent, default=plain))
             if isinstance(found, Trouble):
                 return self._troubled(trial, found)
             if found.status != 200:
@@ -347,14 +345,3 @@ class _Trial:
 
     def failure(self, kind: FailureKind, detail: str) -> ChatFailure:
         return ChatFailure(kind, detail, self.calls, time.monotonic() - self.begun)
-
-
-def _plain(value: Any) -> Any:
-    """What orjson does not write by itself: messages, and mappings that are no dict."""
-    if hasattr(value, "to_json"):
-        return value.to_json()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, tuple):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")

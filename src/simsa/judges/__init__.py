@@ -21,12 +21,14 @@ def make(
     root: Path = Path(),
     salt: bytes | None = None,
     say: Callable[[str], None] | None = None,
+    keyless: bool = False,
 ) -> Judge:
     """The judge that `config` names; paths start at `root`.
 
     `salt` fixes the boundary codes around material (tests); by default they are new in
-    every process. `say` is told what a person should know of the endpoint. Raises RubricError for a rubric that cannot be used, ConfigError for a
-    key that is named and not set.
+    every process. `say` is told what a person should know of the endpoint. `keyless`: its
+    endpoint will not be asked, so it needs no key. Raises RubricError for a rubric that
+    cannot be used, ConfigError for a key that is named and not set.
     """
     rubric = rubrics.load(config.rubric, root)
     if config.is_local:
@@ -38,15 +40,15 @@ def make(
 
     salt = salt or secrets.token_bytes(32)
     made = {
-        name: LLMJudge(one, rubric, _key(one), name=name, salt=salt, say=say)
+        name: LLMJudge(one, rubric, _key(one, keyless), name=name, salt=salt, say=say)
         for name, one in config.each.items()
     }
     return Panel(config.model, made, say) if config.panel else made[config.model]
 
 
-def _key(config: JudgeConfig) -> str | None:
+def _key(config: JudgeConfig, keyless: bool) -> str | None:
     key = secret(config.key_variable)
-    if config.key_variable and not key:
+    if config.key_variable and not key and not keyless:
         raise ConfigError(
             "the judge's API key is not set",
             field="judge.api_key_env",

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from simsa.endpoints import ChatFailure, ChatReply
+from simsa.endpoints import ChatFailure, ChatReply, ChatRequest
 from simsa.judges.base import JudgeRequest
-from simsa.records import Message
+from simsa.records import Judgement, Message
 from simsa.rubrics import Unreadable
 
 _MORE_ROOM = 2
@@ -93,3 +93,18 @@ _KEPT = (
     "latency_s",
     "attempts",
 )
+
+
+class Correspondent(Protocol):
+    """A judge whose calls somebody else can carry: a batch job, or files run elsewhere."""
+
+    def asking(self, request: JudgeRequest) -> Asking:
+        """The request as it is asked for the first time."""
+
+    def chat(self, asking: Asking) -> ChatRequest:
+        """The next call."""
+
+    def hear(
+        self, asking: Asking, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
+    ) -> Judgement | None:
+        """The judgement that an answer makes; None where `asking` is to be asked again."""

@@ -148,6 +148,9 @@ class LLMJudge:
             if judgement is not None:
                 return judgement
 
+    def voice(self, name: str) -> LLMJudge:
+        return self
+
     def asking(self, request: JudgeRequest) -> Asking:
         """The request as it is asked for the first time."""
         material = request.material

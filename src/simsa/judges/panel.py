@@ -58,6 +58,9 @@ class Panel:
         first = next(iter(requests.values()))
         return replace(first, request_hash=content_hash("panel", hashes), voices=voices, keys={})
 
+    def voice(self, name: str) -> LLMJudge:
+        return self._members[name]
+
     def prompt_text(self, request: JudgeRequest) -> str:
         return self._members[request.member].prompt_text(request)
 

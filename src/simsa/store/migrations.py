@@ -123,6 +123,27 @@ MIGRATIONS: tuple[str, ...] = (
     LEFT JOIN judgements j ON j.request_hash = g.request_hash
     GROUP BY p.question_id, p.variant;
     """,
+    """
+    -- Jobs of a Batch API. A row is there before anything is sent: its key is in the file's name and in
+    -- the job's metadata, so that what was sent is found there by it. `form` is what the endpoint took
+    -- then; `heard` is what the answers read so far cost, and were estimated to cost.
+    CREATE TABLE batches (
+        key TEXT PRIMARY KEY, base_url TEXT NOT NULL, judge_key TEXT NOT NULL, stage TEXT NOT NULL,
+        created TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), form TEXT NOT NULL,
+        requests INTEGER NOT NULL, bytes INTEGER NOT NULL, estimate_usd REAL,
+        file_id TEXT, batch_id TEXT, status TEXT, answered INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0, expires_at INTEGER, output_file_id TEXT, error_file_id TEXT,
+        heard_usd REAL NOT NULL DEFAULT 0, heard_estimate_usd REAL NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+
+    -- Requests that a batch has or had, until they are judged. In a batch and without a reply: on their
+    -- way. With a reply: to be read. Neither: to be asked again, after `lost` losses in a row.
+    CREATE TABLE batch_requests (
+        request_hash TEXT PRIMARY KEY, batch TEXT, round INTEGER NOT NULL DEFAULT 0,
+        lost INTEGER NOT NULL DEFAULT 0, estimate_usd REAL, so_far TEXT, reply TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX batch_requests_batch ON batch_requests (batch);
+    """,
 )
 
 

@@ -217,23 +217,34 @@ class Store:
         return [Planned(*row) for row in rows]
 
     def unjudged(self, judge_key: str, after: int, limit: int, retry: Sequence[str]) -> list[Answered]:
-        """Up to `limit` answers behind `after` that have no standing verdict of this judge.
+        """About `limit` answers behind `after` that have no standing verdict of this judge.
 
         `retry` lists statuses that are to be asked again, also of what a verdict is made from.
+        Rows that share an answer, and so its serial, come together: the next call goes on
+        behind all of them.
         """
-        rows = self.db.execute(
+        rows = self._unjudged("a.serial > ?", judge_key, after, limit, retry)
+        if len(rows) == limit:
+            last = rows[-1][0]
+            rows = [row for row in rows if row[0] != last]
+            rows += self._unjudged("a.serial = ?", judge_key, last, -1, retry)
+        return [_answered(row) for row in rows]
+
+    def _unjudged(
+        self, which: str, judge_key: str, serial: int, limit: int, retry: Sequence[str]
+    ) -> list[tuple[int, str, str, str, str]]:
+        return self.db.execute(
             f"""WITH RECURSIVE {_again(retry)}
             SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction FROM answers a
             JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
-            WHERE a.serial > ? AND (
+            WHERE {which} AND (
                 NOT EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
                     AND g.variant = p.variant AND g.judge_key = ? AND g.answer_hash = p.request_hash)
                 OR EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
                     AND g.variant = p.variant AND g.request_hash IN again))
             ORDER BY a.serial, p.variant LIMIT ?""",
-            (*retry, after, judge_key, limit),
-        )
-        return [_answered(row) for row in rows]
+            (*retry, serial, judge_key, limit),
+        ).fetchall()
 
     def count_unjudged(self, judge_key: str, *, answered: bool) -> int:
         """Planned rows without a standing verdict of this judge; only those `answered`, or all."""
@@ -291,12 +302,17 @@ class Store:
             self.db.executemany(_ADD_ANSWER, (_answer_row(p) for p in predictions))
 
     def add_judgement(
-        self, judgement: Judgement, voices: Sequence[Voice] = (), standing: Mapping[str, str] | None = None
+        self,
+        judgement: Judgement,
+        voices: Sequence[Voice] = (),
+        standing: Mapping[str, str] | None = None,
+        also: Sequence[tuple[str, Sequence[Any]]] = (),
     ) -> Awaitable[None]:
         """Keeps what a judge said of one request. Queued at once; await it to know it is on disk.
 
         `voices` are the judgements it was made from, in order. `standing` maps hashes of
-        what was asked for one criterion to the request whose judgement has its score.
+        what was asked for one criterion to the request whose judgement has its score. `also` are statements for
+        the same transaction.
         """
         made = judgement.request_hash
         return self._write(
@@ -304,6 +320,7 @@ class Store:
             (_FORGET_VOICES, (made,)),
             *((_ADD_VOICE, (made, n, *voice)) for n, voice in enumerate(voices)),
             *((_STAND, pair) for pair in (standing or {}).items()),
+            *also,
         )
 
     def standing(self, criterion_hashes: Sequence[str]) -> dict[str, str]:
@@ -315,6 +332,10 @@ class Store:
             tuple(criterion_hashes),
         )
         return dict(rows.fetchall())
+
+    def write(self, *statements: tuple[str, Sequence[Any]]) -> Awaitable[None]:
+        """Runs statements of this package's own in one transaction; queued at once."""
+        return self._write(*statements)
 
     def add_verdict(
         self, answered: Answered, judge_key: str, parts: Iterable[tuple[str, str]]

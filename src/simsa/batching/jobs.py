@@ -1,0 +1,248 @@
+"""Jobs at the endpoint: submitted once, watched, and their results brought home."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from simsa.batching import files
+from simsa.batching.telling import in_words
+from simsa.batching.work import Work
+from simsa.endpoints import answers, batch_lines
+from simsa.endpoints.batch import BatchEndpoint, BatchState
+from simsa.endpoints.batch_lines import Result
+from simsa.errors import EndpointError
+from simsa.store.batches import Job
+
+_FIRST_PAUSE_S = 1.0
+_SLOWER = 1.5
+_CHUNK = 1_000
+_ENQUEUED = "token_limit_exceeded"
+_DOWNLOADS = 3
+
+
+class Jobs:
+    """The open jobs of a run. Every step is on disk before the next one is taken."""
+
+    def __init__(self, work: Work, api: BatchEndpoint) -> None:
+        self._work = work
+        self._ledger = work.ledger
+        self._api = api
+        self._failed = 0
+        self.crowded = False
+        """The endpoint takes no more for now: it has as much as it is willing to hold."""
+
+    def mine(self) -> list[Job]:
+        """Open jobs at this endpoint."""
+        return [job for job in self._ledger.open_jobs() if job.base_url == self._api.address.base_url]
+
+    def wanted(self) -> list[Job]:
+        """Those of them that ask for this judge's verdicts."""
+        return [job for job in self.mine() if job.judge_key == self._work.judge.task]
+
+    async def submit_all(self) -> None:
+        for job in self.mine():
+            await self.submit(job)
+
+    async def collect(self) -> None:
+        """Fetches what is ready, and submits nothing."""
+        for job in self.mine():
+            job = await self.find(job)
+            if job.stage == "submitted":
+                await self.look(job)
+
+    async def submit(self, job: Job) -> None:
+        """Takes a job to `submitted` from wherever it got to; one for another judge, if it is not there yet, is dropped."""
+        job = await self.find(job)
+        if job.judge_key != self._work.judge.task and job.stage != "submitted":
+            self._work.progress.say(
+                "a batch that was never submitted was for another judge or rubric: dropped"
+            )
+            self._ledger.release(job.key)
+            return
+        path = files.request_file(self._work.folder, job.key)
+        if job.file_id is None:
+            if not path.is_file():
+                await self._lost_file(job, path)
+                return
+            again = job.stage == "uploading"
+            self._ledger.update(job.key, stage="uploading")
+            file_id = await self._api.upload(path, job.key, perhaps_sent=again)
+            job = self._ledger.update(job.key, stage="uploaded", file_id=file_id)
+        if job.stage != "submitted":
+            again = job.stage == "creating"
+            self._ledger.update(job.key, stage="creating")
+            state = await self._api.create(
+                str(job.file_id),
+                job.key,
+                self._work.config.batch.window,
+                since=job.created_at,
+                perhaps_sent=again,
+            )
+            self._submitted(job, state)
+
+    async def find(self, job: Job) -> Job:
+        """A job that may have been submitted, as far as that can be known without submitting it."""
+        if job.stage == "creating":
+            state = await self._api.find(job.key, since=job.created_at)
+            if state:
+                return self._submitted(job, state)
+        return job
+
+    async def look(self, job: Job) -> bool:
+        """Asks how a submitted job stands; True: it is over, and its answers are in the store."""
+        assert job.batch_id is not None, job
+        state = await self._api.state(job.batch_id)
+        job = self._saw(job, state)
+        if not state.is_over:
+            return False
+        if state.status == "failed" and not state.output_file_id and not state.error_file_id:
+            self._refused(job, state)
+        else:
+            await self._bring_home(job, state)
+            self._failed, self.crowded = 0, False
+        files.request_file(self._work.folder, job.key).unlink(missing_ok=True)
+        return True
+
+    async def look_at_all(self) -> bool:
+        """Whether one of the submitted jobs is over now."""
+        return any([await self.look(job) for job in self.mine() if job.stage == "submitted"])
+
+    # Inside ---------------------------------------------------------------------------------
+
+    def _submitted(self, job: Job, state: BatchState) -> Job:
+        job = self._saw(job, state)
+        price = "" if job.estimate_usd is None else f", about {job.estimate_usd:.4f} USD at the batch price"
+        self._work.progress.say(f"batch {state.id}: {job.requests} requests submitted{price}")
+        return job
+
+    def _saw(self, job: Job, state: BatchState) -> Job:
+        return self._ledger.update(
+            job.key,
+            stage="submitted",
+            batch_id=state.id,
+            status=state.status,
+            answered=state.completed,
+            failed=state.failed,
+            expires_at=None if state.expires_at is None else int(state.expires_at),
+            output_file_id=state.output_file_id,
+            error_file_id=state.error_file_id,
+        )
+
+    async def _lost_file(self, job: Job, path: Path) -> None:
+        """The file of a job that was not uploaded is gone."""
+        self._work.progress.say(f"{path} is gone: its requests are written anew")
+        self._ledger.release(job.key)
+
+    def _refused(self, job: Job, state: BatchState) -> None:
+        """The endpoint did not begin with the job at all."""
+        why = "; ".join(state.errors[:3]) or "no reason was given"
+        if any(_ENQUEUED in error for error in state.errors):
+            self._crowd(job, why)
+            return
+        self._failed += 1
+        self._ledger.close(job.key, _lost(f"the batch failed: {why}"))
+        if self._failed > 1:
+            raise EndpointError(
+                f"refuses batches: {why}",
+                where=self._api.address.base_url,
+                hint="nothing was judged or paid; run again when this is mended: it goes on from here",
+            )
+        self._work.progress.say(f"batch {state.id} failed: {why}; its requests are submitted once more")
+
+    def _crowd(self, job: Job, why: str) -> None:
+        others = len(self.mine()) - 1
+        self._ledger.release(job.key)
+        if others:
+            self.crowded = True
+            self._work.progress.say(f"{why}: the rest waits until a batch is done")
+            return
+        most = job.requests // 2
+        if not most:
+            raise EndpointError(f"takes not even one request: {why}", where=self._api.address.base_url)
+        self._work.store.set_meta(batch_most=most)
+        self._work.progress.say(f"{why}: going on with {most} requests a batch")
+
+    async def _bring_home(self, job: Job, state: BatchState) -> None:
+        """Every reply into the store, whatever was there before; then the job is done with."""
+        for file_id, path in (
+            (state.output_file_id, files.output_file(self._work.folder, job.key)),
+            (state.error_file_id, files.error_file(self._work.folder, job.key)),
+        ):
+            if file_id:
+                await self._download(job, file_id, path)
+        await self._complete(job, state)
+        for path in self._result_files(job):
+            for chunk in _chunks(_ours(path)):
+                self._ledger.keep(job.key, chunk)
+                await asyncio.sleep(0)
+        silent = self._ledger.close(job.key, _lost(f"the batch ended without an answer ({state.status})"))
+        if silent:
+            self._work.progress.say(f"batch {state.id} {state.status}: {silent} requests without an answer")
+
+    async def _complete(self, job: Job, state: BatchState) -> None:
+        """Downloads again what is shorter than the endpoint says it is."""
+        expected = min(job.requests, state.completed + state.failed)
+        for _ in range(_DOWNLOADS - 1):
+            paths = self._result_files(job)
+            if sum(1 for path in paths for _ in _ours(path)) >= expected:
+                return
+            for path in paths:
+                path.unlink(missing_ok=True)
+            if state.output_file_id:
+                await self._download(job, state.output_file_id, files.output_file(self._work.folder, job.key))
+            if state.error_file_id:
+                await self._download(job, state.error_file_id, files.error_file(self._work.folder, job.key))
+
+    async def _download(self, job: Job, file_id: str, path: Path) -> None:
+        if path not in self._result_files(job):
+            self._work.folder.mkdir(parents=True, exist_ok=True)
+            await self._api.download(file_id, path)
+
+    def _result_files(self, job: Job) -> list[Path]:
+        folder = self._work.folder
+        both = files.output_file(folder, job.key), files.error_file(folder, job.key)
+        return [path for path in both if path.is_file()]
+
+
+async def until_one_is_over(work: Work, all_jobs: Sequence[Jobs]) -> None:
+    """Looks at the submitted jobs, ever more rarely, until one is over."""
+    pause, longest, told = _FIRST_PAUSE_S, work.config.batch.poll_s, ""
+    while any(job.stage == "submitted" for jobs in all_jobs for job in jobs.mine()):
+        if any([await jobs.look_at_all() for jobs in all_jobs]):
+            return
+        text = in_words([job for jobs in all_jobs for job in jobs.mine()])
+        if text != told:
+            work.progress.say(text)
+        told = text
+        await asyncio.sleep(min(pause, longest))
+        pause *= _SLOWER
+
+
+def _ours(path: Path) -> Iterator[tuple[str, int, bytes]]:
+    """The readable lines of a result file: hash, round, reply."""
+    with path.open("rb") as stream:
+        for line in stream:
+            try:
+                found = batch_lines.result(line)
+            except answers.Malformed:
+                continue
+            request = files.request_of(found.custom_id)
+            if request:
+                yield (*request, found.keep())
+
+
+def _chunks(items: Iterable[tuple[str, int, bytes]]) -> Iterator[Sequence[tuple[str, int, bytes]]]:
+    chunk: list[tuple[str, int, bytes]] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) >= _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _lost(why: str) -> bytes:
+    return Result("", 0, None, why).keep()

@@ -1,0 +1,169 @@
+"""Requests as files for `vllm run-batch` or anything else that takes them, and their results read back."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from simsa.batching import files
+from simsa.batching.files import RequestFile, RequestFiles
+from simsa.batching.forms import Forms
+from simsa.batching.passing import Desk, Pass
+from simsa.batching.work import Member, Work
+from simsa.endpoints import answers, batch_lines
+from simsa.endpoints.batch_lines import Result
+from simsa.errors import DataError, InputError
+from simsa.judges import JudgeRequest
+
+Fate = Literal["new", "repeated", "known", "foreign"]
+
+
+_FATES: dict[Fate, str] = {
+    "new": "read",
+    "repeated": "a second time",
+    "known": "not asked for (any more)",
+    "foreign": "not ours",
+}
+
+
+class _Place(NamedTuple):
+    """Where an answer stands, and whether it is one."""
+
+    path: Path
+    line: int
+    good: bool
+
+
+async def write(work: Work, folder: Path) -> None:
+    """Writes what is pending into files `simsa-001.jsonl`, … in `folder`; nothing is sent or written down."""
+    _want_empty(folder)
+    written: list[RequestFile] = []
+
+    async def sealed(file: RequestFile) -> None:
+        written.append(file)
+
+    numbers = count(1)
+
+    def request_files(member: Member, forms: Forms) -> RequestFiles:
+        batch = member.config.batch
+        mark = f"{re.sub(r'[^A-Za-z0-9._-]', '_', member.name)}-" if member.name else ""
+        return RequestFiles(
+            folder,
+            most=batch.max_requests,
+            most_mb=batch.max_mb,
+            sealed=sealed,
+            name=lambda key: f"simsa-{mark}{next(numbers):03}.jsonl",
+        )
+
+    done = Pass(work, request_files, capped=False)
+    try:
+        await done.run(Desk(work))
+    except BaseException:
+        for file in written:
+            file.path.unlink(missing_ok=True)
+        raise
+    if not written:
+        work.progress.say("nothing is to be asked: there is no file to write")
+    for file in written:
+        work.progress.say(f"{file.path}: {len(file.requests)} requests, {file.bytes / files.MB:.1f} MB")
+
+
+def _want_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            "is not an empty folder",
+            where=str(folder),
+            hint="name a new one: requests of an earlier time must not lie beside new ones",
+        )
+
+
+async def read(work: Work, paths: Sequence[Path]) -> None:
+    """Reads results from files, in any order, of any part of the requests.
+
+    Raises DataError, before anything is kept, for a line that is no result.
+    """
+    chosen, fates = _sort(paths, await _wanted(work), work.store.judged(()))
+    work.ledger.keep_foreign(_chosen_lines(paths, chosen))
+    done = Pass(work, None)
+    await done.run(Desk(work))
+    told = [f"{fates[fate]} {words}" for fate, words in _FATES.items() if fates[fate]]
+    work.progress.say(f"lines: {', '.join(told) or 'none'}")
+    if done.unasked:
+        work.progress.say(
+            f"{done.unasked} requests are to be asked (again): `simsa judge CONFIG --write-batch DIR` writes them"
+        )
+
+
+def _sort(
+    paths: Sequence[Path], wanted: Mapping[str, int], judged: Collection[str]
+) -> tuple[dict[str, _Place], Counter[Fate]]:
+    """Which line is the answer to each request, and how many lines there are of each fate.
+
+    Of several answers to one request the first counts, and one that is an answer before one
+    that is an error.
+    """
+    chosen: dict[str, _Place] = {}
+    fates: Counter[Fate] = Counter()
+    for path in paths:
+        for number, found in _lines(path):
+            request = files.request_of(found.custom_id)
+            if request is None or (request[0] not in wanted and request[0] not in judged):
+                fates["foreign"] += 1
+                continue
+            key, round = request
+            if wanted.get(key) != round:
+                fates["known"] += 1
+                continue
+            fates["repeated" if key in chosen else "new"] += 1
+            good = found.status == 200
+            if key not in chosen or (good and not chosen[key].good):
+                chosen[key] = _Place(path, number, good)
+    return chosen, fates
+
+
+async def _wanted(work: Work) -> dict[str, int]:
+    """Every request that is to be asked, with the round it is in."""
+    standings = work.ledger.standings()
+    found: dict[str, int] = {}
+
+    async def ask(request: JudgeRequest) -> None:
+        standing = standings.get(request.request_hash)
+        if standing in (None, "again"):
+            row = work.ledger.row(request.request_hash) if standing else None
+            found[request.request_hash] = row.round if row else 0
+
+    await Desk(work).over(ask)
+    return found
+
+
+def _chosen_lines(paths: Sequence[Path], chosen: dict[str, _Place]) -> Iterator[tuple[str, int, bytes]]:
+    for path in paths:
+        for number, found in _lines(path):
+            request = files.request_of(found.custom_id)
+            place = chosen.get(request[0]) if request else None
+            if request and place and (place.path, place.line) == (path, number):
+                yield (*request, found.keep())
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Result]]:
+    """The results in a file, with line numbers. Raises DataError."""
+    try:
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
+                try:
+                    yield number, batch_lines.result(line)
+                except answers.Malformed as malformed:
+                    raise DataError(
+                        str(malformed),
+                        where=f"{path}:{number}",
+                        found=line[:80].decode("utf-8", "replace"),
+                        hint="nothing of it was read; if the file was cut while it was copied, copy it again",
+                    ) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from None

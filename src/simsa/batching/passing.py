@@ -1,0 +1,216 @@
+"""One pass over every answer without a verdict: what has come is read, what is missing is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from simsa.batching.files import RequestFiles
+from simsa.batching.forms import Forms
+from simsa.batching.work import Member, Work
+from simsa.endpoints import ChatFailure, ChatReply, batch_lines
+from simsa.endpoints.batch_lines import Lost, Result
+from simsa.endpoints.chat import FailureKind
+from simsa.endpoints.refusals import Meaning, Refusal
+from simsa.errors import EndpointError
+from simsa.flow import each, stream
+from simsa.hearing import Ask, Heard, Hearing
+from simsa.judges import JudgeRequest, estimate
+from simsa.judges.asking import Asking
+from simsa.progress import Stage
+from simsa.records import Judgement
+from simsa.store import Answered
+from simsa.store.batches import Row
+
+_WIDTH = 256
+_KINDS: dict[Meaning, FailureKind] = {Meaning.TOO_LONG: "too_long", Meaning.FILTERED: "refused"}
+
+
+class Desk:
+    """Goes over the answers again and again, and remembers between passes what is settled."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._ask: Ask | None = None
+        self._linked: set[tuple[str, str]] = set()
+        self._stage = Stage()
+        standings = work.ledger.standings()
+        self._hearing = Hearing(work.store, work.judge, self._forward, self._stage, work.again, standings)
+
+    async def over(self, ask: Ask) -> None:
+        """One pass: `ask` gets each call that is not on file. Whole verdicts are written down."""
+        self._ask = ask
+        await each(stream(self.work.unjudged()), self._verdict, _WIDTH)
+        self.work.progress.judge.failed = self._stage.failed
+        self.work.progress.spent_usd = self.work.store.spent_usd()
+
+    async def _verdict(self, answered: Answered) -> None:
+        work, row = self.work, (answered.question.id, answered.variant)
+        requests = work.judge.requests(answered.question, answered.prediction)
+        heard = [await self._hearing.hear(request) for request in requests]
+        if not all(heard) or row in self._linked:
+            return
+        parts = [(request.part, request.request_hash) for request in requests]
+        await work.store.add_verdict(answered, work.judge.task, parts)
+        self._linked.add(row)
+        work.progress.judge.done += 1
+
+    async def _forward(self, request: JudgeRequest) -> Heard | None:
+        assert self._ask is not None, "`over` was not called"
+        return await self._ask(request)
+
+
+class Pass:
+    """What is asked in one pass. `files` makes the files for a member's requests; None: nothing is asked now.
+
+    `asked` and `unasked` count requests that were put into files, and that could not be;
+    `out_of_money` says why. `capped`: `max_cost_usd` counts.
+    """
+
+    def __init__(
+        self, work: Work, files: Callable[[Member, Forms], RequestFiles] | None, *, capped: bool = True
+    ) -> None:
+        self.work = work
+        self.asked = 0
+        self.unasked = 0
+        self.out_of_money = False
+        self._members = work.members()
+        self._forms = {name: Forms.of(work, member) for name, member in self._members.items()}
+        self._files: Mapping[str, RequestFiles] | None = files and {
+            name: files(member, self._forms[name]) for name, member in self._members.items()
+        }
+        self._ledger = work.ledger
+        self._standings = self._ledger.standings()
+        self._one_at_a_time = asyncio.Lock()
+        self._replies = 0
+        self._turned_away: tuple[Member, Refusal] | None = None
+        limit = work.config.max_cost_usd if capped else None
+        spent = work.store.spent_usd() + self._ledger.committed_usd()
+        self._left_usd = None if limit is None else limit - spent
+        self._factor = self._ledger.estimates_fall_short()
+
+    async def run(self, desk: Desk) -> None:
+        """Raises EndpointError when answers show that no request will ever be answered."""
+        files = list((self._files or {}).values())
+        try:
+            await desk.over(self._settle)
+            for one in files:
+                await one.close()
+        finally:
+            for one in files:
+                one.abandon()
+        for forms in self._forms.values():
+            forms.keep(self.work)
+        if self._turned_away and not self._replies:
+            member, refusal = self._turned_away
+            raise EndpointError(
+                f"turned every request of a batch away: {refusal.detail}",
+                where=member.config.base_url,
+                hint="check the model's name and what the key may do; then run again: it goes on from here",
+            )
+
+    # One request --------------------------------------------------------------------------
+
+    async def _settle(self, request: JudgeRequest) -> Heard | None:
+        """The judgement on `request` if it has come; otherwise it is asked for, if it can be."""
+        standing = self._standings.get(request.request_hash)
+        if standing == "sent":
+            return None
+        member = self._members[request.member]
+        row = self._ledger.row(request.request_hash) if standing else None
+        asking = member.judge.asking(request)
+        if row and row.so_far:
+            asking.resume(row.so_far)
+        if row and row.reply is not None:
+            outcome = await self._read(member, asking, row, row.reply)
+            if isinstance(outcome, Heard):
+                return outcome
+            row = outcome
+        async with self._one_at_a_time:
+            return await self._post(member, asking, row)
+
+    async def _post(self, member: Member, asking: Asking, row: Row | None) -> Heard | None:
+        """Puts a request into a file; a judgement where it could be settled without."""
+        key = asking.request.request_hash
+        usd = estimate.usd(member.config, "\n".join(message.content for message in asking.first))
+        if not self._files or not self._affords(usd):
+            self.unasked += 1
+            return None
+        body = self._forms[member.name].now.compose(member.judge.chat(asking), member.config.model)
+        if await self._files[member.name].add(key, row.round if row else 0, body, usd):
+            self._standings[key] = "sent"
+            self.asked += 1
+            return None
+        failure = ChatFailure("too_long", "the request is larger than a batch file may be", 0, 0.0)
+        made = member.judge.hear(asking, failure)
+        assert made is not None
+        return self._heard(made, None, 0.0)
+
+    def _affords(self, usd: float | None) -> bool:
+        """Whether a request fits under the cap, which is then lower by what it is expected to cost."""
+        if self._left_usd is None:
+            return True
+        expected = (usd or 0.0) * self._factor
+        if self.out_of_money or expected > self._left_usd or self._left_usd <= 0:
+            self.out_of_money = True
+            return False
+        self._left_usd -= expected
+        return True
+
+    # One answer ---------------------------------------------------------------------------
+
+    async def _read(self, member: Member, asking: Asking, row: Row, reply: str) -> Heard | Row:
+        """The judgement that a reply makes; or how the request stands, which is to be asked again."""
+        key, before = asking.request.request_hash, asking.cost_usd or 0.0
+        meaning = batch_lines.understand(Result.kept(key, reply))
+        made, lost = self._take(member, asking, row, meaning)
+        self._replies += isinstance(meaning, ChatReply)
+        usd = ((made.cost_usd if made else asking.cost_usd) or 0.0) - before
+        if made:
+            return self._heard(made, row, usd)
+        after = Row(None, row.round + 1, lost, None, asking.so_far(), None)
+        await self.work.store.write(
+            self._ledger.again(key, after.round, lost, asking.so_far()),
+            self._ledger.heard(row.batch, usd, row.estimate_usd if usd else 0.0),
+        )
+        self._standings[key] = "again"
+        return after
+
+    def _take(
+        self, member: Member, asking: Asking, row: Row, meaning: ChatReply | Refusal | Lost
+    ) -> tuple[Judgement | None, int]:
+        """The judgement, if one comes of it; else how many losses in a row there have been."""
+        most, lost = member.config.max_attempts, row.lost + 1
+        if isinstance(meaning, ChatReply):
+            share = 1.0 - member.config.batch.discount
+            return member.judge.hear(asking, replace(meaning, attempts=lost), price_share=share), 0
+        kind: FailureKind = "failed"
+        if isinstance(meaning, Refusal):
+            if meaning.meaning is Meaning.CHANGE and self._learn(member, asking, row, meaning):
+                return None, row.lost
+            if meaning.meaning is Meaning.END:
+                self._turned_away = member, meaning
+            elif meaning.meaning not in (Meaning.AGAIN, Meaning.SLOWER):
+                lost = most
+            kind = _KINDS.get(meaning.meaning, "failed")
+        if lost < most:
+            return None, lost
+        return member.judge.hear(asking, ChatFailure(kind, meaning.detail, row.lost + 1, 0.0)), 0
+
+    def _learn(self, member: Member, asking: Asking, row: Row, refusal: Refusal) -> bool:
+        """Whether the request will look different when it is sent again."""
+        forms = self._forms[member.name]
+        sent = forms.asked_in(row.batch).compose(member.judge.chat(asking), member.config.model)
+        learnt, news = forms.learn(row.batch, refusal, sent)
+        if news:
+            self.work.progress.say(
+                f"{member.config.base_url} does not take {news}: going on without ({refusal.detail})"
+            )
+        return learnt
+
+    def _heard(self, made: Judgement, row: Row | None, usd: float) -> Heard:
+        key = made.request_hash
+        self._standings.pop(key, None)
+        estimated = row.estimate_usd if row and usd else 0.0
+        return Heard(made, (self._ledger.judged(key), self._ledger.heard(row and row.batch, usd, estimated)))

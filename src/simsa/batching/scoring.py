@@ -1,0 +1,118 @@
+"""Judging through files, from what is pending to verdicts: write, submit, wait, read, and again."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import assert_never
+
+from simsa.batching import files, offline
+from simsa.batching.files import RequestFile, RequestFiles
+from simsa.batching.forms import Forms
+from simsa.batching.jobs import Jobs, until_one_is_over
+from simsa.batching.modes import Collect, Mode, Read, Submit, Wait, Write
+from simsa.batching.passing import Desk, Pass
+from simsa.batching.work import Member, Work
+from simsa.config import JudgeConfig, secret
+from simsa.endpoints.address import Address
+from simsa.endpoints.batch import BatchEndpoint
+from simsa.errors import RunError
+from simsa.store import Store
+from simsa.store.batches import Job, Ledger
+
+
+async def score(work: Work, mode: Mode) -> None:
+    """Does what `mode` says. Killed at any point, the same call goes on from there."""
+    work.store.forget_other_judges(work.judge.task)
+    work.progress.judge.begin(total=work.store.count_unjudged(work.judge.task, answered=True))
+    match mode:
+        case Write(folder):
+            await offline.write(work, folder)
+        case Read(paths):
+            await offline.read(work, paths)
+        case Wait() | Submit() | Collect():
+            await _through_jobs(work, mode)
+        case _:
+            assert_never(mode)
+    work.progress.judge.end()
+
+
+def refuse_if_open(store: Store, judge_key: str) -> None:
+    """Raises RunError where asking directly would ask what a batch is asking already."""
+    jobs = [job for job in Ledger(store).open_jobs() if job.judge_key == judge_key]
+    if jobs:
+        n = sum(job.requests for job in jobs)
+        raise RunError(
+            f"{n} requests of this judge are in a batch: asking them directly would pay for them twice",
+            where=str(store.folder),
+            hint='`simsa judge CONFIG --collect` fetches what is ready, or set judge.via = "batch" to wait for it',
+        )
+
+
+async def _through_jobs(work: Work, mode: Wait | Submit | Collect) -> None:
+    files.tidy(work.folder, work.ledger.keys())
+    desk = Desk(work)
+    async with contextlib.AsyncExitStack() as opened:
+        addresses = {Address.parse(one.config.base_url).base_url: one for one in work.members().values()}
+        apis = [await opened.enter_async_context(_endpoint(work, one.config)) for one in addresses.values()]
+        everywhere = [Jobs(work, api) for api in apis]
+        if isinstance(mode, Collect):
+            for jobs in everywhere:
+                await jobs.collect()
+            await _pass(work, desk, ask=False)
+            return
+        while True:
+            done = await _pass(work, desk, ask=not any(jobs.crowded for jobs in everywhere))
+            for jobs in everywhere:
+                await jobs.submit_all()
+            if isinstance(mode, Submit) or not any(jobs.wanted() for jobs in everywhere):
+                break
+            await until_one_is_over(work, everywhere)
+    if done.out_of_money:
+        work.store.set_meta(stopped="budget")
+        work.progress.note(
+            "budget",
+            f"{done.unasked} requests do not fit under max_cost_usd = {work.config.max_cost_usd}"
+            f" ({work.store.spent_usd():.4f} USD spent); a higher one goes on",
+        )
+
+
+def _endpoint(work: Work, config: JudgeConfig) -> BatchEndpoint:
+    return BatchEndpoint(
+        config.base_url,
+        key=secret(config.key_variable),
+        key_name=config.key_variable,
+        timeout_s=config.timeout_s,
+        max_attempts=config.max_attempts,
+        settle_s=config.batch.settle_s,
+        on_event=work.progress.say,
+    )
+
+
+async def _pass(work: Work, desk: Desk, *, ask: bool) -> Pass:
+    """Reads what has come and writes what is to be asked, as jobs that are not submitted yet."""
+
+    def request_files(member: Member, forms: Forms) -> RequestFiles:
+        async def sealed(file: RequestFile) -> None:
+            work.ledger.intend(_job(work, member, forms, file), file.requests)
+
+        batch = member.config.batch
+        most = min(batch.max_requests, work.store.meta("batch_most", batch.max_requests))
+        return RequestFiles(work.folder, most=most, most_mb=batch.max_mb, sealed=sealed)
+
+    now = Pass(work, request_files if ask else None)
+    await now.run(desk)
+    return now
+
+
+def _job(work: Work, member: Member, forms: Forms, file: RequestFile) -> Job:
+    return Job(
+        key=file.key,
+        base_url=Address.parse(member.config.base_url).base_url,
+        judge_key=work.judge.task,
+        stage="written",
+        created_at=0,
+        form=forms.to_dict(),
+        requests=len(file.requests),
+        bytes=file.bytes,
+        estimate_usd=file.estimate_usd,
+    )
