@@ -9,16 +9,14 @@ from typing import Any, Literal, NamedTuple
 
 from simsa import data, hygiene, judges, planning, prompts, serving
 from simsa.config import Config, JudgeConfig, secret
-from simsa.endpoints import ChatEndpoint, ModelInfo, cost, retirement
+from simsa.endpoints import ChatEndpoint, ModelInfo, retirement
 from simsa.errors import SimsaError
-from simsa.judges import Judge, estimate
-from simsa.judges.llm import price_of
+from simsa.estimating import Estimate, estimate
+from simsa.judges import Judge
 from simsa.records import Question
-from simsa.store import Store
 from simsa.text import one_line
 
 Level = Literal["ok", "warning", "error"]
-_ESTIMATE_ROWS = 200
 _EXAMPLES = 3
 _DOUBTS: dict[hygiene.Kind, str] = {
     "leaked_question": "the question is in the training file too",
@@ -40,17 +38,6 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What judging would take. Tokens are estimated from characters; `cost_usd` is None without a price."""
-
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float | None
-    prices_as_of: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Checked:
     """Everything that was found, the data's description, the estimate, and the doubtful rows."""
 
@@ -69,9 +56,7 @@ class Checked:
             "ok": self.exit_code == 0,
             "findings": [finding._asdict() for finding in self.findings],
             "data": self.data,
-            "estimate": None
-            if self.estimate is None
-            else {name: getattr(self.estimate, name) for name in Estimate.__slots__},
+            "estimate": None if self.estimate is None else self.estimate.to_dict(),
             "hygiene": None if self.hygiene is None else self.hygiene.to_dict(),
         }
 
@@ -90,9 +75,9 @@ async def check(config: Config, folder: Path, train: Path | None = None) -> Chec
     judge = _judge(config, findings)
     if config.judge and judge and not config.judge.is_local:
         findings.extend([finding async for finding in _judge_endpoint(config.judge)])
-    estimate = _estimate(config, folder, judge, questions) if judge and questions else None
+    takes = estimate(config, folder, judge, questions) if judge and questions else None
     described = data.describe(questions).to_dict() if questions else None
-    return Checked(tuple(findings), described, estimate, doubtful)
+    return Checked(tuple(findings), described, takes, doubtful)
 
 
 def _wrong(about: str, error: SimsaError) -> Finding:
@@ -184,8 +169,10 @@ def _judge(config: Config, findings: list[Finding]) -> Judge | None:
 
 
 async def _judge_endpoint(config: JudgeConfig) -> AsyncIterator[Finding]:
-    async for finding in _reachable("judge", config.base_url, config.model, config.key_variable):
-        yield finding
+    for name, one in config.each.items():
+        about = f"judge {name}" if config.panel else "judge"
+        async for finding in _reachable(about, one.base_url, one.model, one.key_variable):
+            yield finding
 
 
 async def _reachable(
@@ -215,38 +202,3 @@ def _retiring(about: str, model: str, info: ModelInfo | None) -> Iterator[Findin
     end = retirement(model, listed=info.shutdown_date if info else None)
     if end and end.is_soon:
         yield Finding("warning", about, str(end))
-
-
-def _estimate(config: Config, folder: Path, judge: Judge, questions: list[Question]) -> Estimate:
-    """Calls and tokens for what is not judged yet, from a sample of the rows."""
-    variants = len(config.variants)
-    rows = questions[:: max(1, len(questions) // _ESTIMATE_ROWS)]
-    calls = 0
-    tokens = 0.0
-    for question in rows:
-        guess = question.reference[0] if question.reference else ""
-        seen: dict[str, float] = {}
-        for n in range(variants):
-            for request in judge.requests(question, f"{guess}{' ' * n}"):
-                seen[request.request_hash] = estimate.tokens(judge.prompt_text(request))
-        calls += len(seen)
-        tokens += sum(seen.values())
-    share = len(questions) / len(rows)
-    todo = share * (1 - _done(folder, judge, len(questions) * variants))
-    n_calls, prompt = round(calls * todo), round(tokens * todo)
-    completion = n_calls * estimate.ANSWER_TOKENS
-    if config.judge is None or config.judge.is_local:
-        return Estimate(0, 0, 0, 0.0, None)
-    each = price_of(config.judge)
-    usd = cost(config.judge.model, prompt, 0, completion, each)
-    return Estimate(n_calls, prompt, completion, usd, each.as_of if each else None)
-
-
-def _done(folder: Path, judge: Judge, planned: int) -> float:
-    """Share of the planned verdicts that stand already."""
-    try:
-        with Store.read(folder) as store:
-            done = store.count("plan") - store.count_unjudged(judge.task, answered=False)
-            return min(1.0, done / planned)
-    except SimsaError:
-        return 0.0

@@ -50,4 +50,8 @@ def command(train: Path | None, as_json: bool, **flags: Any) -> int:
             f"\njudging: {estimate.calls} calls, about {estimate.prompt_tokens:,} tokens in and"
             f" {estimate.completion_tokens:,} out (estimated from characters), {cost}"
         )
+        for shares in (estimate.judges, estimate.parts):
+            for name, share in shares.items() if len(shares) > 1 else ():
+                usd = "no price" if share.cost_usd is None else f"{share.cost_usd:.2f} USD"
+                click.echo(f"  {name}: {share.calls} calls, {share.prompt_tokens:,} tokens in, {usd}")
     return checked.exit_code
