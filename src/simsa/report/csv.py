@@ -38,6 +38,8 @@ def safe(text: str) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
         value = value[0] if len(value) == 1 else orjson.dumps(value).decode() if value else ""
+    if isinstance(value, dict):
+        value = orjson.dumps(value).decode()
     if isinstance(value, bool):
         return str(value).lower()
     return safe(value) if isinstance(value, str) else value

@@ -41,6 +41,8 @@ class Grid(NamedTuple):
 
 def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
     """All tables of a run, those with nothing to show left out. `intervals` puts one beside every mean."""
+    from simsa.report.judge_grids import judge_grids
+
     made = (
         scores(summary, intervals=intervals),
         differences(summary),
@@ -48,6 +50,7 @@ def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
         metrics(summary),
         abstention(summary),
         speed(summary),
+        *judge_grids(summary),
     )
     return [grid for grid in made if grid.rows]
 

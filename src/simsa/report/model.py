@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simsa.records import CRITERIA, MAX_TOTAL, Question
 
 if TYPE_CHECKING:
     from simsa.metrics.abstention import AbstentionTable
+    from simsa.report.noise import Noise
+    from simsa.report.voices import PanelInfo, RepeatsInfo
     from simsa.report.words import Language
     from simsa.stats import Comparison, Distribution, Spread
 
@@ -56,14 +58,22 @@ class JudgeInfo:
     cost_usd: float | None
     shutdown_date: str | None = None
     context_spread: Mapping[str, Spread] = field(default_factory=dict)
+    panel: PanelInfo | None = None
+    repeats: RepeatsInfo | None = None
 
     @property
     def is_lexical(self) -> bool:
         return is_lexical(self.model)
 
     def to_dict(self) -> dict[str, Any]:
+        apart = ("context_spread", "panel", "repeats")
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         spread = {name: found._asdict() for name, found in self.context_spread.items()}
-        return asdict(self) | {"context_spread": spread}
+        return plain | {
+            "context_spread": spread,
+            "panel": None if self.panel is None else self.panel.to_dict(),
+            "repeats": None if self.repeats is None else self.repeats.to_dict(),
+        }
 
 
 class Mean(NamedTuple):
@@ -213,6 +223,7 @@ class Summary:
     """Versions, hashes of weights, and the texts that models and judge were asked with."""
     calibration: Mapping[str, Any] | None = None
     """What people's labels showed of this judge, as `simsa calibrate` kept it."""
+    variance: tuple[Noise, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON has it: schema `simsa.report/1`. Missing figures are None."""
@@ -223,6 +234,7 @@ class Summary:
             "baseline": self.baseline,
             "variants": [variant.to_dict() for variant in self.variants],
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "variance": [noise.to_dict() for noise in self.variance],
             "notes": [note._asdict() for note in self.notes],
             "data": dict(self.data),
             "examples": [example.to_dict() for example in self.examples],

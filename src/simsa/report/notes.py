@@ -12,11 +12,14 @@ from simsa.report.words import Language, Name, Words, words
 
 if TYPE_CHECKING:
     from simsa.report.model import JudgeInfo, VariantSummary
+    from simsa.report.voices import PanelInfo
     from simsa.stats import Comparison, Spread
 
 # Shares from which a reader should know: of answers cut off, of answerable questions declined.
 _CUT = 0.02
 _DECLINED = 0.1
+# Krippendorff's bar for conclusions that are at least tentative (Content Analysis, 2004, p. 241).
+_AGREED = 0.667
 # They are judged from question, passages and reference alone.
 CONTEXT_CRITERIA = ("context_relevance", "context_recall")
 
@@ -53,6 +56,7 @@ def notes(
     say = words(language)
     own = [
         *_of_judge(say, judge, stopped),
+        *_of_panel(say, judge.panel if judge else None),
         *_of_calibration(say, calibration or {}),
         *_of_missing(say, variants, comparisons),
         *_of_answers(say, variants),
@@ -80,6 +84,25 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
     ]
     if spreads:
         yield Note("context_spread", say("note.context_spread", list=", ".join(spreads)))
+
+
+def _of_panel(say: Words, panel: PanelInfo | None) -> Iterator[Note]:
+    """Members that could not score, and criteria on which the members do not agree."""
+    for member in panel.members if panel else ():
+        missing = sum(member.unscored.values())
+        if missing:
+            why = ", ".join(f"{say(f'status.{status}')} {n}" for status, n in member.unscored.items())
+            counts = {"n": missing + member.n_scored, "missing": missing, "why": why}
+            yield Note("panel_absent", say("note.panel_absent", name=Name(member.name), **counts))
+    weak = [
+        f"{say(name)} {fixed(found.alpha)}"
+        for name, found in (panel.agreement if panel else {}).items()
+        if found.alpha is not None and found.alpha < _AGREED
+    ]
+    if weak:
+        yield Note(
+            "panel_disagrees", say("note.panel_disagrees", list=", ".join(weak), bar=fixed(_AGREED, 3))
+        )
 
 
 def _of_calibration(say: Words, calibration: Mapping[str, Any]) -> Iterator[Note]:

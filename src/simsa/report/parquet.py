@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from simsa.errors import MissingExtra
 from simsa.metrics.rows import METRICS
 from simsa.records import CRITERIA
@@ -28,8 +30,13 @@ def render(store: Store) -> Iterator[bytes]:
     with pq.ParquetWriter(sink, schema) as writer:
         source = rows(store)
         while batch := list(islice(source, _BATCH)):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            flat = [{name: _plain(row[name]) for name in COLUMNS} for row in batch]
+            writer.write_table(pa.Table.from_pylist(flat, schema=schema))
     yield sink.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return orjson.dumps(value).decode() if isinstance(value, dict) else value
 
 
 def _type(pa: Any, name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from simsa.judges import combine
 from simsa.metrics.rows import METRICS
 from simsa.records import CRITERIA
+from simsa.report.voices import of_row
 from simsa.store import Store, judgements, measures, results, snapshot
 
 COLUMNS = (
@@ -36,14 +37,17 @@ COLUMNS = (
     "judge_completion_tokens",
     "cost_usd",
     "request_hash",
+    "members",
+    "repeats",
 )
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
     """Every planned row in the order of the test set, with the keys of `COLUMNS`.
 
-    What is missing is None. `contexts` and `reference` are lists of texts. The last five
-    columns are the verdict's: what the judge answered, what that took, and its request.
+    What is missing is None. `contexts` and `reference` are lists of texts. The columns from
+    `raw` on are the verdict's: what the judge answered, what that took, its request, and as
+    objects what each member of a panel and each repeat said, where there are several.
     """
     with snapshot(store):
         yield from _rows(store)
@@ -51,10 +55,12 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
 
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
     judge = store.meta("judge") or {}
-    question = None
+    question, several = None, bool(store.count("voices"))
+    voices: dict[str, dict[str, Any]] = {}
     for result, figures in zip(results(store), measures(store), strict=True):
         if question is None or question.id != result.question_id:
             question = store.question(result.question_id)
+            voices = of_row(store, result.question_id) if several else {}
         assert question is not None  # results are joined with the questions
         parts = judgements(store, result.question_id, result.variant)
         verdict = combine(result.question_id, result.variant, parts) if parts else None
@@ -84,4 +90,5 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "judge_completion_tokens": verdict and verdict.completion_tokens,
             "cost_usd": verdict and verdict.cost_usd,
             "request_hash": verdict and verdict.request_hash,
+            **{name: voices.get(result.variant, {}).get(name) for name in ("members", "repeats")},
         }

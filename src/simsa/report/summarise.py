@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA
 from simsa.report import examples
-from simsa.report.model import Example, JudgeInfo, Kind, Mean, RunInfo, Slice, Summary, VariantSummary
+from simsa.report.model import Example, JudgeInfo, Kind, Mean, Note, RunInfo, Slice, Summary, VariantSummary
+from simsa.report.noise import decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
 from simsa.report.table import TOTAL, Part, Table, load
+from simsa.report.voices import panel, repeated
 from simsa.report.words import LANGUAGES, Language
 from simsa.store import Store, judge_usage, snapshot
 
@@ -45,6 +47,9 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     comparisons = tuple(compared(table, baseline))
     stopped = store.meta("stopped")
     calibration = _calibration(store)
+    repeats = judge.repeats if judge else None
+    variance = noises(repeats.judgements, baseline) if repeats else []
+    said = [Note("variance", sentence(noise, spoken)) for noise in decisive(variance)]
     return Summary(
         run=_run(store, table, stopped),
         judge=judge,
@@ -53,12 +58,16 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
         data=store.meta("data") or {},
         variants=variants,
         comparisons=comparisons,
-        notes=notes(store.meta("notes") or (), spoken, judge, variants, comparisons, stopped, calibration),
+        notes=(
+            *notes(store.meta("notes") or (), spoken, judge, variants, comparisons, stopped, calibration),
+            *said,
+        ),
         examples=_examples(store, table, n_examples),
         config=store.meta("config") or {},
         timing=store.meta("timing") or {},
         made=store.meta("made") or {},
         calibration=calibration,
+        variance=tuple(variance),
     )
 
 
@@ -96,6 +105,8 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         **judge_usage(store)._asdict(),
         shutdown_date=_shutdown(facts),
         context_spread=context_spread(table) if mode == "joint" else {},
+        panel=panel(store, [one["name"] for one in facts.get("members", ())]),
+        repeats=repeated(store, facts.get("repeats", 1), facts.get("temperature")),
     )
 
 
@@ -104,8 +115,10 @@ def _shutdown(facts: Mapping[str, Any]) -> str | None:
     from simsa.endpoints import retirement
 
     kept = facts.get("shutdown_date")
-    found = retirement(facts["model"], listed=datetime.date.fromisoformat(kept) if kept else None)
-    return str(found.date) if found and found.date and found.is_soon else None
+    listed = datetime.date.fromisoformat(kept) if kept else None
+    models = [one["model"] for one in facts.get("members", ())] or [facts["model"]]
+    ends = [end for model in models if (end := retirement(model, listed=listed)) and end.date and end.is_soon]
+    return str(min(end.date for end in ends if end.date)) if ends else None
 
 
 def _calibration(store: Store) -> Mapping[str, Any] | None:

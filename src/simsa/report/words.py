@@ -340,6 +340,26 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{criterion}: 변형 {k}개, 문항 {n}개를 통틀어 Friedman p {p}",
         "{criterion}: over all {k} variants and {n} questions, Friedman p {p}",
     ),
+    # Several judges, and one asked several times.
+    "head.panel": ("심사자별 총점 평균, 최고 {max} (채점 수)", "Mean total of {max} by each judge (scored)"),
+    "panel.median": ("심사단 (중앙값)", "panel (median)"),
+    "head.agreement": ("심사단의 일치", "Agreement of the panel"),
+    "panel.alpha": ("Krippendorff α", "Krippendorff's α"),
+    "head.repeats": (
+        "같은 심사를 {n}번 되풀이했을 때의 흔들림, 온도 {temperature}",
+        "The judge against itself: {n} repeats at temperature {temperature}",
+    ),
+    "spread.sd": ("안에서의 표준편차", "sd within"),
+    "spread.differ": ("점수가 갈린 비율, %", "scores differ, %"),
+    "spread.n": ("답변 수", "answers"),
+    "note.panel_absent": (
+        "심사자 {name:이/가} {n}건 중 {missing}건을 채점하지 못했습니다({why}). 그 답변들은 나머지 심사자의 중앙값입니다.",
+        "The judge {name} has no score for {missing} of {n} ({why}); there the median is that of the others.",
+    ),
+    "note.panel_disagrees": (
+        "심사자들이 서로 맞지 않습니다(Krippendorff α {bar} 미만): {list}. 중앙값은 이를 가릴 뿐입니다.",
+        "The judges agree too little (Krippendorff's α below {bar}) on {list}. The median hides the dispute.",
+    ),
     # Gates, and why one could not be computed.
     "say.gate": (
         "{figure}, 구간의 {end} {bound} (요구 {op} {limit}), {n}문항",

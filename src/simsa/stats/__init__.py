@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simsa.stats.paired import mcnemar_p, rank_biserial, sign_flip_p, wilcoxon_p
     from simsa.stats.power import mde80, questions_needed
     from simsa.stats.ppi import Corrected, corrected_difference, corrected_mean
+    from simsa.stats.raters import ordinal_alpha
     from simsa.stats.summary import Comparison, Distribution, compare, compare_all, summarise
     from simsa.stats.unrounded import agree_unrounded
     from simsa.stats.variance import Spread, VarianceSplit, split_difference, split_variance, spread
@@ -42,6 +43,7 @@ __all__ = [
     "mcnemar_p",
     "mde80",
     "mean_bounds",
+    "ordinal_alpha",
     "questions_needed",
     "rank_biserial",
     "sign_flip_p",
@@ -61,6 +63,7 @@ _MODULES = {
     "paired": ("mcnemar_p", "rank_biserial", "sign_flip_p", "wilcoxon_p"),
     "power": ("mde80", "questions_needed"),
     "ppi": ("Corrected", "corrected_difference", "corrected_mean"),
+    "raters": ("ordinal_alpha",),
     "summary": ("Comparison", "Distribution", "compare", "compare_all", "summarise"),
     "unrounded": ("agree_unrounded",),
     "variance": ("Spread", "VarianceSplit", "split_difference", "split_variance", "spread"),

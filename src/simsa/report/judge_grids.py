@@ -1,0 +1,80 @@
+"""Tables about the judge itself: its members, its repeats, what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from simsa.records import CRITERIA, MAX_TOTAL
+from simsa.report import noise
+from simsa.report.grids import Cell, Grid, Row
+from simsa.report.numbers import DASH, fixed, percent
+from simsa.report.table import TOTAL
+from simsa.report.words import words
+
+if TYPE_CHECKING:
+    from simsa.report.model import Mean, Summary
+
+
+def judge_grids(summary: Summary) -> list[Grid]:
+    """All of them; a table with nothing to show has no rows."""
+    return [
+        members(summary),
+        agreement(summary),
+        repeats(summary),
+        noise.grid(summary.variance, summary.language),
+    ]
+
+
+def members(summary: Summary) -> Grid:
+    """Mean total by each member of a panel, and by the panel: what one judge alone would have said."""
+    say = words(summary.language)
+    panel = summary.judge.panel if summary.judge else None
+    names = tuple(v.name for v in summary.variants)
+    title = say("head.panel", max=MAX_TOTAL)
+    if panel is None:
+        return Grid(title, names, ())
+    rows = [
+        Row(member.name, _cells(member.means.get(name, {}).get(TOTAL) for name in names))
+        for member in panel.members
+    ]
+    whole = (Cell(f"{fixed(v.total.mean)} ({v.total.n})" if v.total else DASH) for v in summary.variants)
+    return Grid(title, names, (*rows, Row(say("panel.median"), tuple(whole), "strong")))
+
+
+def agreement(summary: Summary) -> Grid:
+    """How far the members of a panel agree, by criterion."""
+    say = words(summary.language)
+    panel = summary.judge.panel if summary.judge else None
+    head = (say("panel.alpha"), say("spread.differ"), say("spread.sd"))
+    rows = [
+        Row(say(name), _texts(fixed(found.alpha), percent(found.differ), fixed(found.sd)))
+        for name, found in (panel.agreement if panel else {}).items()
+    ]
+    return Grid(say("head.agreement"), head, tuple(rows))
+
+
+def repeats(summary: Summary) -> Grid:
+    """How far the same judge differs from itself when it is asked again."""
+    say = words(summary.language)
+    found = summary.judge.repeats if summary.judge else None
+    head = (say("spread.sd"), say("spread.differ"), say("spread.n"))
+    rows = [
+        Row(
+            say(name),
+            _texts(fixed(one.sd), percent(one.differ), str(one.n)),
+            "strong" if name == TOTAL else "normal",
+        )
+        for name in (*CRITERIA, TOTAL)
+        if found and (one := found.noise.get(name))
+    ]
+    n, temperature = (found.n, found.temperature) if found else (0, None)
+    return Grid(say("head.repeats", n=n, temperature=fixed(temperature, 1)), head, tuple(rows))
+
+
+def _cells(means: Iterable[Mean | None]) -> tuple[Cell, ...]:
+    return tuple(Cell(DASH if found is None else f"{fixed(found.mean)} ({found.n})") for found in means)
+
+
+def _texts(*texts: str) -> tuple[Cell, ...]:
+    return tuple(map(Cell, texts))
