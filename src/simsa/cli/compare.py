@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from simsa.cli import console
-from simsa.errors import EXIT_OK, GateFailed
+from simsa.errors import EXIT_OK, GateFailed, InputError
 
 if TYPE_CHECKING:
+    from simsa.bridge import Bridge
     from simsa.report.comparing import Comparing
     from simsa.report.words import Language
 
@@ -31,7 +32,23 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, whole or not at all."
 )
+@click.option(
+    "--bridge",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Runs of different judges: have both judge the same N answers, and show how far they differ.",
+)
+@click.option(
+    "--common", is_flag=True, help="Runs of different data: compare on the questions that both ask."
+)
+@click.option(
+    "--max-cost-usd",
+    type=click.FloatRange(min=0),
+    help="Limit of what --bridge may cost; the runs' own by default.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bridge's sample.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @console.format_options(("text", "json", "junit"))
 def command(
     run: Path,
@@ -39,14 +56,21 @@ def command(
     baseline: str | None,
     gates: tuple[str, ...],
     out: Path | None,
+    bridge: int | None,
+    common: bool,
+    max_cost_usd: float | None,
+    seed: int,
     language: Language | None,
+    quiet: bool,
     format: str | None,
     as_json: bool,
 ) -> int:
     """Compare every variant with a baseline on the questions that both have scored.
 
     With RUN2, its variants take part as NAME@RUN2; both runs need the same questions,
-    judge and rubric. Gates are [VARIANT:] METRIC OP EXPR with OP one of > >= < <= and
+    judge and rubric. Where judge or rubric differ, --bridge N has both judge the same N
+    answers (kept, never paid twice) and says how much of a difference is the judges'.
+    Where the data differ, --common compares on the questions that both ask. Gates are [VARIANT:] METRIC OP EXPR with OP one of > >= < <= and
     EXPR a number, baseline, or baseline ± a number. METRIC is total, a criterion, a
     deterministic metric, coverage, abstention_f1, over_refusal, … They are decided on
     the bound of the 95 % interval; a gate that fails makes the exit code 3.
@@ -54,20 +78,53 @@ def command(
     \b
     simsa compare simsa.simsa --baseline base --gate 'total >= baseline - 0.5'
     simsa compare new.simsa old.simsa --gate 'coverage >= 0.98' --format junit --out gates.xml
+    simsa compare new.simsa old.simsa --bridge 50 --max-cost-usd 1
     """
     from simsa.report import comparing
     from simsa.report.gates import parse
 
     chosen = console.chosen(format, as_json)
     wanted = [parse(gate) for gate in gates]
+    if run2 is None and (bridge or common):
+        raise InputError("needs two runs", field="--bridge" if bridge else "--common", hint="add RUN2")
+    built = (
+        _bridge(run, run2, bridge, seed, common=common, max_cost_usd=max_cost_usd, quiet=quiet)
+        if bridge and run2
+        else None
+    )
     with ExitStack() as opened:
         stores = [opened.enter_context(console.open_run(path)) for path in (run, run2) if path is not None]
-        found = comparing.comparing(stores, baseline, wanted, language)
+        found = comparing.comparing(stores, baseline, wanted, language, bridge=built, only_common=common)
     console.put(_rendered(found, chosen, out), out)
     failed = [outcome for outcome in found.outcomes if not outcome.passed]
     if failed:
         raise GateFailed(f"{len(failed)} of {len(found.outcomes)} gates failed")
     return EXIT_OK
+
+
+def _bridge(
+    run: Path, run2: Path, n: int, seed: int, *, common: bool, max_cost_usd: float | None, quiet: bool
+) -> Bridge | None:
+    """Has both runs' judges look at a sample; None where they are the same. Says what it will take first."""
+    from simsa import bridge
+    from simsa.cli import live
+    from simsa.progress import Progress
+    from simsa.report.comparing import require_comparable
+    from simsa.store import Store
+
+    runs = [bridge.Run(console.find_run(path), console.roots(path)) for path in (run, run2)]
+    with Store.read(runs[0].folder) as first, Store.read(runs[1].folder) as second:
+        shared = require_comparable(first, second, bridged=True, only_common=common)
+        keys = [(store.meta("judge") or {}).get("key") for store in (first, second)]
+    if keys[0] == keys[1]:
+        return None
+    planned = bridge.plan(runs[0], runs[1], n, seed=seed, among=shared.pairs if shared else None)
+    if not quiet:
+        click.echo(live.expected(planned.expense), err=True)
+    progress = Progress()
+    return live.watched(
+        bridge.build(planned, max_cost_usd=max_cost_usd, progress=progress), progress, quiet=quiet
+    )
 
 
 def _rendered(found: Comparing, format: str, out: Path | None) -> str | Iterable[bytes]:

@@ -106,6 +106,14 @@ def find_run(path: Path) -> Path:
     )
 
 
+def roots(path: Path) -> tuple[Path, ...]:
+    """Where the files that the config of the run `path` names are looked for, besides the run's own place."""
+    from simsa import config
+
+    folder = path if (path / config.DEFAULT_CONFIG).is_file() else path.parent
+    return (folder,) if path.is_file() or folder == path else ()
+
+
 def open_run(path: Path) -> Store:
     """Opens the run that `path` names for reading; see `find_run`."""
     from simsa.store import Store

@@ -7,9 +7,9 @@ import contextlib
 import gc
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,7 +20,9 @@ from simsa.text import one_line, visible
 if TYPE_CHECKING:
     from simsa.batching import Mode
     from simsa.data import DataSummary
+    from simsa.judges.estimate import Expense
 
+_T = TypeVar("_T")
 _PLAIN_EVERY_S = 10.0
 
 
@@ -43,7 +45,7 @@ def perform(
     async def work() -> None:
         with contextlib.ExitStack() as display:
             if not quiet:
-                display.enter_context(_display(progress, config))
+                display.enter_context(_display(progress))
             await pipeline.evaluate(
                 config, folder, stages=stages, retry=retry, progress=progress, batch=batch
             )
@@ -53,6 +55,25 @@ def perform(
     gc.set_threshold(50_000, 20, 50)
     asyncio.run(work())
     return progress
+
+
+def watched(work: Coroutine[Any, Any, _T], progress: Progress, *, quiet: bool = False) -> _T:
+    """Does `work`, which moves `progress`, under its display."""
+
+    async def shown() -> _T:
+        with contextlib.nullcontext() if quiet else _display(progress):
+            return await work
+
+    return asyncio.run(shown())
+
+
+def expected(expense: Expense) -> str:
+    """What is about to be spent, on one line."""
+    cost = "no price is known" if expense.cost_usd is None else f"about {expense.cost_usd:.2f} USD"
+    return (
+        f"judging: {expense.calls} calls, about {expense.prompt_tokens:,} tokens in and"
+        f" {expense.completion_tokens:,} out (estimated from characters), {cost}"
+    )
 
 
 def look(summary: DataSummary, language: str) -> str:
@@ -84,7 +105,7 @@ def look(summary: DataSummary, language: str) -> str:
     return "\n".join(lines)
 
 
-def _display(progress: Progress, config: Config) -> contextlib.AbstractContextManager[None]:
+def _display(progress: Progress) -> contextlib.AbstractContextManager[None]:
     return _bars(progress) if sys.stderr.isatty() else _lines(progress)
 
 

@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.errors import ConfigError, RunError
+from simsa.records import CRITERIA
 from simsa.report import gates
+from simsa.report.bridged import Bridged, bridged, judged_apart
+from simsa.report.common import Common, common, narrowed
 from simsa.report.gates import Gate, Outcome
 from simsa.report.summarise import compared
-from simsa.report.table import Table, Variant, load
+from simsa.report.table import TOTAL, Table, Variant, load
 from simsa.report.words import LANGUAGES, Language
 from simsa.store import Store
 
 if TYPE_CHECKING:
+    from simsa.bridge import Bridge
     from simsa.stats import Comparison
 
 SCHEMA = "simsa.compare/1"
@@ -29,11 +33,11 @@ _SAME = (
     ("judge", "key", "settings of the judge"),
 )
 
-_REMEDY = {
-    "run": "compare runs over the same questions: same file, same --limit",
-    "judge": "scores of different judges or rubrics do not mix; judge one of them again as the other was "
-    "(edit its [judge] and run `simsa judge`), which leaves the answers as they are",
-}
+_BRIDGE = (
+    "scores of different judges or rubrics do not mix. `--bridge 50` has both judge a sample of 50 answers and "
+    "shows how far they differ; or judge one run again as the other was (edit its [judge] and run "
+    "`simsa judge`), which leaves the answers as they are"
+)
 
 
 class Difference(NamedTuple):
@@ -59,6 +63,8 @@ class Comparing:
     comparisons: tuple[Comparison, ...]
     metrics: tuple[Difference, ...]
     outcomes: tuple[Outcome, ...]
+    bridged: Bridged | None = None
+    common: Common | None = None
 
     @property
     def passed(self) -> bool:
@@ -77,36 +83,55 @@ class Comparing:
             "metrics": [difference._asdict() for difference in self.metrics],
             "gates": [outcome.to_dict() for outcome in self.outcomes],
             "passed": self.passed,
+            "bridge": self.bridged and self.bridged.to_dict(),
+            "common": self.common and self.common.to_dict(),
         }
 
 
 def comparing(
-    stores: Sequence[Store], baseline: str | None, wanted: Sequence[Gate], language: Language | None = None
+    stores: Sequence[Store],
+    baseline: str | None,
+    wanted: Sequence[Gate],
+    language: Language | None = None,
+    *,
+    bridge: Bridge | None = None,
+    only_common: bool = False,
 ) -> Comparing:
     """Compares the variants of one run or of two over the same questions with the same judge.
 
     Variants of the second are named `name@folder`. `baseline` is the first run's own by
-    default. Raises RunError when two runs cannot be compared, ConfigError for an unknown
-    baseline or a gate that speaks of nothing.
+    default. `bridge` joins two runs of different judges: differences across them are shown
+    with the judges' shift, and their verdicts are of what is left without it. `only_common`
+    compares two runs of different data on the questions that both ask. Raises RunError when
+    two runs cannot be compared, ConfigError for an unknown baseline or a gate that speaks of
+    nothing, or of two judges.
     """
     first = stores[0]
-    table = load(first)
+    table, shared = load(first), None
+    sides = dict.fromkeys(table.variants, 0)
     for other in stores[1:]:
-        _require_same(first, other)
-        table = _joined(table, load(other), other.folder.resolve().name)
+        shared = require_comparable(first, other, bridged=bridge is not None, only_common=only_common)
+        table = _joined(table, load(other), other.folder.resolve().name, shared)
+        sides = {name: sides.get(name, 1) for name in table.variants}
     baseline = baseline or first.meta("baseline") or next(iter(table.variants), "")
     if baseline not in table.variants:
         known = ", ".join(table.variants)
         raise ConfigError("no such variant", field="--baseline", found=baseline, hint=f"there are {known}")
+    comparisons, found = compared(table, baseline), None
+    if bridge is not None:
+        _require_one_judge(wanted, sides, baseline)
+        found, comparisons = judged_apart(bridged(bridge), comparisons, sides)
     return Comparing(
         runs=tuple((store.meta("run") or {}).get("id", "") for store in stores),
         judge=first.meta("judge"),
         language=language or first.meta("language") or LANGUAGES[0],
         baseline=baseline,
         variants=tuple(table.variants),
-        comparisons=tuple(compared(table, baseline)),
+        comparisons=tuple(comparisons),
         metrics=tuple(_differences(table, baseline)),
         outcomes=tuple(gates.evaluate(wanted, table, baseline)),
+        bridged=found,
+        common=shared if only_common else None,
     )
 
 
@@ -126,15 +151,55 @@ def _differences(table: Table, baseline: str) -> Iterator[Difference]:
                 yield Difference(baseline, variant, metric, found.n, found.mean, found.ci95)
 
 
-def _require_same(first: Store, second: Store) -> None:
+def require_comparable(
+    first: Store, second: Store, *, bridged: bool = False, only_common: bool = False
+) -> Common | None:
+    """Refuses two runs whose scores say nothing about each other, and says what would help.
+
+    With `bridged` they may have different judges, with `only_common` different data: then
+    the questions that both ask are returned.
+    """
     for section, key, what in _SAME:
         one, other = ((store.meta(section) or {}).get(key) for store in (first, second))
-        if one != other:
+        allowed = only_common if section == "run" else bridged and None not in (one, other)
+        if one != other and not allowed:
             shown = "" if key == "key" else f": {_shown(one)} and {_shown(other)}"
             raise RunError(
                 f"cannot be compared with {first.folder}: their {what} differ{shown}",
                 where=str(second.folder),
-                hint=_REMEDY[section],
+                hint=_common_hint(common(first, second)) if section == "run" else _BRIDGE,
+            )
+    if not only_common:
+        return None
+    found = common(first, second)
+    if not found.pairs:
+        raise RunError(
+            f"has no question in common with {first.folder}",
+            where=str(second.folder),
+            hint="the same question, passages and references are needed in both",
+        )
+    return found
+
+
+def _common_hint(found: Common) -> str:
+    n, (first, second) = len(found.pairs), found.n
+    if not n:
+        return f"of the {first} and {second} questions none is the same: there is nothing to compare"
+    return f"{n} of the {first} and {second} questions are the same: `--common` compares on those"
+
+
+def _require_one_judge(wanted: Sequence[Gate], sides: Mapping[str, int], baseline: str) -> None:
+    """A gate holds on one judge's scores; a bridge is too little for it to lean on."""
+    for gate in wanted:
+        spoken_of = [gate.variant] if gate.variant else [name for name in sides if name != baseline]
+        across = any(sides.get(name, sides[baseline]) != sides[baseline] for name in spoken_of)
+        if gate.relative and gate.metric in (*CRITERIA, TOTAL) and across:
+            raise ConfigError(
+                "compares scores of two judges",
+                field="--gate",
+                found=gate.text,
+                hint="name a variant of the baseline's own run, as in 'lora: total > baseline', or judge "
+                "both runs alike",
             )
 
 
@@ -142,17 +207,24 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _joined(first: Table, second: Table, name: str) -> Table:
+def _joined(first: Table, second: Table, name: str, shared: Common | None) -> Table:
     """`first` with the variants of `second`, over the questions in the order of `first`."""
-    places = {question_id: place for place, question_id in enumerate(second.question_ids)}
-    order = [places[question_id] for question_id in first.question_ids]
-    moved = {f"{variant}@{name}": _reordered(found, order) for variant, found in second.variants.items()}
-    return Table(
-        first.question_ids, first.types, first.answerable, first.clusters, {**first.variants, **moved}
-    )
+    pairs = [(q, q) for q in first.question_ids] if shared is None else shared.pairs
+    ids = [one for one, _ in pairs]
+    kept = first if shared is None else narrowed(first, ids, ids)
+    moved = narrowed(second, [other for _, other in pairs], ids) if shared else _reordered(second, ids)
+    others = {f"{variant}@{name}": found for variant, found in moved.variants.items()}
+    return replace(kept, variants={**kept.variants, **others})
 
 
-def _reordered(variant: Variant, order: Sequence[int]) -> Variant:
+def _reordered(table: Table, question_ids: Sequence[str]) -> Table:
+    """`table` with its questions in another order."""
+    places = {question_id: place for place, question_id in enumerate(table.question_ids)}
+    order = [places[question_id] for question_id in question_ids]
+    return replace(table, variants={name: _moved(one, order) for name, one in table.variants.items()})
+
+
+def _moved(variant: Variant, order: Sequence[int]) -> Variant:
     columns = {
         name: array("d", [values[place] for place in order]) for name, values in variant.columns.items()
     }

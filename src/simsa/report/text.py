@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simsa.report.grids import Grid, Row, comparison_grid, grids, metric_grid, scores_line
 from simsa.report.model import is_lexical
 from simsa.report.sentences import headline, judged, unscored, verdict
-from simsa.report.words import Language, Words, words
+from simsa.report.words import Language, Name, Words, words
 from simsa.text import one_line, visible
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from simsa.records import Question
+    from simsa.report.bridged import Bridged
     from simsa.report.comparing import Comparing
     from simsa.report.model import Answer, Example, Summary
 
@@ -68,9 +69,16 @@ def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableT
         yield say("say.no_others", baseline=found.baseline)
     elif not found.comparisons:
         yield say("say.unjudged")
-    for name in compared if found.comparisons else ():
+    if found.common:
+        n, (first, second) = len(found.common.pairs), found.common.n
+        yield say("common.only", n=n, first=first, second=second)
+    across = {net.variant for net in found.bridged.nets} if found.bridged else set()
+    if found.bridged:
+        yield from _bridged(found.bridged, found.language, width)
+    for name in (one for one in compared if one not in across) if found.comparisons else ():
         yield Text(visible(prefix + verdict(found.comparisons, name, found.language)), style="bold")
-    grid = comparison_grid(say("head.differences", baseline=found.baseline), found.comparisons, compared, say)
+    head = "head.raw_differences" if found.bridged else "head.differences"
+    grid = comparison_grid(say(head, baseline=Name(found.baseline)), found.comparisons, compared, say)
     if grid.rows:
         yield ""
         yield from _grid(grid, width)
@@ -85,6 +93,20 @@ def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableT
         line = f"{say(word)}  {outcome.variant}: {outcome.gate.condition}"
         yield Padding(Text(one_line(line), style=style), (0, 0, 0, _GAP))
         yield Padding(Text(visible(outcome.sentence(found.language))), (0, 0, 0, 8))
+
+
+def _bridged(found: Bridged, language: Language, width: int) -> Iterator[RenderableType]:
+    """The judges on the same answers, and what is left of differences across them."""
+    from rich.text import Text
+
+    from simsa.report.bridged import net_grid, sentences, shift_grid
+
+    for sentence in sentences(found, language):
+        yield Text(visible(sentence), style="bold")
+    for grid in (shift_grid(found, language), net_grid(found, language)):
+        if grid.rows:
+            yield ""
+            yield from _grid(grid, width)
 
 
 def _report(summary: Summary, say: Words, width: int) -> Iterator[RenderableType]:

@@ -290,6 +290,62 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "This judge was held against people's labels. Quadratic κ: {list}.",
     ),
     "note.calibration_of": ("{what} {kappa} {interval}, 라벨 {n}개", "{what} {kappa} {interval}, {n} labels"),
+    # Two runs under different judges, and a sample that both have judged.
+    "head.bridge": (
+        "다리: 같은 답변 {n}개를 두 심사로",
+        "The bridge: the same {n} answers under both judges",
+    ),
+    "head.net": ("심사 차이를 뺀 차이", "Differences less the judges' shift"),
+    "head.raw_differences": (
+        "{baseline} 대비 차이, 심사가 다르면 다른 그대로",
+        "Difference to {baseline} as it stands, under two judges where there are two",
+    ),
+    "bridge.first": ("첫째 심사", "first"),
+    "bridge.second": ("둘째 심사", "second"),
+    "bridge.shift": ("이동 (둘째 − 첫째)", "shift (second − first)"),
+    "bridge.exact": ("같음 · ±1", "exact · ±1"),
+    "bridge.made": (
+        "두 실행의 심사가 다릅니다: 첫째 {first}, 둘째 {second}. 같은 답변 {n}개를 둘 다에게 심사시켰습니다 "
+        "(호출 {calls}회, {cost}). 두 심사의 점수는 섞지 않습니다.",
+        "The runs were judged differently: first {first}, second {second}. The same {n} answers were judged by "
+        "both ({calls} calls, {cost}). Their scores are never mixed.",
+    ),
+    "bridge.stopped": (
+        "비용 한도에 이르러 뽑은 {drawn}개 중 {n}개만 둘 다 심사했습니다. 한도를 올려 다시 실행하면 이어집니다.",
+        "Stopped at the limit of cost: both judged {n} of the {drawn} answers drawn. A higher limit goes on.",
+    ),
+    "bridge.higher": (
+        "둘째 심사가 더 후합니다: 총점 {shift} (95 % 구간 {low} ~ {high}, 답변 {n}개, κ {kappa}). "
+        "둘째 실행이 이만큼 높은 것은 답변이 아니라 심사 때문입니다.",
+        "The second judge is kinder: total {shift} (95 % interval {low} to {high}, {n} answers, κ {kappa}). "
+        "By so much the second run is higher because of its judge, not of its answers.",
+    ),
+    "bridge.lower": (
+        "둘째 심사가 더 박합니다: 총점 {shift} (95 % 구간 {low} ~ {high}, 답변 {n}개, κ {kappa}). "
+        "둘째 실행이 이만큼 낮은 것은 답변이 아니라 심사 때문입니다.",
+        "The second judge is harsher: total {shift} (95 % interval {low} to {high}, {n} answers, κ {kappa}). "
+        "By so much the second run is lower because of its judge, not of its answers.",
+    ),
+    "bridge.alike": (
+        "두 심사의 평균 차이는 보이지 않았습니다: 총점 {shift} (95 % 구간 {low} ~ {high}, 답변 {n}개, κ {kappa}). "
+        "이 구간 안의 차이는 심사 때문일 수 있습니다.",
+        "No shift between the judges was shown: total {shift} (95 % interval {low} to {high}, {n} answers, "
+        "κ {kappa}). A difference within this interval may still be the judges'.",
+    ),
+    "bridge.too_few": (
+        "둘 다 채점한 답변이 {n}개뿐이라 심사끼리의 차이를 말할 수 없습니다 ({needed}개부터).",
+        "Only {n} answers have scores of both judges; {needed} are needed to speak of their shift.",
+    ),
+    "bridge.net": (
+        "{variant} − {baseline}: 총점 {diff}, 그중 심사 차이 {shift}, 남는 차이 {net} "
+        "(95 % 구간 {low} ~ {high}): {verdict}.",
+        "{variant} − {baseline}: total {diff}, of which {shift} is the judges', {net} is left "
+        "(95 % interval {low} to {high}): {verdict}.",
+    ),
+    "common.only": (
+        "두 실행의 데이터가 다릅니다. 공통인 {n}문항으로만 비교합니다 (첫째 {first}, 둘째 {second}문항).",
+        "The runs have different data. Compared on the {n} questions that both ask (of {first} and {second}).",
+    ),
     # Where the uncertainty comes from, and what to buy next.
     "head.noise": (
         "불확실성이 오는 곳, %: 문항 · 생성 · 심사 반복",

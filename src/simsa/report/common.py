@@ -1,0 +1,81 @@
+"""Which questions two runs have in common, by what is asked and not by what it is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simsa.records import Question, content_hash
+from simsa.report.table import MISSING, TOTAL, Table, Variant
+from simsa.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Pairs of ids, the first run's and the second's, of questions that ask the same; in the first run's order.
+
+    Same are question, passages, references, answerability and messages; ids, types and
+    metadata may differ. `n` is how many questions each run has.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    n: tuple[int, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "n_common": len(self.pairs),
+            "n_questions": list(self.n),
+            "question_ids": [first for first, _ in self.pairs],
+        }
+
+
+def common(first: Store, second: Store) -> Common:
+    """Finds the questions that both runs ask. One that stands several times in both is paired in order."""
+    places: dict[str, list[str]] = {}
+    n_second = 0
+    for question in second.questions():
+        places.setdefault(_content(question), []).append(question.id)
+        n_second += 1
+    pairs, n_first = [], 0
+    for question in first.questions():
+        n_first += 1
+        if there := places.get(_content(question)):
+            pairs.append((question.id, there.pop(0)))
+    return Common(tuple(pairs), (n_first, n_second))
+
+
+def narrowed(table: Table, question_ids: Sequence[str], named: Sequence[str]) -> Table:
+    """`table` with only `question_ids`, in their order, called `named`."""
+    places = {question_id: place for place, question_id in enumerate(table.question_ids)}
+    kept = [places[question_id] for question_id in question_ids]
+    return Table(
+        tuple(named),
+        types=tuple(table.types[place] for place in kept),
+        answerable=tuple(table.answerable[place] for place in kept),
+        clusters=tuple(table.clusters[place] for place in kept),
+        variants={name: _narrowed(variant, kept) for name, variant in table.variants.items()},
+    )
+
+
+def _narrowed(variant: Variant, kept: Sequence[int]) -> Variant:
+    from array import array
+
+    columns = {
+        name: array("d", [values[place] for place in kept]) for name, values in variant.columns.items()
+    }
+    totals = columns.get(TOTAL, array("d", [MISSING] * len(kept)))
+    n_scored = sum(value == value for value in totals)
+    statuses = Counter({"scored": n_scored, "pending": len(kept) - n_scored})
+    return replace(variant, n_questions=len(kept), columns=columns, statuses=statuses)
+
+
+def _content(question: Question) -> str:
+    return content_hash(
+        question.question,
+        [passage.to_json() for passage in question.contexts],
+        sorted(question.reference),
+        question.answerable,
+        [message.to_json() for message in question.messages],
+    )
