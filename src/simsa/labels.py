@@ -120,6 +120,20 @@ class Labels:
                 )
             return self._count("sample")
 
+    def take(self, answers: Iterable[tuple[str, str, str]]) -> int:
+        """Adds drawn answers, as (question id, variant, answer hash), to the sample, in this order.
+
+        What is in the sample already stays where it is. Returns the number of answers in the sample.
+        """
+        with self._transaction():
+            first = self._count("sample")
+            known = {tuple(row) for row in self.db.execute("SELECT question_id, variant FROM sample")}
+            new = [answer for answer in answers if answer[:2] not in known]
+            self.db.executemany(
+                "INSERT INTO sample VALUES (?,?,?,?)", ((first + n, *answer) for n, answer in enumerate(new))
+            )
+        return first + len(new)
+
     def items(self, annotator: str) -> list[Item]:
         """The sample in the order in which `annotator` sees it: everybody has an order of their own."""
         rows = self.db.execute("SELECT place, question_id, variant, answer_hash FROM sample")
@@ -128,6 +142,15 @@ class Labels:
     def of(self, annotator: str) -> dict[tuple[str, str], Label]:
         """This annotator's labels by (question id, variant)."""
         return {(n.question_id, n.variant): n for n in _labels(self.db, annotator)}
+
+    def progress(self) -> dict[str, int]:
+        """Annotator → of how many answers in the sample all four criteria are scored."""
+        whole = " AND ".join(f"l.{name} IS NOT NULL" for name in CRITERIA)
+        rows = self.db.execute(
+            f"""SELECT l.annotator, sum({whole}) FROM labels l JOIN sample USING (question_id, variant)
+            GROUP BY l.annotator ORDER BY l.annotator"""
+        )
+        return {str(name): int(n) for name, n in rows}
 
     def score(self, annotator: str, item: Item, criterion: str, score: int | None) -> None:
         """Sets one criterion, or takes it away. Raises DataError for what is no score or criterion."""

@@ -80,9 +80,11 @@ def test_the_pages_answer(address: str) -> None:
 
 @pytest.mark.parametrize("path", ["0/questions", "0/question?id=q3", "0/question?id=q4"])
 def test_hostile_text_stays_text(address: str, path: str) -> None:
-    status, page, _ = get(address + path)
+    status, page, headers = get(address + path)
     assert status == 200
-    assert re.findall(r"<script[^>]*>", page) == ['<script src="/static/page.js" defer>']
+    nonce = re.search("'nonce-([^']+)'", headers["Content-Security-Policy"])
+    assert nonce is not None
+    assert re.findall(r"<script[^>]*>", page) == [f'<script src="/static/page.js" nonce="{nonce[1]}" defer>']
     assert "<img" not in page
     assert "{{7*7}}" in page
     assert not re.search("[\u202e\u200b]", page)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.calibration.codes import Answer, Answers
+from simsa.calibration.codes import Answers
 from simsa.errors import InputError
 from simsa.records import CRITERIA, MAX_TOTAL, Question
 from simsa.report.csv import safe
-from simsa.store import Result, Store, results
+from simsa.store import Store, results
 
 COLUMNS = ("code", "question_id", "question", "contexts", "reference", "prediction", *CRITERIA, "comment")
 _EDGES = (MAX_TOTAL * 2 // 5, MAX_TOTAL * 3 // 5, MAX_TOTAL * 4 // 5)
@@ -29,7 +29,32 @@ class Drawn(NamedTuple):
     weight: float | None = None
 
 
+class Chosen(NamedTuple):
+    """An answer that was drawn, not yet read. `weight` as in `Drawn`."""
+
+    question_id: str
+    variant: str
+    answer_hash: str
+    total: int | None
+    weight: float | None = None
+
+
 def draw(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> list[Drawn]:
+    """Draws up to `n` answers, in an order that tells nothing; see `choose`."""
+    chosen = choose(store, n, stratified=stratified, seed=seed)
+    answers = Answers({(c.question_id, c.variant): c.answer_hash for c in chosen})
+    return [
+        Drawn(
+            answers.code((c.question_id, c.variant)),
+            _question(store, c.question_id),
+            _prediction(store, c.answer_hash),
+            c.weight,
+        )
+        for c in chosen
+    ]
+
+
+def choose(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> list[Chosen]:
     """Draws up to `n` answers, in an order that tells nothing.
 
     Whole questions are drawn, every variant's answer to each (of the last one perhaps not
@@ -38,28 +63,24 @@ def draw(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> li
     draws evenly from four ranges of the judge's mean total, so that rare scores are labelled
     too; what was not scored cannot be drawn, and every row carries its weight. Raises InputError when `n` is too small for that.
     """
-    by_question: dict[str, list[Result]] = {}
-    for result in results(store):
-        if result.prediction is not None and (result.total is not None or not stratified):
-            by_question.setdefault(result.question_id, []).append(result)
+    by_question: dict[str, list[Chosen]] = {}
+    for r in results(store):
+        if r.prediction is not None and (r.total is not None or not stratified):
+            found = by_question.setdefault(r.question_id, [])
+            found.append(Chosen(r.question_id, r.variant, r.answer_hash, r.total))
     n_variants = max(map(len, by_question.values()), default=1)
     if stratified:
         by_question = {q: found for q, found in by_question.items() if len(found) == n_variants}
         weights = _stratified(by_question, n // n_variants, seed)
-        chosen = [result for question in weights for result in by_question[question]]
+        chosen = [c._replace(weight=weight) for q, weight in weights.items() for c in by_question[q]]
     else:
-        weights = {}
         order = sorted(by_question, key=lambda q: _lot(seed, q))
-        lots = [sorted(by_question[q], key=lambda r: _lot(seed, q, r.variant)) for q in order[:n]]
-        chosen = [result for found in lots for result in found][:n]
-    answers = Answers({(r.question_id, r.variant): r.answer_hash for r in chosen})
-    return [
-        Drawn(answers.code(_key(r)), _question(store, r), r.prediction or "", weights.get(r.question_id))
-        for r in sorted(chosen, key=lambda r: _lot(seed, "order", r.question_id, r.variant))
-    ]
+        lots = [sorted(by_question[q], key=lambda c: _lot(seed, q, c.variant)) for q in order[:n]]
+        chosen = [c for found in lots for c in found][:n]
+    return sorted(chosen, key=lambda c: _lot(seed, "order", c.question_id, c.variant))
 
 
-def _stratified(by_question: Mapping[str, Sequence[Result]], n: int, seed: int) -> dict[str, float]:
+def _stratified(by_question: Mapping[str, Sequence[Chosen]], n: int, seed: int) -> dict[str, float]:
     """Question → weight, for `n` questions spread over the strata as evenly as their sizes allow."""
     strata: list[list[str]] = [[] for _ in range(len(_EDGES) + 1)]
     for question, found in by_question.items():
@@ -125,14 +146,15 @@ def _cell(value: Any) -> Any:
     return safe(value) if isinstance(value, str) else value
 
 
-def _question(store: Store, result: Result) -> Question:
-    found = store.question(result.question_id)
+def _question(store: Store, question_id: str) -> Question:
+    found = store.question(question_id)
     assert found is not None
     return found
 
 
-def _key(result: Result) -> Answer:
-    return result.question_id, result.variant
+def _prediction(store: Store, answer_hash: str) -> str:
+    found = store.db.execute("SELECT prediction FROM answers WHERE request_hash = ?", (answer_hash,))
+    return str(found.fetchone()[0])
 
 
 def _lot(*parts: str | int) -> bytes:

@@ -80,15 +80,17 @@ def statuses(store: Store) -> dict[str, int]:
     return dict(Counter(result.status for result in results(store)))
 
 
-def measures(store: Store, variant: str | None = None) -> Iterator[dict[str, float | None] | None]:
+def measures(
+    store: Store, variant: str | None = None, question_id: str | None = None
+) -> Iterator[dict[str, float | None] | None]:
     """Deterministic metrics of every planned row, in the order of `results`; None where there are none yet."""
     rows = store.db.execute(
         """SELECT m.figures FROM plan p
         JOIN questions q ON q.id = p.question_id JOIN variants v ON v.name = p.variant
         LEFT JOIN measures m ON m.answer_hash = p.request_hash AND m.question_hash = q.hash
-        WHERE ?1 IS NULL OR p.variant = ?1
+        WHERE (?1 IS NULL OR p.variant = ?1) AND (?2 IS NULL OR p.question_id = ?2)
         ORDER BY q.position, v.position""",
-        (variant,),
+        (variant, question_id),
     )
     for (figures,) in rows:
         yield None if figures is None else orjson.loads(figures)

@@ -41,7 +41,7 @@ class Fresh(Generic[T]):
             working = self._working
         if made is not None:
             return made[0]
-        if working is not None:
+        if working is not None and wait != 0:
             working.join(wait)
         with self._lock:
             if self._error is not None:

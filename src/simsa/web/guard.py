@@ -1,4 +1,4 @@
-"""Who may ask for a page: hosts, origins, the token, and what a browser may do with the answer."""
+"""Who may ask for a page: hosts, origins, tokens, and what a browser may do with the answer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+NONCE = "nonce"
+TOKEN = "token"
+FIELD = "csrf"
+
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self';"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -25,6 +25,7 @@ HEADERS = {
 }
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WEEK_S = 7 * 24 * 3600
+_SHORTEST_TOKEN = 20
 
 
 class Guard:
@@ -32,7 +33,8 @@ class Guard:
 
     On loopback the Host must be a loopback name, so that no other site's name can be
     pointed here. On any other host a random token is asked for, once in the address and
-    then as a cookie.
+    then as a cookie. What changes something must come from a page of this server: it has
+    its Origin, and repeats the value of a cookie that other sites cannot read.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -40,6 +42,8 @@ class Guard:
         self.port = port
         self.token = None if self.is_local else secrets.token_urlsafe(24)
         self.cookie = f"simsa-{port}"
+        # Not of this port: a page that was open when the server ended can go on with the next.
+        self.form_cookie = "simsa-form"
 
     def hosts(self) -> set[str]:
         return {f"{f'[{name}]' if ':' in name else name}:{self.port}" for name in LOOPBACK}
@@ -47,29 +51,63 @@ class Guard:
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         from aiohttp import web
 
+        request[NONCE] = secrets.token_urlsafe(16)
+        kept = request.cookies.get(self.form_cookie, "")
+        request[TOKEN] = kept if _is_token(kept) else secrets.token_urlsafe(24)
+        headers = HEADERS | {"Content-Security-Policy": policy(request[NONCE])}
         try:
-            response = self._refusal(request) or await handler(request)
+            response = await self._refusal(request) or await handler(request)
         except web.HTTPException as leave:
-            leave.headers.update(HEADERS)
+            leave.headers.update(headers)
             raise
-        response.headers.update(HEADERS)
+        response.headers.update(headers)
+        if request[TOKEN] != kept and response.content_type == "text/html":
+            response.set_cookie(self.form_cookie, request[TOKEN], httponly=True, samesite="Strict")
         return response
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
+    async def _refusal(self, request: web.Request) -> web.Response | None:
         from aiohttp import web
 
         host = request.headers.get("Host", "")
         if self.is_local and host not in self.hosts():
             return web.Response(status=421, text="this page answers on loopback only")
-        if request.method not in ("GET", "HEAD") and request.headers.get("Origin") != f"http://{host}":
+        changes = request.method not in ("GET", "HEAD")
+        if changes and request.headers.get("Origin") != f"http://{host}":
             return web.Response(status=403, text="this comes from another page")
-        if self.token is None or self._is_token(request.cookies.get(self.cookie, "")):
+        refusal = self._stranger(request)
+        if refusal is None and changes and not await self._is_own_form(request):
+            return web.Response(status=403, text="this form is out of date: load its page again")
+        return refusal
+
+    def _stranger(self, request: web.Request) -> web.Response | None:
+        from aiohttp import web
+
+        if self.token is None or _same(self.token, request.cookies.get(self.cookie, "")):
             return None
-        if self._is_token(request.query.get("token", "")):
+        if _same(self.token, request.query.get("token", "")):
             answer = web.Response(status=303, headers={"Location": request.path})
             answer.set_cookie(self.cookie, self.token, max_age=_WEEK_S, httponly=True, samesite="Strict")
             return answer
         return web.Response(status=403, text="open the address that simsa view printed, with its token")
 
-    def _is_token(self, given: str) -> bool:
-        return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
+    async def _is_own_form(self, request: web.Request) -> bool:
+        given = (await request.post()).get(FIELD, "")
+        return isinstance(given, str) and _same(request.cookies.get(self.form_cookie, ""), given)
+
+
+def policy(nonce: str) -> str:
+    """The content security policy: the page's own style, and of scripts only what carries `nonce`."""
+    return (
+        f"default-src 'none'; style-src 'self'; script-src 'nonce-{nonce}'; connect-src 'self';"
+        " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _is_token(text: str) -> bool:
+    return (
+        len(text) >= _SHORTEST_TOKEN and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+    )
+
+
+def _same(expected: str, given: str) -> bool:
+    return bool(expected) and hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simsa.metrics.citations import parse_citations
 from simsa.records import CRITERIA, STATUSES
-from simsa.store import Store, analyses, results
+from simsa.report import grids
+from simsa.report.numbers import count
+from simsa.store import Store, results
 from simsa.text import one_line, visible
 from simsa.web.asking import DIFFERENCES, TOTAL, Ask
+from simsa.web.desk import Desk, guide
 from simsa.web.index import PAGE
+from simsa.web.marking import LONGEST
+from simsa.web.pictures import HEIGHT, WIDTH, bars, history
+from simsa.web.question import facts, letter, whole_text
+from simsa.web.visit import Visit
 from simsa.web.words import page_words
 
 if TYPE_CHECKING:
@@ -19,7 +25,8 @@ if TYPE_CHECKING:
     from simsa.web.runs import Run
 
 _SNIPPET = 140
-_LONGEST = 20_000
+_PATIENCE_S = 3.0
+SAMPLE = 100
 
 
 class Pages:
@@ -29,21 +36,39 @@ class Pages:
         self.runs = runs
         self._environment = _environment()
 
-    def overview(self, number: int) -> str:
-        from simsa.report.grids import grids
+    def overview(self, number: int, visit: Visit) -> str:
         from simsa.report.sentences import headline, judged
 
-        found = self.runs[number].summary.get(wait=3)
-        facts: dict[str, Any] = {"summary": found, "waiting": found is None}
+        run = self.runs[number]
+        found = run.summary.get(wait=_PATIENCE_S)
+        shown: dict[str, Any] = {"summary": found, "waiting": found is None, "counts": run.counts()}
         if found is not None:
-            facts |= {
+            shown |= {
                 "headline": headline(found),
                 "judged": judged(found),
-                "grids": grids(found, intervals=True),
+                "grids": grids.grids(found, intervals=True),
+                "bars": bars(found),
             }
-        return self._render("overview", number, **facts)
+        return self._render("overview", number, visit, **shown)
 
-    def questions(self, number: int, ask: Ask) -> str:
+    def over_time(self, criterion: str, visit: Visit) -> str:
+        """All runs, side by side and over time."""
+        found = {n: run.summary.get(wait=_PATIENCE_S) for n, run in enumerate(self.runs)}
+        there = {n: summary for n, summary in found.items() if summary is not None}
+        return self._render(
+            "runs",
+            0,
+            visit,
+            summaries=there,
+            waiting=len(there) < len(self.runs),
+            criterion=criterion,
+            criteria=(TOTAL, *CRITERIA),
+            picture=history(there, criterion),
+            width=WIDTH,
+            height=HEIGHT,
+        )
+
+    def questions(self, number: int, ask: Ask, visit: Visit) -> str:
         run = self.runs[number]
         index = run.index.get()
         assert index is not None  # waited for
@@ -54,38 +79,61 @@ class Pages:
         chosen: dict[str, Any] = {
             "types": index.types,
             "statuses": [s for s in STATUSES if s in index.statuses],
+            "differences": DIFFERENCES,
+            "criteria": (TOTAL, *CRITERIA),
+            "is_filtered": any((ask.type, ask.status, ask.diff))
+            or (ask.variant, ask.low, ask.high) != (None,) * 3,
         }
-        chosen |= {"differences": DIFFERENCES, "criteria": (TOTAL, *CRITERIA)}
         return self._render(
-            "questions", number, ask=ask, lines=lines, count=found.n_fitting, pages=pages, **chosen
+            "questions", number, visit, ask=ask, lines=lines, n_found=found.n_fitting, pages=pages, **chosen
         )
 
-    def question(self, number: int, question_id: str, ask: Ask, n: int | None) -> str | None:
+    def question(self, number: int, question_id: str, ask: Ask, n: int | None, visit: Visit) -> str | None:
         """One question; None when the run has none of this id. `n` is its number in the list of `ask`."""
         run = self.runs[number]
         with Store.read(run.folder) as store:
-            question = store.question(question_id)
-            if question is None:
-                return None
-            answers = [
-                (result, analyses(store, question_id, result.variant))
-                for result in results(store, question_id=question_id)
-            ]
-        cited: dict[int, list[str]] = {}
-        for result, _ in answers:
-            for passage in parse_citations((result.prediction or "")[:_LONGEST]):
-                cited.setdefault(passage, []).append(result.variant)
+            found = facts(store, question_id)
+        if found is None:
+            return None
         before, after = self._neighbours(run, question_id, ask, n)
         return self._render(
             "question",
             number,
-            question=question,
-            answers=answers,
-            cited=cited,
+            visit,
+            question=found.question,
+            answers=found.answers,
+            passages=found.passages,
+            cited=found.cited,
             ask=ask,
             before=before,
             after=after,
         )
+
+    def text(self, number: int, question_id: str, part: str, name: str) -> str | None:
+        """A whole text as it is, but that what could hide or reorder it is shown; None when there is none."""
+        with Store.read(self.runs[number].folder) as store:
+            found = whole_text(store, question_id, part, name)
+        return None if found is None else visible(found)
+
+    def label(self, number: int, visit: Visit, at: int | None) -> str:
+        """The labelling desk: who is there and what is to do, or one answer."""
+        run = self.runs[number]
+        desk = Desk(run.folder)
+        is_set = desk.is_set
+        sheet = desk.sheet(visit.annotator, at) if visit.annotator and is_set else None
+        if sheet is None:
+            return self._render(
+                "begin", number, visit, is_set=is_set, progress=desk.progress(), sample=SAMPLE
+            )
+        rubric, criteria = guide(run.folder, run.language)
+        return self._render("label", number, visit, sheet=sheet, rubric=rubric, criteria=criteria)
+
+    def calibration(self, number: int, visit: Visit, *, kept: bool = False) -> str:
+        """The judge against the labels."""
+        run = self.runs[number]
+        found = run.agreement()
+        progress = Desk(run.folder).progress()
+        return self._render("calibration", number, visit, found=found, progress=progress, kept=kept)
 
     def _neighbours(self, run: Run, question_id: str, ask: Ask, n: int | None) -> tuple[Any, Any]:
         index = run.index.get()
@@ -100,20 +148,25 @@ class Pages:
         found = {result.variant: result for result in results(store, question_id=question_id)}
         return {"question": one_line(question.question if question else "", _SNIPPET), "results": found}
 
-    def _render(self, name: str, number: int, **facts: Any) -> str:
+    def _render(self, name: str, number: int, visit: Visit, **facts: Any) -> str:
         run = self.runs[number]
-        index = run.index.get()
+        index = run.index.get(wait=0)
         page = self._environment.get_template(f"{name}.html.jinja")
+        say = page_words(run.language)
         return page.render(
-            say=page_words(run.language),
+            say=say,
+            label=lambda name: grids.label(say, name),
             language=run.language,
             runs=self.runs,
             number=number,
             here=name,
+            visit=visit,
             variants=index.variants if index else (),
             names=CRITERIA,
             snippet=lambda text: one_line(text[: 4 * _SNIPPET], _SNIPPET),
-            longest=_LONGEST,
+            letter=letter,
+            count=count,
+            longest=LONGEST,
             **facts,
         )
 
@@ -125,7 +178,12 @@ def _environment() -> Environment:
     def shown(value: Any) -> Any:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    return Environment(
+    def pretty(value: Any) -> str:
+        import orjson
+
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -133,3 +191,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["pretty"] = pretty
+    return made

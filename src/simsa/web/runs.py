@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from simsa.errors import DataError
+from simsa.labels import DATABASE as LABELS
 from simsa.store import Store
 from simsa.web.fresh import Fresh
 from simsa.web.index import Index
@@ -14,6 +17,15 @@ from simsa.web.index import Index
 if TYPE_CHECKING:
     from simsa.report import Summary
     from simsa.report.words import Language
+    from simsa.web.agreement import Agreement
+
+
+class Counts(NamedTuple):
+    """How far a run is: rows that were planned, that have an answer, that have been judged."""
+
+    planned: int
+    answered: int
+    judged: int
 
 
 class Run:
@@ -28,12 +40,38 @@ class Run:
         self._numbers = itertools.count()
         self.index = Fresh(self._index, self._stamp, Index.close)
         self.summary = Fresh(self._summary, self._stamp)
+        self._agreed: tuple[Hashable, Agreement | None] | None = None
+        self._agreeing = threading.Lock()
 
-    def _stamp(self) -> Hashable:
+    def counts(self) -> Counts:
+        with Store.read(self.folder) as store:
+            row = store.db.execute(
+                """SELECT count(*), count(a.serial), (SELECT count(*) FROM
+                    (SELECT DISTINCT question_id, variant FROM judging))
+                FROM plan p LEFT JOIN answers a ON a.request_hash = p.request_hash"""
+            ).fetchone()
+        return Counts(*row)
+
+    def agreement(self) -> Agreement | None:
+        """The judge against the labels as they are now; None while there are none."""
+        from simsa.web.agreement import agreement
+
+        if not (self.folder / LABELS).is_file():
+            return None
+        with self._agreeing:
+            stamp = self._stamp(LABELS), self._stamp()
+            if self._agreed is None or self._agreed[0] != stamp:
+                try:
+                    self._agreed = stamp, agreement(self.folder, self.language)
+                except DataError:
+                    self._agreed = stamp, None
+            return self._agreed[1]
+
+    def _stamp(self, name: str = "run.sqlite") -> Hashable:
         found = []
-        for name in ("run.sqlite", "run.sqlite-wal"):
+        for path in (self.folder / name, self.folder / f"{name}-wal"):
             try:
-                stat = (self.folder / name).stat()
+                stat = path.stat()
                 found.append((stat.st_mtime_ns, stat.st_size))
             except FileNotFoundError:
                 found.append((0, 0))

@@ -6,13 +6,17 @@ import asyncio
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsa.errors import InputError
-from simsa.web.asking import ask_from
+from simsa.errors import InputError, RunError
+from simsa.records import CRITERIA
+from simsa.web import agreement, labelling
+from simsa.web.asking import TOTAL, ask_from
 from simsa.web.guard import LOOPBACK, Guard
+from simsa.web.labelling import visit
 from simsa.web.pages import Pages
 from simsa.web.runs import Run
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
     from simsa.report.words import Language
 
-_TYPES = {".css": "text/css", ".js": "text/javascript"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def serve(
@@ -73,25 +77,55 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
         return number
 
     async def home(request: web.Request) -> web.Response:
-        return web.Response(status=303, headers={"Location": "/0/"})
+        return web.Response(status=303, headers={"Location": "/0/" if len(runs) == 1 else "/runs"})
+
+    async def over_time(request: web.Request) -> web.Response:
+        criterion = request.query.get("criterion", TOTAL)
+        chosen = criterion if criterion in CRITERIA else TOTAL
+        return _html(await asyncio.to_thread(pages.over_time, chosen, visit(request)))
 
     async def overview(request: web.Request) -> web.Response:
-        return _html(await asyncio.to_thread(pages.overview, numbered(request)))
+        return _html(await asyncio.to_thread(pages.overview, numbered(request), visit(request)))
 
     async def questions(request: web.Request) -> web.Response:
         number = numbered(request)
         ask = ask_from(request.query, await asyncio.to_thread(_variants, runs[number]))
-        return _html(await asyncio.to_thread(pages.questions, number, ask))
+        return _html(await asyncio.to_thread(pages.questions, number, ask, visit(request)))
 
     async def question(request: web.Request) -> web.Response:
         number, query = numbered(request), request.query
         ask = ask_from(query, await asyncio.to_thread(_variants, runs[number]))
         n = query.get("n", "")
         place = int(n) if n.isascii() and n.isdigit() and len(n) < 10 else None
-        found = await asyncio.to_thread(pages.question, number, query.get("id", ""), ask, place)
+        found = await asyncio.to_thread(
+            pages.question, number, query.get("id", ""), ask, place, visit(request)
+        )
         if found is None:
             raise web.HTTPNotFound(text="no such question")
         return _html(found)
+
+    async def text(request: web.Request) -> web.Response:
+        query = request.query
+        found = await asyncio.to_thread(
+            pages.text, numbered(request), query.get("id", ""), query.get("part", ""), query.get("name", "")
+        )
+        if found is None:
+            raise web.HTTPNotFound(text="no such text")
+        return web.Response(text=found)
+
+    async def calibration(request: web.Request) -> web.Response:
+        return _html(await asyncio.to_thread(pages.calibration, numbered(request), visit(request)))
+
+    async def keep(request: web.Request) -> web.Response:
+        number = numbered(request)
+        found = await asyncio.to_thread(runs[number].agreement)
+        if found is None:
+            raise web.HTTPBadRequest(text="there are no labels yet")
+        try:
+            await asyncio.to_thread(agreement.keep, runs[number].folder, found)
+        except RunError as error:
+            raise web.HTTPConflict(text=str(error)) from None
+        return _html(await asyncio.to_thread(pages.calibration, number, visit(request), kept=True))
 
     async def file(request: web.Request) -> web.Response:
         found = static.get(request.match_info["name"])
@@ -101,14 +135,23 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
 
     @web.middleware
     async def guarded(request: web.Request, handler: Callable[..., object]) -> web.StreamResponse:
-        return await guard(request, handler)  # type: ignore[arg-type]
+        began = time.perf_counter()
+        response = await guard(request, handler)  # type: ignore[arg-type]
+        response.headers["Server-Timing"] = f"app;dur={1000 * (time.perf_counter() - began):.1f}"
+        return response
 
     app = web.Application(middlewares=[guarded])
     app.router.add_get("/", home)
+    app.router.add_get("/runs", over_time)
     app.router.add_get("/static/{name}", file)
-    app.router.add_get(r"/{run:\d{1,4}}/", overview)
-    app.router.add_get(r"/{run:\d{1,4}}/questions", questions)
-    app.router.add_get(r"/{run:\d{1,4}}/question", question)
+    base = r"/{run:\d{1,4}}"
+    app.router.add_get(f"{base}/", overview)
+    app.router.add_get(f"{base}/questions", questions)
+    app.router.add_get(f"{base}/question", question)
+    app.router.add_get(f"{base}/text", text)
+    app.router.add_get(f"{base}/calibration", calibration)
+    app.router.add_post(f"{base}/calibration", keep)
+    labelling.add_routes(app, numbered, pages)
     return app
 
 

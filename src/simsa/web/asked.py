@@ -1,0 +1,64 @@
+"""What was sent for one answer, made again from the run's own config: the model's messages and the judge's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simsa import prompts, rubrics
+from simsa.errors import SimsaError
+from simsa.records import Message, Question
+from simsa.store import Store
+
+# The judge's codes around each text are secret and new in every process.
+_CODE = "····"
+
+
+class Asked(NamedTuple):
+    """Messages of a request, and what else it held. `part` is empty for the model's own."""
+
+    part: str
+    messages: tuple[Message, ...]
+    settings: Mapping[str, Any]
+
+
+def of_model(store: Store, variant: Mapping[str, Any], question: Question) -> Asked | None:
+    """What the variant was asked; None for answers from a file, or when the prompt is no longer there."""
+    config = store.meta("config") or {}
+    how = dict(config.get("generation") or {})
+    if variant.get("predictions") or "prompt" not in how:
+        return None
+    try:
+        messages = prompts.load(how.pop("prompt"), _root(store)).messages(question)
+    except SimsaError:
+        return None
+    return Asked("", messages, {name: value for name, value in how.items() if value not in (None, [], {})})
+
+
+def of_judge(store: Store, question: Question, prediction: str) -> list[Asked]:
+    """What the judge was asked, part by part; nothing when the rubric is another by now, or no model judged."""
+    config = (store.meta("config") or {}).get("judge") or {}
+    judge = store.meta("judge") or {}
+    try:
+        rubric = rubrics.load(config.get("rubric", ""), _root(store))
+    except SimsaError:
+        return []
+    if rubric.label != judge.get("rubric"):
+        return []
+    groups = rubric.groups if judge.get("mode") == "split" else {"joint": rubric.criteria}
+    shown = ("temperature", "seed", "max_tokens")
+    settings = {name: config[name] for name in ("model", *shown) if config.get(name) is not None}
+    return [
+        Asked(
+            part,
+            rubric.messages(criteria, rubric.material(criteria, question, prediction), _CODE),
+            settings,
+        )
+        for part, criteria in groups.items()
+    ]
+
+
+def _root(store: Store) -> Path:
+    """Where the config's paths start: a run lies beside its config unless --out said otherwise."""
+    return store.folder.resolve().parent

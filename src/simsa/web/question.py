@@ -1,0 +1,100 @@
+"""What the page of one question shows, read from the run at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from simsa.metrics.citations import parse_citations
+from simsa.metrics.rows import METRICS
+from simsa.records import Judgement, Question
+from simsa.report.numbers import fixed
+from simsa.store import Result, Store, judgements, measures, results, snapshot
+from simsa.web.asked import Asked, of_judge, of_model
+from simsa.web.marking import LONGEST, Piece, Used, compare, used
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Shown(NamedTuple):
+    """One variant's answer. `pieces` is its comparison with the reference, None where that can't be made."""
+
+    letter: str
+    result: Result
+    pieces: list[Piece] | None
+    judged: list[Judgement]
+    metrics: Mapping[str, str]
+    asked: Asked | None
+    asked_of_judge: list[Asked]
+
+
+class Facts(NamedTuple):
+    """A question with all its answers. `passages` are in pieces, each with the numbers of the answers that have it too;
+    `cited` says for a passage's number, from 1, who cites it."""
+
+    question: Question
+    answers: list[Shown]
+    passages: list[list[Used]]
+    cited: Mapping[int, list[str]]
+
+
+def facts(store: Store, question_id: str) -> Facts | None:
+    """Everything of one question; None when the run has none of this id."""
+    with snapshot(store):
+        question = store.question(question_id)
+        if question is None:
+            return None
+        known = store.variants()
+        found = list(results(store, question_id=question_id))
+        figures = list(measures(store, question_id=question_id))
+        answers = [
+            Shown(
+                letter(n),
+                result,
+                compare(result.prediction or "", question.reference),
+                judgements(store, question_id, result.variant),
+                _metrics(row or {}),
+                of_model(store, known.get(result.variant, {}), question),
+                of_judge(store, question, result.prediction) if result.prediction is not None else [],
+            )
+            for n, (result, row) in enumerate(zip(found, figures, strict=True))
+        ]
+    texts = [result.prediction or "" for result in found]
+    cited: dict[int, list[str]] = {}
+    for answer in answers:
+        for passage in parse_citations((answer.result.prediction or "")[:LONGEST]):
+            cited.setdefault(passage, []).append(answer.letter)
+    return Facts(
+        question, answers, [used(passage.text[:LONGEST], texts) for passage in question.contexts], cited
+    )
+
+
+def letter(number: int) -> str:
+    """A short name for a variant by its number: A, B, … Z, A2, …"""
+    turn, place = divmod(number, len(_LETTERS))
+    return _LETTERS[place] + (str(turn + 1) if turn else "")
+
+
+def whole_text(store: Store, question_id: str, part: str, name: str) -> str | None:
+    """A text that the page cut short: `part` is reference, passage (`name` its number from 0), answer or raw
+    (`name` the variant)."""
+    question = store.question(question_id)
+    if question is None:
+        return None
+    if part in ("reference", "passage"):
+        texts = question.reference if part == "reference" else tuple(p.text for p in question.contexts)
+        return texts[int(name)] if name.isascii() and name.isdigit() and int(name) < len(texts) else None
+    if part == "raw":
+        return "\n\n".join(j.raw for j in judgements(store, question_id, name)) or None
+    found = next(results(store, name, question_id), None) if part == "answer" else None
+    return found.prediction if found else None
+
+
+def _metrics(row: Mapping[str, float | None]) -> dict[str, str]:
+    """Metric → figure, in the order of tables, without those that don't apply."""
+    names = [*(name for name in METRICS if name in row), *(name for name in row if name not in METRICS)]
+    return {
+        name: fixed(value, 1 if name == "chrf" else 0 if name == "citations_out_of_range" else 2)
+        for name in names
+        if (value := row[name]) is not None
+    }
