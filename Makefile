@@ -11,7 +11,7 @@ PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.demo
 	$(PY) -m simsa demo
 
-test: $(VENV)/.demo $(VENV)/.dev
+test: $(VENV)/.demo $(VENV)/.dev $(VENV)/.browser
 	$(PY) -m pytest $(ARGS)
 
 lint: $(VENV)/.dev
@@ -41,6 +41,19 @@ $(VENV)/.demo: $(VENV)/.cpu
 
 $(VENV)/.dev: $(VENV)/.cpu
 	$(PIP) -e '.[dev]'
+	$(PIP) --no-deps $$($(PY) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["tool"]["simsa"]["axe"])')
+	touch $@
+
+# The page's tests want Chromium and a Korean font. Where they can't be had, those tests are skipped.
+APT := apt-get -qq -o Dpkg::Use-Pty=0
+$(VENV)/.browser: $(VENV)/.venv
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Chromium for the tests of the page"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  { $(APT) update && $(APT) install -y --no-install-recommends chromium chromium-driver fonts-noto-cjk >/dev/null; } \
+	  || echo "Chromium can't be installed: tests of the page in a browser are skipped"; \
+	else echo "no Chromium and no way to install it: tests of the page in a browser are skipped"; fi
 	touch $@
 
 clean:

@@ -49,6 +49,11 @@ class Fresh(Generic[T]):
                 raise error
             return None if self._made is None else self._made[0]
 
+    @property
+    def is_working(self) -> bool:
+        with self._lock:
+            return self._working is not None
+
     def _is_stale(self, made: tuple[T, Hashable, float]) -> bool:
         return time.monotonic() >= made[2] and self._stamp() != made[1]
 

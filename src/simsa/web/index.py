@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from itertools import groupby
@@ -16,6 +17,7 @@ from simsa.web.asking import TOTAL, Ask, folded
 PAGE = 50
 _SEARCHED = 20_000
 _BATCH = 1_000
+_SOUGHT = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 
 class Row(NamedTuple):
@@ -158,12 +160,18 @@ def _where(ask: Ask, n_variants: int) -> tuple[str, list[Any]]:
     if ask.diff is not None and n_variants:
         sign = {"higher": ">", "lower": "<", "differs": "<>", "same": "="}[ask.diff]
         parts.append(f"t{ask.a} {sign} t{ask.b}")
-    words = folded(ask.search).split()
+    words = sought(ask.search)
     if words:
         fits = " AND ".join(["instr(body, ?) > 0"] * len(words))
         parts.append(f"place IN (SELECT place FROM texts WHERE {fits})")
         values += words
     return " AND ".join(parts), values
+
+
+def sought(search: str) -> list[str]:
+    """The texts that a row must all hold, folded: words, and what stands between double quotes as it is."""
+    found = (quoted.strip() or word for quoted, word in _SOUGHT.findall(folded(search)))
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def _order(ask: Ask) -> str:

@@ -108,19 +108,24 @@ def _compare(answer: str, reference: str) -> list[Piece] | None:
 
 
 def _changed(wanted: str, said: str) -> list[Piece]:
-    if wanted and said and max(len(wanted), len(said)) <= _LONGEST_WORDS:
-        matcher = SequenceMatcher(None, wanted, said, False)
-        if matcher.ratio() >= _CLOSE:
-            return [
-                piece
-                for tag, i, i_end, j, j_end in matcher.get_opcodes()
-                for piece in (
-                    [Piece("same", said[j:j_end])]
-                    if tag == "equal"
-                    else [Piece("missing", wanted[i:i_end]), *_added(said[j:j_end])]
-                )
-            ]
-    return [Piece("missing", wanted), *_added(said)]
+    """Words in place of others: what they begin with may still be the same, as before another particle."""
+    if not (wanted and said) or max(len(wanted), len(said)) > _LONGEST_WORDS:
+        return [Piece("missing", wanted), *_added(said)]
+    matcher = SequenceMatcher(None, wanted, said, False)
+    close = matcher.ratio() >= _CLOSE
+    pieces: list[Piece] = []
+    i_end = j_end = 0
+    for i, j, n in matcher.get_matching_blocks():
+        if n and (n < _SHORTEST or not (close or (_begins(wanted, i) and _begins(said, j)))):
+            continue
+        pieces += [Piece("missing", wanted[i_end:i]), *_added(said[j_end:j]), Piece("same", said[j : j + n])]
+        i_end, j_end = i + n, j + n
+    return pieces
+
+
+def _begins(text: str, place: int) -> bool:
+    """Whether a word begins there."""
+    return not text[place].isspace() and (place == 0 or text[place - 1].isspace())
 
 
 def _added(text: str) -> list[Piece]:

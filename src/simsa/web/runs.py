@@ -43,6 +43,11 @@ class Run:
         self._agreed: tuple[Hashable, Agreement | None] | None = None
         self._agreeing = threading.Lock()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether something is being made from the run just now."""
+        return self.index.is_working or self.summary.is_working
+
     def counts(self) -> Counts:
         with Store.read(self.folder) as store:
             row = store.db.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import tempfile
@@ -36,9 +37,13 @@ def serve(
     ready: Callable[[str], None],
 ) -> None:
     """Shows the runs in `folders` until interrupted. `ready` gets the address once it answers; port 0 is any."""
-    with tempfile.TemporaryDirectory(prefix="simsa-view-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="simsa-view-", ignore_cleanup_errors=True) as scratch:
         runs = [Run(folder, Path(scratch), language) for folder in folders]
         asyncio.run(_serve(runs, _listen(host, port), host, ready))
+    if any(run.is_working for run in runs):
+        # Nobody waits any more for what is being worked out, and its libraries' own threads
+        # would abort an interpreter that ends under them.
+        os._exit(0)
 
 
 async def _serve(runs: list[Run], listening: socket.socket, host: str, ready: Callable[[str], None]) -> None:
@@ -133,6 +138,10 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
             raise web.HTTPNotFound(text="no such file")
         return web.Response(text=found[0], content_type=found[1])
 
+    async def icon(request: web.Request) -> web.Response:
+        text, kind = static["icon.svg"]
+        return web.Response(text=text, content_type=kind)
+
     @web.middleware
     async def guarded(request: web.Request, handler: Callable[..., object]) -> web.StreamResponse:
         began = time.perf_counter()
@@ -144,6 +153,7 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
     app.router.add_get("/", home)
     app.router.add_get("/runs", over_time)
     app.router.add_get("/static/{name}", file)
+    app.router.add_get("/favicon.ico", icon)
     base = r"/{run:\d{1,4}}"
     app.router.add_get(f"{base}/", overview)
     app.router.add_get(f"{base}/questions", questions)

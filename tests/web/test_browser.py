@@ -1,0 +1,431 @@
+"""What a person does with the page, in real Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from simsa.cli.main import run
+from simsa.labels import Labels, read
+from simsa.records import CRITERIA, Passage, Question
+from simsa.store import Store
+from tests.report.runs import make_run, question
+from tests.web.browser import REFUSED, Browser, needs_browser
+from tests.web.serving import Viewing, until
+
+pytestmark = [needs_browser, pytest.mark.timeout(120)]
+
+N = 60
+BASE = [(1 + i % 5, 2, 3, 4) if i % 9 else "refused" for i in range(N)]
+LORA = [(5, 1 + i % 3, 3, 4) if i % 7 else "unreadable" for i in range(N)]
+SAID = {
+    "base": [f"별빛마을 {i}호라고 하고 다른 말도 합니다 [[ref1]]" for i in range(N)],
+    "lora": [f"하늘 언덕 {i}" for i in range(N)],
+}
+
+
+def make(folder: Path, **more: object) -> Path:
+    facts: dict[str, object] = {"predictions": SAID, "language": "ko"}
+    return make_run(folder, {"base": BASE, "lora": LORA}, **(facts | more))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    path = tmp_path_factory.mktemp("runs")
+    later = {"id": "later", "created": "2026-12-01T00:00:00+00:00", "data_hash": "da7a"}
+    return make(path / "first.simsa"), make(path / "second.simsa", run=later)
+
+
+@pytest.fixture(scope="module")
+def view(folders: tuple[Path, Path]) -> Iterator[Viewing]:
+    with Viewing(*folders) as viewing:
+        yield viewing
+
+
+def test_open_sort_filter_search_and_compare(browser: Browser, view: Viewing) -> None:
+    browser.open(view.address)
+    assert browser.address.endswith("/runs")
+    browser.click("tbody a.row")
+    assert "lora가 base보다" in browser.text(".verdict")
+    browser.click(".tabs a[href$=questions]")
+    browser.sees("[role=status]", "60문항")
+
+    browser.click("thead th:last-child a")  # largest difference first
+    until(lambda: "sort=diff" in browser.address)
+    shown = [int(text.replace("−", "-")) for text in browser.texts("td.number") if text]
+    assert shown == sorted(shown, reverse=True)
+    assert browser.one("th[aria-sort=descending]").text.startswith("base − lora")
+
+    browser.click("select[name=diff] option[value=lower]")
+    browser.click(".filter button")
+    until(lambda: "diff=lower" in browser.address)
+    lower = [int(text.replace("−", "-")) for text in browser.texts("td.number") if text]
+    assert lower
+    assert max(lower) < 0
+
+    browser.open(f"{view.address}0/questions")
+    browser.keys("/", '"하늘 언덕 1"', "\ue007")
+    until(lambda: "search=" in browser.address)
+    assert browser.value("input[type=search]") == '"하늘 언덕 1"'
+    browser.sees("[role=status]", "11문항")  # 1 and 10 to 19
+    browser.keys("j", "j", "k", "\ue007")
+    browser.sees("h1", "1번 마을의 이름은")
+
+    assert browser.texts(".answer:first-child mark.same") == ["별빛마을 1호"]
+    assert "하늘 언덕" in browser.text(".answer:last-child ins")
+    assert browser.texts(".passage mark.used") == ["별빛마을 1호A"]
+    assert browser.all(".passage.cited")
+    browser.keys("2")
+    assert browser.focused().startswith("Blora")
+    assert browser.one(".answer del").is_displayed()
+    browser.keys("d")
+    assert not browser.one(".answer del").is_displayed()
+    browser.keys("j")
+    browser.sees("h1", "10번 마을의 이름은")  # the next one of the list that was asked for
+
+
+def test_raw_requests_and_metrics_are_there_when_asked_for(browser: Browser, view: Viewing) -> None:
+    browser.open(f"{view.address}0/question?id=q1")
+    section = browser.one(".answer")
+    assert "KorQuAD EM" not in section.text
+    section.find_element("css selector", "summary").click()
+    assert "KorQuAD EM" in section.text
+    assert "심사 응답 원문" in section.text
+
+
+def test_a_bar_leads_to_its_questions(browser: Browser, view: Viewing) -> None:
+    browser.open(f"{view.address}0/")
+    link = browser.one('.levels a[href*="variant=base"][href*="answer_correctness"]')
+    n = link.text.partition("×")[2]
+    link.click()
+    browser.sees("[role=status]", f"{n}문항")
+
+
+def test_runs_over_time_join_what_may_be_compared(browser: Browser, view: Viewing) -> None:
+    browser.open(f"{view.address}runs")
+    assert len(browser.all(".history polyline")) == 2
+    assert [len(points.get_attribute("points").split()) for points in browser.all(".history polyline")] == [
+        2,
+        2,
+    ]
+    assert browser.texts(".legend li") == ["base", "lora"]
+    browser.click(".choices a[href$=answer_correctness]")
+    assert browser.texts(".choices a[aria-current]") == ["답변 정확성"]
+
+
+def at_desk(browser: Browser, at: int) -> None:
+    """Waits until answer `at` lies on the desk and its script has run."""
+    until(lambda: browser.value("input[name=at]") == str(at) and browser.all(".criterion.current"))
+
+
+def sit_down(browser: Browser, viewing: Viewing, name: str, n: int | None = None) -> None:
+    browser.open(f"{viewing.address}0/label")
+    if n is not None:
+        browser.fill("input[name=n]", str(n))
+    browser.fill("input[name=name]", name + "\ue007")
+    at_desk(browser, 1)
+
+
+def pressed(browser: Browser) -> int:
+    return len(browser.all("button[aria-pressed=true]"))
+
+
+def score_by_keyboard(browser: Browser, n: int) -> list[str]:
+    """Labels answers one after another, the scores told by their number. Returns what was seen."""
+    seen = []
+    for i in range(n):
+        seen.append(browser.text(".said-here .text"))
+        for k in range(4):
+            browser.keys(str(1 + (i + k) % 5))
+        until(lambda: pressed(browser) == 4)
+        if i + 1 < n:
+            at = int(browser.value("input[name=at]"))
+            browser.keys("j")
+            at_desk(browser, at + 1)
+    return seen
+
+
+def test_label_twenty_by_keyboard_while_the_server_is_killed(browser: Browser, tmp_path: Path) -> None:
+    folder = make(tmp_path / "run.simsa")
+    with Viewing(folder) as viewing:
+        sit_down(browser, viewing, "지우", 20)
+        source = browser.driver.page_source
+        assert "lora" not in source
+        assert ">base<" not in source
+        first = score_by_keyboard(browser, 10)
+        assert len(read(folder)) == 10
+
+        browser.keys("j")
+        at_desk(browser, 11)
+        viewing.kill()
+        browser.keys("3")
+        browser.sees("#state", "저장되지 않았습니다")
+        assert not pressed(browser), "shown as given before it was on disk"
+        assert len(read(folder)) == 10
+        viewing.start()
+        until(lambda: pressed(browser))
+        assert [label.scores for label in read(folder) if not label.is_whole] == [{CRITERIA[0]: 3}]
+
+        viewing.kill()
+        viewing.start()
+        browser.open(f"{viewing.address}0/label")
+        at_desk(browser, 11)
+        assert browser.text("#done") == "10 / 20개 마침"
+        assert pressed(browser) == 1
+        browser.keys("\ue013", "0")
+        until(lambda: not pressed(browser))
+        second = score_by_keyboard(browser, 10)
+        assert "모두 마쳤습니다" not in browser.text("#state")
+        assert [message for message in browser.console() if REFUSED not in message] == []
+        assert len(set(first + second)) == 20
+        labels = read(folder)
+        assert len(labels) == 20
+        assert all(label.is_whole and label.annotator == "지우" for label in labels)
+
+        browser.click(".tabs a[href$=calibration]")
+        assert "답변 20개 · 지우" in browser.text()
+        assert browser.all(".confusion")
+    assert run(["calibrate", str(folder), "--json"]) == 0
+
+
+def test_undo_comment_and_help(browser: Browser, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = make(tmp_path / "run.simsa")
+    with Viewing(folder) as viewing:
+        sit_down(browser, viewing, "하늘")
+        browser.keys("4")
+        until(lambda: pressed(browser) == 1)
+        assert browser.one(".criterion.current").get_attribute("data-criterion") == CRITERIA[1]
+        browser.keys("\ue013", "5")  # up again
+        until(lambda: browser.all(f'button[value="{CRITERIA[0]}:5"][aria-pressed=true]'))
+        browser.keys("u")
+        until(lambda: browser.all(f'button[value="{CRITERIA[0]}:4"][aria-pressed=true]'))
+        browser.keys("c", "애매함 1 2 u j", "\ue00c")
+        until(lambda: [label.comment for label in read(folder)] == ["애매함 1 2 u j"])
+        assert [label.scores for label in read(folder)] == [{CRITERIA[0]: 4}]
+        browser.keys("?")
+        assert "되돌리기" in browser.text("dialog")
+        browser.keys("5")
+        browser.keys("\ue00c")
+        assert not browser.one("dialog").is_displayed()
+        assert [label.scores for label in read(folder)] == [{CRITERIA[0]: 4}], "a key in the dialog scored"
+
+
+def test_the_desk_works_without_script(browser: Browser, tmp_path: Path) -> None:
+    folder = make(tmp_path / "run.simsa")
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        with Viewing(folder) as viewing:
+            browser.open(f"{viewing.address}0/label")
+            browser.fill("input[name=name]", "하늘")
+            browser.click("form.begin button")
+            until(lambda: browser.all("#desk"))
+            browser.click(f'button[value="{CRITERIA[2]}:2"]')
+            until(lambda: pressed(browser) == 1)
+            browser.click("#undo")
+            until(lambda: not pressed(browser))
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.fixture(scope="module")
+def labelled(folders: tuple[Path, Path]) -> Path:
+    folder = folders[0]
+    with Store.read(folder) as store:
+        answers = list(store.db.execute("SELECT question_id, variant, request_hash FROM plan"))
+    with Labels(folder) as labels:
+        labels.draw(answers, 20)
+        for name in ("지우", "하늘"):
+            for n, item in enumerate(labels.items(name)[:36]):
+                for k, criterion in enumerate(CRITERIA):
+                    labels.score(name, item, criterion, 1 + (n + k) % 5)
+    return folder
+
+
+PAGES = (
+    "runs",
+    "0/",
+    "0/questions?low=5&search=마을",
+    "0/question?id=q1",
+    "0/label",
+    "0/calibration",
+    "1/label",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_serious_to_say_for_axe(browser: Browser, view: Viewing, labelled: Path, path: str) -> None:
+    browser.open(view.address + path)
+    if path == "0/label":
+        browser.driver.add_cookie({"name": "simsa-annotator", "value": quote("지우")})
+        browser.open(view.address + path)
+        browser.keys("3")
+        until(lambda: pressed(browser))
+    for details in browser.all("details:not([open])"):
+        browser.js("arguments[0].open = true", details)
+    for scheme in ("light", "dark"):
+        browser.scheme(scheme)
+        assert browser.violations() == []
+    browser.size(390)
+    assert browser.violations() == []
+    assert browser.overflow() == []
+    browser.keys("?")
+    assert browser.violations() == []
+
+
+def test_everything_can_be_reached_by_keyboard(browser: Browser, view: Viewing) -> None:
+    browser.open(f"{view.address}0/questions")
+    wanted = browser.js(
+        "return [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')]"
+        ".filter((e) => e.checkVisibility()).length"
+    )
+    browser.js("window.reached = new Set(); addEventListener('focusin', (e) => reached.add(e.target))")
+    browser.keys(*["\ue004"] * (wanted + 5))
+    missed = browser.js(
+        "return [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')]"
+        ".filter((e) => e.checkVisibility() && !reached.has(e)).map((e) => e.outerHTML)"
+    )
+    assert missed == []
+    browser.open(f"{view.address}0/questions")
+    browser.keys("\ue004")
+    assert browser.focused() == "본문으로"
+    browser.keys("\ue007")
+    assert browser.js("return document.activeElement.id") == "content"
+
+
+PAYLOADS = (
+    "<script>window.hacked = 1</script>",
+    "<img src=x onerror='window.hacked = 2'><svg onload='window.hacked = 3'>",
+    "\"'><a href='javascript:window.hacked=4'>눌러 보세요</a>",
+    "{{7*7}} ${7*7} {% raw %} <%= 7*7 %> [[ref1]]",
+    "</textarea></script></style></title><iframe srcdoc='<script>parent.hacked=5</script>'></iframe>",
+    "\u202e뒤집힌 글\u202c \u200b\u200d\ufeff\u2066고립\u2069",
+    '=HYPERLINK("http://evil.invalid","눌러")',
+    "javascript:window.hacked=6",
+    "길" * 1_000_000,
+    "x" * 300 + " " + "가" * 5000,
+    "\x00\x1b[31m\r\n끝" + "\U0001f469\u200d\U0001f469\u200d\U0001f467",
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewing]:
+    asked = [
+        Question(
+            id=f"q{n}",
+            question=text[:3000],
+            contexts=(Passage(text, title=text[:200]), Passage(text)),
+            reference=(text,),
+            type=text[:50],
+            citations=(1,),
+        )
+        for n, text in enumerate(PAYLOADS)
+    ]
+    names = ("<b onclick=alert(1)>base</b>", "lora\"'><script>window.hacked=7</script>")
+    verdicts = {name: [(1 + (i + k) % 5, 2, 3, 4) for i in range(len(asked))] for k, name in enumerate(names)}
+    path = tmp_path_factory.mktemp("hostile") / "<script>hacked=8<"
+    folder = make_run(
+        path,
+        verdicts,
+        questions=asked,
+        predictions={name: list(PAYLOADS) for name in names},
+        analysis="\n".join(PAYLOADS[:8]),
+        measured=False,
+        language="ko",
+        judge={"model": "<img src=x onerror=hacked=9>", "rubric": PAYLOADS[0], "mode": "joint", "key": "k"},
+    )
+    with Viewing(folder) as viewing:
+        yield viewing
+
+
+LOOK = """
+const all = [...document.querySelectorAll("*")];
+return {
+  hacked: window.hacked ?? null,
+  elements: all.filter((e) => e.matches("main :is(script, img, iframe, object, style, base)")).length,
+  links: all.filter((e) => e.matches("a") && e.protocol == "javascript:").length,
+  handlers: all.flatMap((e) => [...e.attributes]).filter((a) => a.name.startsWith("on")).length,
+  hidden: /[\u202a-\u202e\u200b\u2066-\u2069\ufeff]/.test(document.body.textContent),
+}
+"""
+QUIET = {"hacked": None, "elements": 0, "links": 0, "handlers": 0, "hidden": False}
+
+
+def is_quiet(browser: Browser) -> None:
+    """Nothing ran, nothing of the run became an element, nothing broke out of the page."""
+    assert browser.js(LOOK) == QUIET
+    assert browser.console() == []
+
+
+def test_hostile_rows_do_nothing(browser: Browser, hostile: Viewing) -> None:
+    for path in ("0/", "0/questions", "0/questions?search=" + quote(PAYLOADS[2]), "runs", "0/calibration"):
+        browser.open(hostile.address + path)
+        is_quiet(browser)
+    for width, some in ((1280, range(len(PAYLOADS))), (390, range(4, 10))):
+        browser.size(width)
+        for n in some:
+            browser.open(f"{hostile.address}0/question?id=q{n}")
+            browser.js("for (const one of document.querySelectorAll('details')) one.open = true")
+            is_quiet(browser)
+            assert browser.overflow() == []
+            assert browser.all(".answers > section")
+
+
+def test_hostile_rows_can_be_labelled(browser: Browser, hostile: Viewing) -> None:
+    sit_down(browser, hostile, "<script>hacked=10</script>")
+    at, n = 1, 2 * len(PAYLOADS)
+    for at in range(1, n, 4):
+        browser.open(f"{hostile.address}0/label?at={at}")
+        is_quiet(browser)
+        browser.keys("5")
+        until(lambda: pressed(browser))
+    browser.keys("c", PAYLOADS[4], "\ue00c")
+    browser.sees("#state", "저장됨")
+    browser.open(f"{hostile.address}0/label?at={at}")
+    assert browser.value("textarea") == PAYLOADS[4]
+    is_quiet(browser)
+    browser.open(f"{hostile.address}0/calibration")
+    is_quiet(browser)
+
+
+def test_a_cut_text_can_be_read_as_a_whole(browser: Browser, hostile: Viewing) -> None:
+    n = PAYLOADS.index("길" * 1_000_000)
+    browser.open(f"{hostile.address}0/question?id=q{n}")
+    browser.one(".answer a[href^=text]").click()
+    assert browser.js("return document.contentType") == "text/plain"
+    assert browser.js("return document.body.textContent.length") == 1_000_000
+
+
+def test_a_run_that_grows_is_shown_as_it_is(browser: Browser, tmp_path: Path) -> None:
+    folder = make_run(
+        tmp_path / "run",
+        {"base": BASE[:5], "lora": LORA[:5]},
+        questions=[question(i) for i in range(N)],
+        language="ko",
+    )
+    with Viewing(folder) as viewing:
+        browser.open(f"{viewing.address}0/questions?status=scored")
+        before = browser.text("[role=status]")
+        browser.open(f"{viewing.address}0/")
+        assert "지금까지" in browser.text("[role=status]")
+        make(folder)
+
+        def has_grown() -> bool:
+            browser.open(f"{viewing.address}0/questions?status=scored")
+            return browser.text("[role=status]") != before
+
+        until(has_grown)
+
+
+def test_agreement_is_kept_for_the_reports(
+    browser: Browser, view: Viewing, labelled: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    browser.open(f"{view.address}0/calibration")
+    browser.one("form[action=calibration] button").click()
+    assert "보고서에 나옵니다" in browser.text()
+    assert run(["report", str(labelled), "--format", "json"]) == 0
+    notes = json.loads(capfd.readouterr().out)["notes"]
+    assert any("κ" in note["text"] for note in notes)
