@@ -100,14 +100,18 @@ async def _write(
         store.add_predictions(
             Prediction(q.id, name, text, f"{name}/{q.id}", "stop", 100, 10, 0.5) for name, _, q, text in rows
         )
-        async with store.writing():
+        async with store.writing(), asyncio.TaskGroup() as together:
             for name, place, q, text in rows:
                 found = scores[name][place] if place < len(scores[name]) else None
-                if found is None:
-                    continue
-                key = f"judge {name}/{q.id}"
-                await store.add_judgement(_judgement(key, found, analysis, cost_usd))
-                await store.add_verdict(Answered(0, q, name, f"{name}/{q.id}", text), "k", [("joint", key)])
+                if found is not None:
+                    judgement = _judgement(f"judge {name}/{q.id}", found, analysis, cost_usd)
+                    answered = Answered(0, q, name, f"{name}/{q.id}", text)
+                    together.create_task(_keep(store, judgement, answered))
+
+
+async def _keep(store: Store, judgement: Judgement, answered: Answered) -> None:
+    await store.add_judgement(judgement)
+    await store.add_verdict(answered, "k", [("joint", judgement.request_hash)])
 
 
 def _measure(folder: Path, figures: Mapping[str, float] | None) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -75,7 +77,10 @@ def test_the_page_is_whole_and_asks_for_nothing(run: Path, language: Language) -
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "link", "img", "iframe", "object", "base", "form"}
     attributes = [name for _, attrs in page.tags for name in attrs]
-    assert not [name for name in attributes if name.startswith("on") or name in ("src", "href")]
+    assert not [name for name in attributes if name.startswith("on") or name == "src"]
+    assert all((attrs.get("href") or "#").startswith("#") for _, attrs in page.tags), (
+        "only places on the page"
+    )
     assert "http" not in re.sub(r'http-equiv="Content-Security-Policy"', "", text)
     assert ("html", {"lang": language}) in page.tags
     assert any("default-src 'none'" in (attrs.get("content") or "") for _, attrs in page.tags)
@@ -89,21 +94,163 @@ def test_the_verdict_comes_before_everything(run: Path) -> None:
         assert part in text, part
 
 
+def test_every_place_in_the_contents_exists(run: Path) -> None:
+    page = Page(rendered(run))
+    places = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
+    known = {f"#{attrs['id']}" for _, attrs in page.tags if "id" in attrs}
+    assert len(places) >= 8 and set(places) == known
+
+
 def test_bars_add_up_and_say_their_numbers(run: Path) -> None:
     page = Page(rendered(run))
-    widths = [float(attrs["width"] or 0) for tag, attrs in page.tags if tag == "rect" and attrs.get("y")]
-    assert sum(widths) == pytest.approx(100 * 4 * 2, abs=0.1)  # criteria × variants
+    parts = [attrs for tag, attrs in page.tags if tag == "rect" and "part" in (attrs["class"] or "")]
+    assert sum(percent(attrs["width"]) for attrs in parts) == pytest.approx(100 * 4 * 2, abs=0.1)
     assert "2: 12 (67 %)" in page.text  # context relevance of the base
 
 
 def test_whiskers_hold_the_point_between_the_ends_and_inside_the_picture(run: Path) -> None:
     page = Page(rendered(run))
-    lines = [attrs for tag, attrs in page.tags if tag == "line"]
-    ranges = [(float(a["x1"] or 0), float(a["x2"] or 0)) for a in lines if a["class"] == "range"]
-    points = [float(a["x1"] or 0) for a in lines if a["class"] == "point"]
+    ranges = [
+        (percent(a["x1"]), percent(a["x2"]))
+        for tag, a in page.tags
+        if tag == "line" and a["class"] == "range"
+    ]
+    points = [percent(attrs["cx"]) for tag, attrs in page.tags if tag == "circle"]
     assert len(ranges) == len(points) == 5
     for (low, high), point in zip(ranges, points, strict=True):
         assert 0 <= low <= point <= high <= 100 and low > 50
+
+
+def percent(text: str | None) -> float:
+    assert text is not None and text.endswith("%")
+    return float(text[:-1])
+
+
+def test_a_verdict_has_the_colour_of_what_it_says(tmp_path: Path) -> None:
+    base, better = [(3, 3, 3, 3), (2, 2, 2, 2)] * 9, [(4, 4, 4, 4), (4, 3, 3, 3)] * 9
+    scores = {"base": base, "up": better, "down": [(1, 1, 1, 1)] * 18, "same": base}
+    page = Page(rendered(make_run(tmp_path / "run", scores)))
+    tones = [
+        (attrs["class"] or "").split()[1]
+        for tag, attrs in page.tags
+        if (attrs.get("class") or "").startswith("verdict")
+    ]
+    assert tones == ["good", "bad", "plain"]
+
+
+def test_the_two_by_two_counts_every_answer(tmp_path: Path) -> None:
+    refusal = "검색 결과에서 답을 찾을 수 없습니다."
+    said = {
+        "base": [refusal, refusal, "달빛마을입니다.", "별빛마을 3호"]
+    }  # q0, q2 have no answer; q1, q3 have
+    text = Page(rendered(make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)] * 4}, predictions=said))).text
+    assert "answered declined answerable 1 1 unanswerable 1 1" in text
+    assert "answerable declined 50 %" in text
+
+
+def test_types_are_shown_with_how_many_they_rest_on(run: Path) -> None:
+    text = Page(rendered(run)).text
+    assert "mrc_question 8.7 (9) 16.7 (9) no_answer 8.7 (9) 16.7 (9)" in text
+
+
+def test_the_judge_is_examined_as_far_as_that_was_done(run: Path) -> None:
+    text = Page(rendered(run)).text
+    section = text[text.index("The judge examined", text.index("Worth knowing")) :]
+    assert "Not yet held against people" in section
+    assert "context relevance 66.7 %" in section, (
+        "their scores differ between the variants on 2 of 3 questions"
+    )
+
+
+def test_a_calibration_is_shown_with_where_it_stands_to_the_bar(tmp_path: Path) -> None:
+    agreement = {"n_labels": 40, "quadratic_kappa": 0.31, "ci95": [0.1, 0.5], "standing": "weak"}
+    kept = {"judge": JUDGE, "annotators": 2, "criteria": {"answer_correctness": agreement}}
+    made = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)] * 3}, calibration=kept)
+    page = Page(rendered(made))
+    assert "answer correctness 0.31 [0.10, 0.50] 40 below" in page.text
+    other = make_run(
+        tmp_path / "other", {"base": [(3, 3, 3, 3)] * 3}, calibration=kept | {"judge": {"model": "x"}}
+    )
+    assert "0.31" not in Page(rendered(other)).text, "of another judge it says nothing"
+
+
+def test_how_it_was_made_is_enough_to_make_it_again(tmp_path: Path) -> None:
+    made = {
+        "versions": {"python": "3.12.1", "vllm": "0.32.0"},
+        "weights": {"lora": {"model": "aa11", "adapter": "bb22"}},
+        "prompt": {"label": "rag-ko@12345678", "text": "### system\n검색 결과만 <근거>로"},
+        "rubric": {"label": "own@87654321", "text": "levels = 5"},
+    }
+    config = {"data": {"path": "test.jsonl"}, "judge": {"temperature": 0.0, "seed": 7}}
+    run = make_run(
+        tmp_path / "run", {"base": [(3, 3, 3, 3)], "lora": [(3, 3, 3, 3)]}, made=made, config=config
+    )
+    text = Page(rendered(run)).text
+    text = text[text.rindex("How this was made") :]
+    for part in (
+        "abc123",
+        "2026-11-24",
+        "test.jsonl",
+        "da7a",
+        "c0ffee",
+        "simsa 0.1.0",
+        "python 3.12.1",
+        "vllm 0.32.0",
+    ):
+        assert part in text, part
+    for part in (
+        "gpt-4o · rag-ko@1a2b3c4d · joint",
+        "temperature 0.0",
+        "seed 7",
+        "model hash aa11",
+        "adapter hash bb22",
+    ):
+        assert part in text, part
+    assert "검색 결과만 <근거>로" in text and "levels = 5" in text and '"path": "test.jsonl"' in text
+
+
+def test_seconds_and_rates_of_the_stages_are_told(tmp_path: Path) -> None:
+    timing = {"generate": {"rows": 1200, "seconds": 60.0}, "judge": {"rows": 10, "seconds": 0}}
+    text = Page(rendered(make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)]}, timing=timing))).text
+    assert "generating: 1,200 rows in 60.0 s (20.0 a second)" in text and "judging:" not in text
+
+
+def test_a_thousand_questions_of_four_variants_stay_under_two_megabytes(tmp_path: Path) -> None:
+    long = "가나다라마바사 " * 400
+    # Those that will be shown are long in every part; the rest only has to be many.
+    shown = {n for n in range(1000) if n < 12 or n % 97 == 0}
+    passages = tuple(Passage(long, title=long) for _ in range(12))
+    asked = [
+        question(n, contexts=passages, reference=(long,), cluster=str(n)) if n in shown else question(n)
+        for n in range(1000)
+    ]
+    scores = {
+        f"variant-{i}": [
+            (1, 1, 1, 1)
+            if n < 6
+            else (5, 5, 5, 5)
+            if n < 12
+            else (1 + 4 * (i % 2),) * 4
+            if n in shown
+            else (3, 3, 4, 4)
+            for n in range(1000)
+        ]
+        for i in range(4)
+    }
+    said = {name: [long if n in shown else "답" for n in range(1000)] for name in scores}
+    run = make_run(
+        tmp_path / "run",
+        scores,
+        questions=asked,
+        predictions=said,
+        analysis=long,
+        figures={"korquad_f1": 0.5},
+        made={"prompt": {"label": "x", "text": long * 100}},
+    )
+    text = rendered(run)
+    assert len(text.encode()) < 2_000_000
+    assert text.count('<section class="answer">') == 15 * 4
+    assert text.count("… 6 more passages") == 15, "all that is shown is of the long ones"
 
 
 def test_hostile_text_is_shown_and_does_nothing(tmp_path: Path) -> None:
@@ -140,6 +287,47 @@ def test_a_megabyte_of_answer_does_not_make_a_megabyte_of_page(tmp_path: Path) -
     figures = {"korquad_f1": 0.0}  # analysing them would take its time
     run = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)] * 3}, predictions=said, figures=figures)
     assert len(rendered(run)) < 100_000
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_browser_runs_nothing_of_it_and_prints_it(tmp_path: Path) -> None:
+    trap = "<script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">" + HOSTILE
+    asked = [
+        question(n, question=trap, contexts=(Passage(trap, title=trap),), reference=(trap,), type=trap)
+        for n in range(16)
+    ]
+    scores = {"base": [(3, 3, 3, 3)] * 16, trap: [(4, 4, 4, 4)] * 16}
+    run = make_run(
+        tmp_path / "run",
+        scores,
+        questions=asked,
+        predictions={"base": [trap] * 16, trap: [trap] * 16},
+        analysis=trap,
+    )
+    file = tmp_path / "report.html"
+    file.write_text(rendered(run), encoding="utf-8")
+    pdf = tmp_path / "report.pdf"
+
+    def browser(*flags: str) -> subprocess.CompletedProcess[str]:
+        profile = f"--user-data-dir={tmp_path / 'profile'}"
+        command = [
+            str(CHROMIUM),
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            profile,
+            "--enable-logging=stderr",
+        ]
+        return subprocess.run([*command, *flags, file.as_uri()], capture_output=True, text=True, timeout=120)
+
+    seen = browser("--dump-dom")
+    assert "<title>Evaluation report · abc123</title>" in seen.stdout
+    assert "CONSOLE" not in seen.stderr, "the console is clean"
+    browser(f"--print-to-pdf={pdf}")
+    assert pdf.read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("scores", [{}, {"base": []}, {"base": [None] * 2}, {"base": [(1, 1, 1, 1)]}])

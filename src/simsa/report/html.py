@@ -2,87 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
-from simsa.report.grids import grids, scores_line
-from simsa.report.numbers import fixed, interval, signed
+from simsa.records import CRITERIA
+from simsa.report import grids, marks
+from simsa.report.examined import examined
+from simsa.report.numbers import count, fixed
 from simsa.report.sentences import headline, judged, unscored
 from simsa.report.words import Words, words
 from simsa.text import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
-    from simsa.report.model import Summary, VariantSummary
-    from simsa.stats import Comparison, Distribution
+    from simsa.report.model import Answer, Summary
 
-# Beyond these lengths a text is cut: the page is for looking, `simsa examples --json` has it whole.
-_PASSAGE = 1_500
-_LONGEST = 4_000
-_LEVELS = range(1, MAX_SCORE + 1)
-
-
-class Segment(NamedTuple):
-    """A part of a stacked bar, in percent of its width."""
-
-    level: int
-    start: float
-    width: float
-    title: str
+# Beyond these a text is cut: the page is for looking, `simsa examples --json` has it whole. Fifteen
+# examples of four variants stay below a megabyte.
+_PASSAGE = 800
+_LONGEST = 2_000
+_ANALYSIS = 1_200
+_TEXT = 20_000
+_PASSAGES = 6
+_INTERVAL = re.compile(r"^(.*\S) (\[[^\]]*\])$")
 
 
-class Bar(NamedTuple):
-    """The distribution of one variant's scores of one criterion."""
+class Sentence(NamedTuple):
+    """What was shown of one variant; `tone` colours it."""
 
-    variant: str
-    segments: tuple[Segment, ...]
-    mean: str
-    n: int
-
-
-class Whisker(NamedTuple):
-    """A paired difference with its interval; positions in percent of the width, zero at 50."""
-
-    label: str
-    low: float
-    point: float
-    high: float
+    text: str
     tone: str
+
+
+class Fact(NamedTuple):
+    name: str
     text: str
-
-
-class Heat(NamedTuple):
-    """A mean total of one type of question; `warmth` is 0 for the lowest possible, 1 for the highest."""
-
-    text: str
-    warmth: float | None
 
 
 def render(summary: Summary) -> str:
     """The whole page. Its language is the summary's."""
     say = words(summary.language)
-    page = _environment(say).get_template("report.html.jinja")
+    page = _environment().get_template("report.html.jinja")
     return page.render(
         summary=summary,
         say=say,
-        headline=headline(summary),
+        sentences=_sentences(summary),
         judged=judged(summary),
         unscored=[(v.name, unscored(v, summary.language)) for v in summary.variants if v.unscored],
-        grids=[grid for grid in grids(summary, intervals=True) if grid.title != say("head.types")],
-        distributions=[(say(name), bars) for name in CRITERIA if (bars := list(_bars(summary, name, say)))],
-        levels=_LEVELS,
-        whiskers=[(name, list(_whiskers(summary, name, say))) for name in _compared(summary)],
-        heat=_heat(summary, say),
-        criteria=CRITERIA,
-        max_total=MAX_TOTAL,
-        scores_line=scores_line,
+        scores=grids.scores(summary, intervals=True),
+        forests=marks.forests(summary, say),
+        distributions=[(say(name), found) for name in CRITERIA if (found := marks.bars(summary, name))],
+        levels=marks.LEVELS,
+        heat=marks.heat(summary, say),
+        answering=marks.answering(summary),
+        examined=examined(summary),
+        metrics=grids.metrics(summary),
+        speed=grids.speed(summary),
+        took=list(_took(summary, say)),
+        kinds=[
+            (kind, shown) for kind in _KINDS if (shown := [e for e in summary.examples if e.kind == kind])
+        ],
+        facts=list(_facts(summary, say)),
+        texts=[(say(f"made.{name}"), summary.made[name]) for name in _TEXTS if name in summary.made],
+        chips=_chips,
+        most_passages=_PASSAGES,
     )
 
 
-def _environment(say: Words) -> Environment:
+_KINDS = ("worst", "best", "differs")
+_TEXTS = ("prompt", "rubric", "chat_template")
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -95,8 +89,10 @@ def _environment(say: Words) -> Environment:
     environment.filters |= {
         "passage": lambda text: _cut(text, _PASSAGE),
         "shown": lambda text: _cut(text, _LONGEST),
+        "analysis": lambda text: _cut(text, _ANALYSIS),
+        "whole": lambda text: _cut(text, _TEXT),
         "pretty": _pretty,
-        "unbroken": lambda text: text.replace(", ", ",\u00a0"),
+        "figure": _figure,
     }
     return environment
 
@@ -112,57 +108,76 @@ def _pretty(value: Any) -> str:
     return visible(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
-def _bars(summary: Summary, criterion: str, say: Words) -> Iterator[Bar]:
+def _figure(text: str) -> Markup:
+    """A figure with its interval as two pieces, neither of which is broken over lines."""
+    from markupsafe import Markup
+
+    found = _INTERVAL.match(visible(text))
+    if not found:
+        return Markup('<span class="v">{}</span>').format(visible(text))
+    return Markup('<span class="v">{}</span> <span class="ci">{}</span>').format(*found.groups())
+
+
+def _sentences(summary: Summary) -> list[Sentence]:
+    said = headline(summary)
+    others = [v.name for v in summary.variants if v.name != summary.baseline]
+    if len(said) != len(others):
+        return [Sentence(text, "plain") for text in said]
+    tones = {"better": "good", "worse": "bad"}
+    found = [(text, summary.comparison(name)) for text, name in zip(said, others, strict=True)]
+    return [Sentence(text, tones.get(c.verdict, "plain") if c else "plain") for text, c in found]
+
+
+def _took(summary: Summary, say: Words) -> list[str]:
+    """How long each stage took over all sittings."""
+    return [
+        say(
+            "stage.took",
+            stage=say(f"stage.{name}"),
+            rows=count(int(found["rows"])),
+            seconds=fixed(found["seconds"], 1),
+            rate=fixed(found["rows"] / found["seconds"], 1),
+        )
+        for name in ("generate", "judge")
+        if (found := summary.timing.get(name)) and found["seconds"]
+    ]
+
+
+def _chips(answer: Answer, say: Words) -> list[tuple[str, int]]:
+    """The scores that there are, with short names."""
+    return [(say(f"short.{name}"), answer.scores[name]) for name in CRITERIA if name in answer.scores]
+
+
+def _facts(summary: Summary, say: Words) -> list[Fact]:
+    """What a person needs to find the same data, models and judge again."""
+    run, judge = summary.run, summary.judge
+    data = dict(summary.config.get("data") or {})
+    versions = {"simsa": run.simsa_version, **summary.made.get("versions", {})}
+    found = [
+        Fact(say("made.run"), f"{run.id} · {run.created}"),
+        Fact(
+            say("made.data"),
+            " · ".join(filter(None, (str(data.get("path") or ""), run.data_hash, f"n {run.n_questions}"))),
+        ),
+        Fact(say("made.config"), run.config_hash),
+        Fact(say("made.versions"), " · ".join(f"{name} {version}" for name, version in versions.items())),
+    ]
+    if judge:
+        asked = summary.config.get("judge") or {}
+        how = [
+            f"{key} {asked[key]}" for key in ("temperature", "seed", "base_url") if asked.get(key) is not None
+        ]
+        how = [] if judge.is_lexical else how
+        found.append(Fact(say("made.judge"), " · ".join((judge.model, judge.rubric, judge.mode, *how))))
+    found.append(Fact(say("made.baseline"), summary.baseline))
+    hashes = summary.made.get("weights", {})
     for variant in summary.variants:
-        found = variant.whole.criteria.get(criterion)
-        if found and found.counts:
-            yield Bar(variant.name, tuple(_segments(found)), fixed(found.mean), found.n)
-
-
-def _segments(distribution: Distribution) -> Iterator[Segment]:
-    start = 0.0
-    counts = distribution.counts or {}
-    for level in _LEVELS:
-        count = counts.get(str(level), 0)
-        width = 100 * count / distribution.n
-        if count:
-            yield Segment(level, round(start, 3), round(width, 3), f"{level}: {count} ({width:.0f} %)")
-        start += width
-
-
-def _compared(summary: Summary) -> list[str]:
-    return list(dict.fromkeys(c.variant for c in summary.comparisons if c.ci95 is not None))
-
-
-def _whiskers(summary: Summary, variant: str, say: Words) -> Iterator[Whisker]:
-    """The total is drawn at a quarter of its size, which is that of a mean criterion."""
-    reach = max((_reach(c) for c in summary.comparisons if c.ci95), default=0.0) or 1.0
-    for c in summary.comparisons:
-        if c.variant != variant or c.ci95 is None or c.mean_diff is None:
-            continue
-        scale = 48 / reach / (len(CRITERIA) if c.criterion == "total" else 1)
-        low, point, high = (round(50 + scale * value, 2) for value in (c.ci95[0], c.mean_diff, c.ci95[1]))
-        tone = {"better": "good", "worse": "bad"}.get(c.verdict, "plain")
-        text = f"{signed(c.mean_diff)} {interval(c.ci95)} · {say(c.verdict)}"
-        yield Whisker(say(c.criterion), low, point, high, tone, text)
-
-
-def _reach(comparison: Comparison) -> float:
-    assert comparison.ci95 is not None
-    return max(map(abs, comparison.ci95)) / (len(CRITERIA) if comparison.criterion == "total" else 1)
-
-
-def _heat(summary: Summary, say: Words) -> list[tuple[str, list[Heat]]]:
-    names = dict.fromkeys(name for v in summary.variants for name in v.types)
-    if not any(found.total for v in summary.variants for found in v.types.values()):
-        return []
-    return [(name or say("untyped"), [_warmth(v, name) for v in summary.variants]) for name in names]
-
-
-def _warmth(variant: VariantSummary, name: str) -> Heat:
-    total = variant.types[name].total if name in variant.types else None
-    if total is None:
-        return Heat("–", None)
-    lowest = len(CRITERIA)
-    warmth = (total.mean - lowest) / (MAX_TOTAL - lowest)
-    return Heat(f"{fixed(total.mean, 1)} ({total.n})", round(warmth, 3))
+        named = {
+            **variant.info,
+            **{f"{key} hash": value for key, value in hashes.get(variant.name, {}).items()},
+        }
+        parts = (
+            f"{key} {value if isinstance(value, str) else _pretty(value)}" for key, value in named.items()
+        )
+        found.append(Fact(variant.name, " · ".join(parts)))
+    return found

@@ -133,8 +133,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "head.abstention": ("답변과 거절", "Answering and abstaining"),
     "head.whiskers": ("차이와 95 % 구간", "Differences with their 95 % intervals"),
     "whiskers.caption": (
-        "오른쪽이면 {baseline}보다 높습니다. 점선은 차이 0, 총점은 1/4 크기로 그렸습니다.",
-        "To the right is higher than {baseline}. Dashed: no difference; the total is drawn at a quarter of its size.",
+        "오른쪽이면 {baseline}보다 높습니다. 선은 95 % 구간, 점선은 차이 0, 띠는 동등하다고 볼 범위. "
+        "총점은 1/4 크기로 그렸습니다.",
+        "To the right is higher than {baseline}. Lines are 95 % intervals, dashed is no difference, "
+        "the band is the margin of equivalence; the total is drawn at a quarter of its size.",
     ),
     "head.distribution": ("점수 분포", "Distribution of scores"),
     "head.examples": ("예시", "Examples"),
@@ -142,6 +144,53 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "head.made": ("이 보고서를 만든 방법", "How this was made"),
     "head.cost": ("비용과 속도", "Cost and speed"),
     "head.gates": ("관문: 95 % 구간의 경계로 판정", "Gates, decided on the bound of the 95 % interval"),
+    "head.examined": ("심사 점검", "The judge examined"),
+    "examined.people": ("사람 라벨과의 일치", "Agreement with people"),
+    "examined.people_are": (
+        "같은 답변에 사람이 매긴 점수와 얼마나 맞는지. 이차 가중 κ와 95 % 구간.",
+        "How far the judge agrees with people on the same answers: quadratic κ with its 95 % interval.",
+    ),
+    "examined.no_people": (
+        "사람 라벨과 아직 대조하지 않았습니다. simsa view에서 라벨을 매기고 simsa calibrate로 확인하십시오.",
+        "Not yet held against people's labels: label some answers in simsa view, then run simsa calibrate.",
+    ),
+    "examined.spread": ("답변과 무관한 기준의 흔들림", "Criteria that do not depend on the answer"),
+    "examined.spread_is": (
+        "질문과 문맥만 보는 기준은 변형이 달라도 점수가 같아야 합니다. 다른 만큼이 심사의 잡음입니다.",
+        "They look at question and context alone, so all variants should get the same score; "
+        "what differs is noise of the judge.",
+    ),
+    "spread.differ": ("점수가 다른 문항", "questions that differ"),
+    "spread.sd": ("문항 안 표준편차", "sd within a question"),
+    "spread.n": ("문항", "questions"),
+    "quadratic_kappa": ("이차 가중 κ", "quadratic κ"),
+    "labels": ("라벨", "labels"),
+    "standing": ("기준선", "bar"),
+    "standing.passed": ("넘음", "passed"),
+    "standing.weak": ("못 넘음", "below"),
+    "standing.too few": ("라벨 부족", "too few labels"),
+    "standing.unknown": ("알 수 없음", "unknown"),
+    "over_refusal_of": ("답 있는 질문 거절률", "answerable declined"),
+    "nav": ("차례", "Contents"),
+    "heat.caption": (
+        "진할수록 높습니다 (총점 4–20). 괄호 안은 채점한 문항 수.",
+        "Darker is higher (totals of 4–20); in brackets, how many were scored.",
+    ),
+    "distribution.caption": (
+        "막대 안은 백분율, 옆은 점수별 답변 수입니다.",
+        "Inside the bars percentages, beside them answers by score.",
+    ),
+    "examples.more": (
+        "다른 문항은 simsa view나 simsa examples에서 볼 수 있습니다.",
+        "All others are in simsa view, or simsa examples.",
+    ),
+    "passages.more": ("… 문맥 {n}개 더", "… {n} more passages"),
+    "stage.generate": ("답변 생성", "generating"),
+    "stage.judge": ("심사", "judging"),
+    "stage.took": (
+        "{stage}: {rows}건, {seconds}초 (초당 {rate}건)",
+        "{stage}: {rows} rows in {seconds} s ({rate} a second)",
+    ),
     "example.best": ("점수가 가장 높은 문항", "Highest scores"),
     "example.worst": ("점수가 가장 낮은 문항", "Lowest scores"),
     "example.differs": ("차이가 가장 큰 문항", "Largest difference"),
@@ -445,5 +494,14 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "made.version": ("simsa 버전", "simsa version"),
     "made.judge": ("심사", "judge"),
     "made.variants": ("변형", "variants"),
+    "made.baseline": ("기준 변형", "baseline"),
+    "made.versions": ("버전", "versions"),
+    "made.prompt": ("프롬프트", "prompt"),
+    "made.rubric": ("심사 기준표", "rubric"),
+    "made.chat_template": ("대화 서식", "chat template"),
+    "made.again": (
+        "아래 설정을 simsa.toml로 두고 simsa run을 실행하면 다시 만들 수 있습니다.",
+        "With the settings below as simsa.toml, simsa run makes it again.",
+    ),
     "made.settings": ("설정 전체", "whole config"),
 }
