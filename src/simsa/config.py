@@ -182,6 +182,9 @@ class JudgeConfig(_Section):
     repeats: Positive = 1
     """How often each judge is asked the same, with `seed`, `seed + 1`, …; the median counts, as in a panel,
     and the report shows how far the repeats differ. Worth it only at a `temperature` above 0."""
+    logprobs: bool = False
+    """Ask for token probabilities too: beside each integer, the mean of the scores weighted by them is kept
+    and shown, where the endpoint gives them. What was judged without is asked once more."""
     max_concurrency: Positive = 64
     max_attempts: Positive = 4
     timeout_s: Seconds = 120.0

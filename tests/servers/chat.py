@@ -24,6 +24,7 @@ import orjson
 from tests.servers.faults import FAULTS, error, plain
 from tests.servers.http import Connection, Request, Response
 from tests.servers.limits import RateLimit
+from tests.servers.logprobs import certain, given, split
 
 Body = dict[str, Any]
 Reply = str | Response | Mapping[str, Any]
@@ -68,6 +69,8 @@ class ChatServer:
     `rate` is a `RateLimit`, or requests a minute. `capacity`: more than so many at once get a 503.
     `latency_s` is a constant, or a function of the body. `context` is the longest prompt in
     tokens, counted at four characters each. `key`: the only one that is let in.
+    Where token probabilities are asked for, `spell` cuts an answer into tokens and `doubt`
+    says of each what could have stood there, with its probability.
     """
 
     reply: Reply | Callable[[Body], Reply] = field(default_factory=verdict)
@@ -81,6 +84,8 @@ class ChatServer:
     models: Sequence[str | Mapping[str, Any]] | None = None
     context: int | None = None
     key: str | None = None
+    spell: Callable[[str], Sequence[str | bytes]] = split
+    doubt: Callable[[str], Mapping[str, float]] = certain
     seed: int = 0
     port: int = 0
     record: bool = True
@@ -249,7 +254,14 @@ class ChatServer:
             "created": int(time.time()),
             "model": body.get("model"),
             "system_fingerprint": "fp_test",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message,
+                    "finish_reason": "stop",
+                    "logprobs": self._logprobs(body, message),
+                }
+            ],
             "usage": {
                 "prompt_tokens": prompt,
                 "completion_tokens": said,
@@ -258,6 +270,12 @@ class ChatServer:
             },
         }
         return (FAULTS[fault] if fault else plain)(completion)
+
+    def _logprobs(self, body: Body, message: Mapping[str, Any]) -> dict[str, Any] | None:
+        if not body.get("logprobs"):
+            return None
+        spelt = self.spell(message.get("content") or "")
+        return given(spelt, self.doubt, body.get("top_logprobs") or 0)
 
     def _list(self) -> Response:
         cards = [{"object": "model", "created": 0, "owned_by": "test", **card} for card in self._cards]

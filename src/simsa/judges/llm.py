@@ -16,6 +16,7 @@ from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, P
 from simsa.errors import RubricError
 from simsa.judges.asking import Asking
 from simsa.judges.base import JOINT, JudgeRequest
+from simsa.judges.expected import ALTERNATIVES, expected_scores
 from simsa.records import Judgement, Question, Status, content_hash
 from simsa.rubrics import Rubric, Scored, Unreadable, read_verdict
 
@@ -66,12 +67,15 @@ class LLMJudge:
         self._narrow: dict[tuple[str, ...], _Part] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
         told_apart = [] if self.label == config.model else [self.label]
-        self._model = content_hash(
-            "llm", config.model, config.temperature, config.seed, config.extra_body, *told_apart
-        )
+        sampling = (config.model, config.temperature, config.seed, config.extra_body)
+        model = content_hash("llm", *sampling, *told_apart)
+        # Only a call that was asked for token probabilities has them; the scores are as good as without.
+        self._model = content_hash(model, "logprobs") if config.logprobs else model
         self._parts = [self._part(name, criteria) for name, criteria in groups.items()]
         repeats = [config.repeats] if config.repeats > 1 else []
-        self.key = self.task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
+        asked = [[part.name, content_hash(model, rubric.part_hash(part.criteria))] for part in self._parts]
+        self.key = content_hash(asked, *repeats)
+        self.task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
 
     async def __aenter__(self) -> Self:
         config = self._config
@@ -169,6 +173,7 @@ class LLMJudge:
             temperature=config.temperature,
             seed=None if config.seed is None else config.seed + asking.request.repeat,
             schema=asking.schema,
+            logprobs=ALTERNATIVES if config.logprobs else None,
             extra_body=config.extra_body,
         )
 
@@ -186,7 +191,13 @@ class LLMJudge:
         outcome = read_reply(reply, asking.request.criteria, asking.quoted)
         asking.readings += 1
         if isinstance(outcome, Scored) or asking.readings >= _READINGS[outcome.status]:
-            return self._judgement(asking, outcome)
+            made = self._judgement(asking, outcome)
+            wanted = self._config.logprobs and made.scores
+            return (
+                replace(made, expected=expected_scores(reply.text, reply.logprobs, made.scores))
+                if wanted
+                else made
+            )
         asking.again(outcome)
         return None
 

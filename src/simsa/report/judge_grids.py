@@ -13,17 +13,43 @@ from simsa.report.table import TOTAL
 from simsa.report.words import words
 
 if TYPE_CHECKING:
-    from simsa.report.model import Mean, Summary
+    from simsa.report.model import Mean, Summary, VariantSummary
 
 
 def judge_grids(summary: Summary) -> list[Grid]:
     """All of them; a table with nothing to show has no rows."""
     return [
+        expected(summary),
         members(summary),
         agreement(summary),
         repeats(summary),
         noise.grid(summary.variance, summary.language),
     ]
+
+
+def expected(summary: Summary) -> Grid:
+    """Means of the integers and, behind a slash, of the expected scores with the rows that have one."""
+    say = words(summary.language)
+    variants = summary.variants
+    shown = [
+        name for name in (*CRITERIA, TOTAL) if any(v.expected and name in v.expected.means for v in variants)
+    ]
+    rows = [
+        Row(say(name), tuple(_beside(v, name) for v in variants), "strong" if name == TOTAL else "normal")
+        for name in shown
+    ]
+    if rows:
+        missing = [sum(v.expected.missing.values()) if v.expected else 0 for v in variants]
+        rows.append(Row(say("expected.missing"), _texts(*map(str, missing)), "sub"))
+    return Grid(say("head.expected"), tuple(v.name for v in variants), tuple(rows))
+
+
+def _beside(variant: VariantSummary, name: str) -> Cell:
+    whole = variant.whole.total if name == TOTAL else variant.whole.criteria.get(name)
+    found = variant.expected.means.get(name) if variant.expected else None
+    if whole is None or found is None:
+        return Cell(DASH)
+    return Cell(f"{fixed(whole.mean)} / {fixed(found.mean)} ({found.n})")
 
 
 def members(summary: Summary) -> Grid:

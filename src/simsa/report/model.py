@@ -10,6 +10,7 @@ from simsa.records import CRITERIA, MAX_TOTAL, Question
 
 if TYPE_CHECKING:
     from simsa.metrics.abstention import AbstentionTable
+    from simsa.report.expected import ExpectedScores
     from simsa.report.noise import Noise
     from simsa.report.voices import PanelInfo, RepeatsInfo
     from simsa.report.words import Language
@@ -126,6 +127,7 @@ class VariantSummary:
     n_cut: int = 0
     latency_median_s: float | None = None
     completion_tokens_mean: float | None = None
+    expected: ExpectedScores | None = None
 
     @property
     def total(self) -> Distribution | None:
@@ -143,6 +145,7 @@ class VariantSummary:
                 "n_cut": self.n_cut,
                 "latency_median_s": self.latency_median_s,
                 "completion_tokens_mean": self.completion_tokens_mean,
+                "expected": None if self.expected is None else self.expected.to_dict(),
                 "info": dict(self.info),
             }
         )

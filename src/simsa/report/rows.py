@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from simsa.judges import combine
 from simsa.metrics.rows import METRICS
-from simsa.records import CRITERIA
+from simsa.records import CRITERIA, Judgement
 from simsa.report.voices import of_row
 from simsa.store import Store, judgements, measures, results, snapshot
 
@@ -39,6 +39,7 @@ COLUMNS = (
     "request_hash",
     "members",
     "repeats",
+    "expected",
 )
 
 
@@ -47,10 +48,16 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
 
     What is missing is None. `contexts` and `reference` are lists of texts. The columns from
     `raw` on are the verdict's: what the judge answered, what that took, its request, and as
-    objects what each member of a panel and each repeat said, where there are several.
+    objects what each member of a panel and each repeat said, where there are several, and the
+    expected scores, where token probabilities were asked for.
     """
     with snapshot(store):
         yield from _rows(store)
+
+
+def _expected(parts: Iterable[Judgement]) -> dict[str, float | None] | None:
+    found = {name: one.score for part in parts for name, one in part.expected.items()}
+    return {name: found.get(name) for name in CRITERIA} if found else None
 
 
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
@@ -90,5 +97,6 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "judge_completion_tokens": verdict and verdict.completion_tokens,
             "cost_usd": verdict and verdict.cost_usd,
             "request_hash": verdict and verdict.request_hash,
+            "expected": _expected(parts),
             **{name: voices.get(result.variant, {}).get(name) for name in ("members", "repeats")},
         }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA
 from simsa.report import examples
+from simsa.report.expected import expected_scores
 from simsa.report.model import Example, JudgeInfo, Kind, Mean, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.noise import decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
@@ -39,7 +41,11 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     whole, types, clusters = table.part(), table.parts(), table.clusters_if_any()
     spoken: Language = language or store.meta("language") or LANGUAGES[0]
     info = store.variants()
-    variants = tuple(_variant(table, name, facts, whole, types, clusters) for name, facts in info.items())
+    expected = expected_scores(store)
+    variants = tuple(
+        replace(_variant(table, name, facts, whole, types, clusters), expected=expected.get(name))
+        for name, facts in info.items()
+    )
     baseline = store.meta("baseline")
     if baseline not in info:
         baseline = next(iter(info), "")

@@ -446,6 +446,11 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{criterion}: over all {k} variants and {n} questions, Friedman p {p}",
     ),
     # Several judges, and one asked several times.
+    "head.expected": (
+        "정수 점수 / 토큰 확률로 본 기댓값 (있는 답변 수)",
+        "Integers / expected scores by token probabilities (answers that have one)",
+    ),
+    "expected.missing": ("기댓값 없는 점수", "scores without"),
     "head.panel": ("심사자별 총점 평균, 최고 {max} (채점 수)", "Mean total of {max} by each judge (scored)"),
     "panel.median": ("심사단 (중앙값)", "panel (median)"),
     "head.agreement": ("심사단의 일치", "Agreement of the panel"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from simsa.errors import RubricError
 from simsa.rubrics import criteria, template
 from simsa.rubrics.base import FIELDS, Rubric, instructions
+from simsa.rubrics.places import score_places
 from simsa.rubrics.reader import Scored, Unreadable, read_verdict
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "instructions",
     "load",
     "read_verdict",
+    "score_places",
     "source",
 ]
 

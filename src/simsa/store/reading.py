@@ -197,6 +197,18 @@ _LINKED = """judging g JOIN questions q ON q.id = g.question_id JOIN variants t 
     JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.request_hash = g.answer_hash"""
 
 
+def expected(store: Store) -> Iterator[tuple[str, str, dict[str, Expected]]]:
+    """(Question id, variant, criterion → expected score) of every row whose judge was asked for them."""
+    rows = store.db.execute(
+        f"""SELECT g.question_id, g.variant, json_group_array(json(j.expected)) FROM {_LINKED}
+        JOIN judgements j ON j.request_hash = g.request_hash
+        WHERE j.expected IS NOT NULL GROUP BY q.position, t.position ORDER BY q.position, t.position"""
+    )
+    for question_id, variant, found in rows:
+        scores = {name: Expected(**one) for part in orjson.loads(found) for name, one in part.items()}
+        yield question_id, variant, scores
+
+
 def _with_its_voices(store: Store, made: Judgement) -> Judgement:
     """`made` with what the judgements that it was made from said and took."""
     if made.attempts:
