@@ -141,7 +141,7 @@ class Jobs:
         if any(_ENQUEUED in error for error in state.errors):
             self._crowd(job, why)
             return
-        self._failed += 1
+        self._failed, self.crowded = self._failed + 1, False
         self._ledger.close(job.key, _lost(f"the batch failed: {why}"))
         if self._failed > 1:
             raise EndpointError(
@@ -154,8 +154,8 @@ class Jobs:
     def _crowd(self, job: Job, why: str) -> None:
         others = len(self.mine()) - 1
         self._ledger.release(job.key)
-        if others:
-            self.crowded = True
+        self.crowded = others > 0
+        if self.crowded:
             self._work.progress.say(f"{why}: the rest waits until a batch is done")
             return
         most = job.requests // 2

@@ -216,11 +216,11 @@ class Ledger:
 
     def committed_usd(self) -> float:
         """What judgements do not show yet: answers on their way, by estimate, and those that were no verdict."""
-        found = self._db.execute(
-            "SELECT total(CASE WHEN batch IS NOT NULL THEN estimate_usd END)"
-            " + total(json_extract(so_far, '$.cost_usd')) FROM batch_requests"
+        on_the_way, no_verdict = self._db.execute(
+            "SELECT total(CASE WHEN batch IS NOT NULL THEN estimate_usd END),"
+            " total(json_extract(so_far, '$.cost_usd')) FROM batch_requests"
         ).fetchone()
-        return float(found[0])
+        return float(on_the_way) * self.estimates_fall_short() + float(no_verdict)
 
     def estimates_fall_short(self) -> float:
         """By which factor answers cost more than was estimated, so far; never below 1."""
