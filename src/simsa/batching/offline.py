@@ -22,6 +22,7 @@ from simsa.judges import JudgeRequest
 Fate = Literal["new", "repeated", "known", "foreign"]
 
 
+_BOM = b"\xef\xbb\xbf"
 _FATES: dict[Fate, str] = {
     "new": "read",
     "repeated": "a second time",
@@ -157,7 +158,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Result]]:
                 if not line.strip():
                     continue
                 try:
-                    yield number, batch_lines.result(line)
+                    yield number, batch_lines.result(line.removeprefix(_BOM) if number == 1 else line)
                 except answers.Malformed as malformed:
                     raise DataError(
                         str(malformed),
