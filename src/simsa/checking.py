@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from simsa import data, hygiene, judges, planning, prompts, serving
 from simsa.config import Config, JudgeConfig, secret
 from simsa.endpoints import ChatEndpoint, ModelInfo, retirement
+from simsa.endpoints.batch import BatchEndpoint
 from simsa.errors import SimsaError
 from simsa.estimating import Estimate, estimate
 from simsa.judges import Judge
@@ -173,6 +174,24 @@ async def _judge_endpoint(config: JudgeConfig) -> AsyncIterator[Finding]:
         about = f"judge {name}" if config.panel else "judge"
         async for finding in _reachable(about, one.base_url, one.model, one.key_variable):
             yield finding
+        if one.via == "batch":
+            yield await _batch_api(about, one)
+
+
+async def _batch_api(about: str, config: JudgeConfig) -> Finding:
+    try:
+        async with BatchEndpoint(
+            config.base_url,
+            key=secret(config.key_variable),
+            key_name=config.key_variable,
+            timeout_s=20,
+            max_attempts=2,
+            patience_s=0,
+        ) as endpoint:
+            await endpoint.check()
+    except SimsaError as error:
+        return _wrong(about, error)
+    return Finding("ok", about, f"{config.base_url} has a Batch API; {config.batch.discount:.0%} off")
 
 
 async def _reachable(

@@ -16,6 +16,7 @@ from simsa.judges.estimate import ANSWER_TOKENS, tokens
 from simsa.judges.llm import price_of
 from simsa.records import Question
 from simsa.store import TRANSIENT, Store, results
+from simsa.store.batches import Ledger
 
 _ROWS = 200
 
@@ -69,7 +70,7 @@ def estimate(config: Config, folder: Path, judge: Judge, questions: list[Questio
     asked: dict[tuple[str, str], list[float]] = {}
     with contextlib.ExitStack() as opened:
         store = _store(opened, folder)
-        known = store.judged(TRANSIENT) if store else set()
+        known = store.judged(TRANSIENT) | Ledger(store).under_way() if store else set()
         for question in rows:
             calls: dict[str, JudgeRequest] = {}
             for answer in _answers(store, question, names):

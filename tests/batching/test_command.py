@@ -70,7 +70,10 @@ def test_collecting_never_sends_again_but_says_what_would_be(
         assert run(["judge", str(config), "--submit", "-q"]) == 4
         capsys.readouterr()
         assert run(["judge", str(config), "--collect", "-q"]) == 4
-        assert f"`simsa judge {config}` submits what is to be asked (again): 12 requests." in capsys.readouterr().err
+        assert (
+            f"`simsa judge {config}` submits what is to be asked (again): 12 requests."
+            in capsys.readouterr().err
+        )
         assert server.asked["create"] == 1
         server.outcome = lambda line, n: "answered"
         server.final = lambda n: "completed"
@@ -95,7 +98,9 @@ def test_progress_says_counts_and_the_price(tmp_path: Path, capsys: pytest.Captu
         assert run(["judge", str(config)]) == 0
         said = capsys.readouterr().err
         assert re.search(r"batch batch_0: 12 requests submitted, about 0\.0\d+ USD at the batch price", said)
-        assert re.search(r"1 batch: 0/12 answered, 0 failed, about 0\.0\d+ USD at the batch price \(in progress\)", said)
+        assert re.search(
+            r"1 batch: 0/12 answered, 0 failed, about 0\.0\d+ USD at the batch price \(in progress\)", said
+        )
 
 
 def test_flags_alone_make_a_batch(tmp_path: Path) -> None:
@@ -110,7 +115,9 @@ def test_a_run_generates_first_and_then_judges_by_batch(tmp_path: Path) -> None:
     with BatchServer() as server, ChatServer(lambda body: "1900년") as model:
         config = write_run(tmp_path, server.url, variants=())
         with config.open("a") as file:
-            file.write(f'[[variants]]\nname = "far"\nendpoint = {{ base_url = "{model.url}", model = "m" }}\n')
+            file.write(
+                f'[[variants]]\nname = "far"\nendpoint = {{ base_url = "{model.url}", model = "m" }}\n'
+            )
         assert run(["run", str(config), "-q"]) == 0
         assert model.count == 6
         assert len(server.times_submitted()) == 6

@@ -160,6 +160,10 @@ class Ledger:
         )
         return dict(rows.fetchall())
 
+    def under_way(self) -> set[str]:
+        """Requests that are paid for, though they are not judged yet."""
+        return {request for request, standing in self.standings().items() if standing != "again"}
+
     def row(self, request_hash: str) -> Row | None:
         found = self._db.execute(
             "SELECT batch, round, lost, estimate_usd, so_far, reply FROM batch_requests WHERE request_hash = ?",
