@@ -78,7 +78,9 @@ def server() -> Iterator[ChatServer]:
         yield found
 
 
-def two_runs(tmp_path: Path, server: ChatServer, more: str = "", second: str = "judge-2") -> tuple[Path, Path]:
+def two_runs(
+    tmp_path: Path, server: ChatServer, more: str = "", second: str = "judge-2"
+) -> tuple[Path, Path]:
     made = []
     for name, variant, judge in (("old", "base", "judge-1"), ("new", "new", second)):
         write_data(tmp_path / name, variant)
@@ -114,7 +116,12 @@ def test_the_bridge_shows_the_shift_and_what_is_left(
     found = compared(capsys, old, new, "--bridge", 40)
     bridge = found["bridge"]
     assert [judge["model"] for judge in bridge["judges"]] == ["judge-1", "judge-2"]
-    assert (bridge["n_drawn"], bridge["n_judged"], bridge["n_unscored"], bridge["stopped"]) == (40, 40, 0, False)
+    assert (bridge["n_drawn"], bridge["n_judged"], bridge["n_unscored"], bridge["stopped"]) == (
+        40,
+        40,
+        0,
+        False,
+    )
     assert bridge["cost_usd"] is None, "no price is known"
     assert (bridge["calls"], bridge["reused"]) == (40, 40), "each answer has its own run's verdict already"
     assert server.count == 2 * N + 40
@@ -261,7 +268,9 @@ def test_two_rubrics_are_bridged_too_and_one_that_is_gone_is_found_in_the_run(
             write_data(tmp_path / name, variant)
             own = re.sub(r"(?m)^5 = .*$", f'5 = "{words}"', text)
             (tmp_path / name / "mine.toml").write_text(own, encoding="utf-8")
-            configs.append(write_config(tmp_path / name, server.url, variant, "judge-1", 'rubric = "mine.toml"\n'))
+            configs.append(
+                write_config(tmp_path / name, server.url, variant, "judge-1", 'rubric = "mine.toml"\n')
+            )
             assert run(["run", str(configs[-1]), "-q"]) == 0
         (tmp_path / "new" / "mine.toml").write_text(text, encoding="utf-8")
         (tmp_path / "old" / "mine.toml").unlink()
@@ -315,12 +324,32 @@ def test_few_answers_say_that_they_are_few(
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("judged differently: first judge-1", "kinder: total +4.0", "+4.0 is left", "shift (second − first)")),
-        ("ko", ("심사가 다릅니다: 첫째 judge-1", "더 후합니다: 총점 +4.0", "남는 차이 +4.0", "심사 차이를 뺀 차이")),
+        (
+            "en",
+            (
+                "judged differently: first judge-1",
+                "kinder: total +4.0",
+                "+4.0 is left",
+                "shift (second − first)",
+            ),
+        ),
+        (
+            "ko",
+            (
+                "심사가 다릅니다: 첫째 judge-1",
+                "더 후합니다: 총점 +4.0",
+                "남는 차이 +4.0",
+                "심사 차이를 뺀 차이",
+            ),
+        ),
     ],
 )
 def test_the_text_says_what_it_means(
-    tmp_path: Path, server: ChatServer, capsys: pytest.CaptureFixture[str], language: str, words: tuple[str, ...]
+    tmp_path: Path,
+    server: ChatServer,
+    capsys: pytest.CaptureFixture[str],
+    language: str,
+    words: tuple[str, ...],
 ) -> None:
     old, new = two_runs(tmp_path, server)
     capsys.readouterr()
@@ -366,7 +395,9 @@ def test_flags_that_need_two_runs_say_so(
 # Different data ----------------------------------------------------------------------
 
 
-def of_places(tmp_path: Path, server: ChatServer, *runs: tuple[str, str, range, dict[str, Any], str]) -> list[Path]:
+def of_places(
+    tmp_path: Path, server: ChatServer, *runs: tuple[str, str, range, dict[str, Any], str]
+) -> list[Path]:
     made = []
     for name, variant, places, more, judge in runs:
         write_data(tmp_path / name, variant, places, **more)
@@ -379,7 +410,10 @@ def test_other_data_are_refused_with_what_is_common_and_compared_on_it(
     tmp_path: Path, server: ChatServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = of_places(
-        tmp_path, server, ("old", "base", range(30), {}, "judge-1"), ("new", "new", range(10, 50), {}, "judge-1")
+        tmp_path,
+        server,
+        ("old", "base", range(30), {}, "judge-1"),
+        ("new", "new", range(10, 50), {}, "judge-1"),
     )
     capsys.readouterr()
     assert run(["compare", str(old), str(new)]) == 2
@@ -422,14 +456,19 @@ def test_questions_are_the_same_by_what_they_ask_not_by_their_ids(
     found = compared(capsys, *configs, "--common")
     assert found["common"]["n_common"] == N
     total = next(c for c in found["comparisons"] if c["criterion"] == "total")
-    assert (total["n_pairs"], total["mean_diff"], total["wins"]) == (N, 4.0, N), "each against its own question"
+    assert (total["n_pairs"], total["mean_diff"], total["wins"]) == (N, 4.0, N), (
+        "each against its own question"
+    )
 
 
 def test_other_data_and_other_judges_at_once(
     tmp_path: Path, server: ChatServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = of_places(
-        tmp_path, server, ("old", "base", range(30), {}, "judge-1"), ("new", "new", range(10, 50), {}, "judge-2")
+        tmp_path,
+        server,
+        ("old", "base", range(30), {}, "judge-1"),
+        ("new", "new", range(10, 50), {}, "judge-2"),
     )
     asked = server.count
     assert run(["compare", str(old), str(new), "--common"]) == 2
@@ -457,7 +496,10 @@ def test_a_question_that_stands_twice_is_paired_in_order(tmp_path: Path) -> None
     from tests.report.runs import make_run, question
 
     twice = [question(0), question(1), question(0, type="again")]
-    questions = [q if n < 2 else type(q)(**{**{f: getattr(q, f) for f in q.__slots__}, "id": "q9"}) for n, q in enumerate(twice)]
+    questions = [
+        q if n < 2 else type(q)(**{**{f: getattr(q, f) for f in q.__slots__}, "id": "q9"})
+        for n, q in enumerate(twice)
+    ]
     first = make_run(tmp_path / "a", {"base": [(3, 3, 3, 3)] * 3}, questions=questions)
     second = make_run(tmp_path / "b", {"base": [(3, 3, 3, 3)] * 2}, questions=[question(0), question(2)])
     with Store.read(first) as a, Store.read(second) as b:

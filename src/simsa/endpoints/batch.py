@@ -167,7 +167,10 @@ class BatchEndpoint:
             if isinstance(answer, Trouble):
                 self._unless_hopeless(answer)
                 lost, why, wait = lost + 1, answer.detail, None
-                perhaps_sent = answer.kind != "unreachable"
+                if answer.kind != "unreachable":
+                    perhaps_sent = True
+                elif lost >= self.max_attempts and not self._has_answered:
+                    raise endings.unreachable(self.address, why, before=False)
             else:
                 refusal, wait = self._refusal(answer)
                 why = refusal.detail
