@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from simsa.records import CRITERIA, MAX_TOTAL
@@ -163,8 +163,18 @@ def abstention(summary: Summary) -> Grid:
             (_of(t.answerable_abstained, t.answerable_answered) if t else None for t in tables),
         ),
         _row(say("abstention_f1"), (fixed(t.f1 if t else None) for t in tables)),
+        *_by_judge(summary.variants, say),
     )
     return Grid(say("head.abstention"), tuple(v.name for v in summary.variants), rows)
+
+
+def _by_judge(variants: Sequence[VariantSummary], say: Words) -> Iterator[Row]:
+    """What the judge's scores say of the same, where they say anything."""
+    seen = [v.abstention_by_judge for v in variants]
+    if any(seen):
+        of_each = (_of(j.unanswerable_abstained, j.unanswerable_answered) if j else None for j in seen)
+        yield _row(say("abstain.by_judge"), of_each, "sub")
+        yield _row(say("abstain.disputed"), (str(len(j.disputed)) if j else None for j in seen), "sub")
 
 
 def types(summary: Summary) -> Grid:

@@ -10,6 +10,7 @@ from simsa.records import CRITERIA, MAX_TOTAL, Question
 
 if TYPE_CHECKING:
     from simsa.metrics.abstention import AbstentionTable
+    from simsa.report.abstaining import JudgedAbstention
     from simsa.report.expected import ExpectedScores
     from simsa.report.noise import Noise
     from simsa.report.voices import PanelInfo, RepeatsInfo
@@ -115,7 +116,7 @@ class VariantSummary:
     """One variant: what it is, how it did on the whole and by type.
 
     `unscored` counts the rows without a verdict by status, `n_cut` the answers that
-    ended at the length limit.
+    ended at the length limit. `abstention_by_judge` is None without an LLM judge.
     """
 
     name: str
@@ -128,6 +129,7 @@ class VariantSummary:
     latency_median_s: float | None = None
     completion_tokens_mean: float | None = None
     expected: ExpectedScores | None = None
+    abstention_by_judge: JudgedAbstention | None = None
 
     @property
     def total(self) -> Distribution | None:
@@ -146,6 +148,7 @@ class VariantSummary:
                 "latency_median_s": self.latency_median_s,
                 "completion_tokens_mean": self.completion_tokens_mean,
                 "expected": None if self.expected is None else self.expected.to_dict(),
+                "abstention_by_judge": self.abstention_by_judge and self.abstention_by_judge.to_dict(),
                 "info": dict(self.info),
             }
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Shares from which a reader should know: of answers cut off, of answerable questions declined.
 _CUT = 0.02
 _DECLINED = 0.1
+_SHOWN = 5
 # Krippendorff's bar for conclusions that are at least tentative (Content Analysis, 2004, p. 241).
 _AGREED = 0.667
 # They are judged from question, passages and reference alone.
@@ -152,6 +153,11 @@ def _of_answers(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note
             n = table.answerable_abstained + table.answerable_answered
             declined = table.answerable_abstained
             yield Note("over_refusal", say("note.over_refusal", variant=name, n=n, declined=declined))
+        judged = variant.abstention_by_judge
+        if judged and judged.disputed:
+            shown = ", ".join(judged.disputed[:_SHOWN]) + (" …" if len(judged.disputed) > _SHOWN else "")
+            disputed = {"n": len(judged.disputed), "list": shown}
+            yield Note("abstention_disputed", say("note.abstention_disputed", variant=name, **disputed))
 
 
 def _of_clusters(say: Words, comparisons: Sequence[Comparison]) -> Iterator[Note]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA
-from simsa.report import examples
+from simsa.report import abstaining, examples
 from simsa.report.expected import expected_scores
 from simsa.report.model import Example, JudgeInfo, Kind, Mean, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.noise import decisive, noises, sentence
@@ -19,7 +19,6 @@ from simsa.report.words import LANGUAGES, Language
 from simsa.store import Store, judge_usage, snapshot
 
 if TYPE_CHECKING:
-    from simsa.metrics.abstention import AbstentionTable
     from simsa.report.table import Floats
     from simsa.stats import Comparison, Distribution
 
@@ -50,6 +49,9 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     if baseline not in info:
         baseline = next(iter(info), "")
     judge = _judge(store, table)
+    if judge and not judge.is_lexical:  # that one goes by the same rule
+        seen = {v.name: abstaining.by_judge(table, v.name, whole) for v in variants}
+        variants = tuple(replace(v, abstention_by_judge=seen[v.name]) for v in variants)
     comparisons = tuple(compared(table, baseline))
     stopped = store.meta("stopped")
     calibration = _calibration(store)
@@ -171,27 +173,14 @@ def _slice(table: Table, variant: str, part: Part, clusters: Mapping[str, str] |
         for name in table.metrics
         if len(values := table.present(variant, name, part))
     }
-    abstention = _abstention(table, variant, part)
-    return Slice(part.n, total.n if total else 0, found, total, metrics, abstention)
-
-
-def _abstention(table: Table, variant: str, part: Part) -> AbstentionTable | None:
-    """The 2×2 over answers; None when there are none."""
-    import numpy as np
-
-    from simsa.metrics.abstention import AbstentionTable
-
-    abstained = table.column(variant, "abstained")[part.places]
-    answerable = np.array(table.answerable, dtype=bool)[part.places]
-    known = np.isfinite(abstained)
-    if not known.any():
-        return None
-    counts = {
-        (can, did): int((known & (answerable == can) & (abstained == did)).sum())
-        for can in (True, False)
-        for did in (False, True)
-    }
-    return AbstentionTable(*counts.values())
+    return Slice(
+        part.n,
+        total.n if total else 0,
+        found,
+        total,
+        metrics,
+        abstaining.abstention(table, variant, part),
+    )
 
 
 def _examples(store: Store, table: Table, n: int) -> tuple[Example, ...]:

@@ -196,6 +196,8 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "example.differs": ("차이가 가장 큰 문항", "Largest difference"),
     "abstain.right": ("답 없는 질문에 거절", "declined, unanswerable"),
     "abstain.wrong": ("답 있는 질문에 거절", "declined, answerable"),
+    "abstain.by_judge": ("심사가 보기에, 답 없음", "as the judge sees it"),
+    "abstain.disputed": ("규칙과 심사가 엇갈림", "rule and judge disagree"),
     # Verdicts of comparisons.
     "better": ("나음", "better"),
     "worse": ("못함", "worse"),
@@ -319,6 +321,11 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "note.over_refusal": (
         "{variant:이/가} 답이 있는 질문 {n}개 중 {declined}개에 답하기를 거절했습니다.",
         "{variant} declined to answer {declined} of {n} answerable questions.",
+    ),
+    "note.abstention_disputed": (
+        "{variant}: 거절했는지를 두고 규칙과 심사의 정확성 점수가 엇갈리는 문항 {n}개: {list}. 직접 읽어 보십시오.",
+        "{variant}: the rule and the judge's correctness disagree on whether {n} questions were declined: {list}. "
+        "Read them.",
     ),
     "note.stopped": (
         "judge.max_cost_usd에 이르러 심사를 멈췄습니다. 한도를 올려 같은 명령을 실행하면 이어집니다.",
