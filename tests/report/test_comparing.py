@@ -8,6 +8,7 @@ import pytest
 from simsa.errors import ConfigError, RunError
 from simsa.report.comparing import Comparing, comparing
 from simsa.report.gates import parse
+from simsa.report.text import render_comparing
 from simsa.store import Store
 from tests.report.runs import JUDGE, make_run, question
 
@@ -96,3 +97,28 @@ def test_an_unknown_baseline_names_the_known(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER})
     with pytest.raises(ConfigError, match=r"nobody(.|\n)*base, lora"):
         compared(run, baseline="nobody")
+
+
+def test_missing_pairs_few_documents_and_a_weak_judge_are_said(tmp_path: Path) -> None:
+    asked = [question(n, cluster=f"d{n // 2}") for n in range(20)]
+    holes = [*BETTER[:16], "refused", "refused", None, None]
+    run = make_run(tmp_path / "run", {"base": BASE, "lora": holes}, questions=asked)
+    weak = {"n_labels": 60, "quadratic_kappa": 0.1, "ci95": [0.0, 0.2], "standing": "weak"}
+    with Store.create(run) as store:
+        store.set_meta(calibration={"judge": store.meta("judge"), "criteria": {"answer_correctness": weak}})
+    found = compared(run)
+    assert [note.kind for note in found.notes] == ["weak_judge", "missing", "few_clusters"]
+    assert "0.10" in found.notes[0].text
+    low, high = found.comparisons[-1].bounds or (0, 0)
+    assert f"{low:.1f}".replace("-", "−") in found.notes[1].text
+    assert f"{high:.1f}" in found.notes[1].text
+    assert found.to_dict()["notes"][0]["kind"] == "weak_judge"
+    printed = render_comparing(found, 100)
+    assert "Worth knowing" in printed
+    assert "below the bar" in printed
+
+
+def test_a_sound_comparison_has_no_notes(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER})
+    assert compared(run).notes == ()
+    assert "Worth knowing" not in render_comparing(compared(run))

@@ -13,7 +13,9 @@ from simsa.report import gates
 from simsa.report.bridged import Bridged, bridged, judged_apart
 from simsa.report.common import Common, common, narrowed
 from simsa.report.gates import Gate, Outcome
-from simsa.report.summarise import compared
+from simsa.report.model import Note
+from simsa.report.notes import of_comparing
+from simsa.report.summarise import calibration_of, compared
 from simsa.report.table import TOTAL, Table, Variant, load
 from simsa.report.words import LANGUAGES, Language
 from simsa.store import Store
@@ -65,6 +67,7 @@ class Comparing:
     outcomes: tuple[Outcome, ...]
     bridged: Bridged | None = None
     common: Common | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -85,6 +88,7 @@ class Comparing:
             "passed": self.passed,
             "bridge": self.bridged and self.bridged.to_dict(),
             "common": self.common and self.common.to_dict(),
+            "notes": [note._asdict() for note in self.notes],
         }
 
 
@@ -121,10 +125,11 @@ def comparing(
     if bridge is not None:
         _require_one_judge(wanted, sides, baseline)
         found, comparisons = judged_apart(bridged(bridge), comparisons, sides)
+    spoken: Language = language or first.meta("language") or LANGUAGES[0]
     return Comparing(
         runs=tuple((store.meta("run") or {}).get("id", "") for store in stores),
         judge=first.meta("judge"),
-        language=language or first.meta("language") or LANGUAGES[0],
+        language=spoken,
         baseline=baseline,
         variants=tuple(table.variants),
         comparisons=tuple(comparisons),
@@ -132,6 +137,7 @@ def comparing(
         outcomes=tuple(gates.evaluate(wanted, table, baseline)),
         bridged=found,
         common=shared if only_common else None,
+        notes=of_comparing(spoken, map(calibration_of, stores), comparisons),
     )
 
 

@@ -68,6 +68,16 @@ def notes(
     return tuple(dict.fromkeys((*own, *others)))
 
 
+def of_comparing(
+    language: Language, calibrations: Iterable[Mapping[str, Any] | None], comparisons: Sequence[Comparison]
+) -> tuple[Note, ...]:
+    """What a comparison calls for: how far the judges are to be trusted, scores that are missing, few documents."""
+    say = words(language)
+    trust = (note for calibration in calibrations for note in _of_calibration(say, calibration or {}))
+    found = (*trust, *_of_missing(say, (), comparisons), *_of_clusters(say, comparisons))
+    return tuple(dict.fromkeys(found))
+
+
 def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Iterator[Note]:
     if stopped == "budget":
         yield Note("budget", say("note.stopped"))

@@ -54,7 +54,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
         variants = tuple(replace(v, abstention_by_judge=seen[v.name]) for v in variants)
     comparisons = tuple(compared(table, baseline))
     stopped = store.meta("stopped")
-    calibration = _calibration(store)
+    calibration = calibration_of(store)
     repeats = judge.repeats if judge else None
     variance = noises(repeats.judgements, baseline) if repeats else []
     said = [Note("variance", sentence(noise, spoken)) for noise in decisive(variance)]
@@ -129,7 +129,7 @@ def _shutdown(facts: Mapping[str, Any]) -> str | None:
     return str(min(end.date for end in ends if end.date)) if ends else None
 
 
-def _calibration(store: Store) -> Mapping[str, Any] | None:
+def calibration_of(store: Store) -> Mapping[str, Any] | None:
     """What people's labels showed of this judge; of another judge, rubric or mode it says nothing."""
     found: Mapping[str, Any] | None = store.meta("calibration")
     return found if found and found["judge"] == store.meta("judge") else None

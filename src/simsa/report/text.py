@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.report.grids import Grid, Row, comparison_grid, grids, metric_grid, scores_line
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simsa.records import Question
     from simsa.report.bridged import Bridged
     from simsa.report.comparing import Comparing
-    from simsa.report.model import Answer, Example, Summary
+    from simsa.report.model import Answer, Example, Note, Summary
 
 _STYLES = {"good": "green", "bad": "red", "plain": ""}
 _WEIGHTS = {"strong": "bold", "sub": "dim", "normal": ""}
@@ -85,6 +85,7 @@ def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableT
     if found.metrics:
         yield ""
         yield from _grid(metric_grid(found, say), width)
+    yield from _notes(found.notes, say)
     if found.outcomes:
         yield ""
         yield Text(say("head.gates"), style="bold")
@@ -110,7 +111,6 @@ def _bridged(found: Bridged, language: Language, width: int) -> Iterator[Rendera
 
 
 def _report(summary: Summary, say: Words, width: int) -> Iterator[RenderableType]:
-    from rich.table import Table
     from rich.text import Text
 
     for sentence in headline(summary):
@@ -127,16 +127,24 @@ def _report(summary: Summary, say: Words, width: int) -> Iterator[RenderableType
     for grid in detailed if fits else grids(summary):
         yield ""
         yield from _grid(grid, width)
-    if summary.notes:
-        yield ""
-        yield Text(say("head.notes"), style="bold")
-        listed = Table.grid(padding=(0, 1, 0, 0))
-        for note in summary.notes:
-            listed.add_row("·", Text(one_line(note.text)))
-        yield listed
+    yield from _notes(summary.notes, say)
     for example in summary.examples:
         yield ""
         yield from _example(example, say)
+
+
+def _notes(notes: Sequence[Note], say: Words) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not notes:
+        return
+    yield ""
+    yield Text(say("head.notes"), style="bold")
+    listed = Table.grid(padding=(0, 1, 0, 0))
+    for note in notes:
+        listed.add_row("·", Text(one_line(note.text)))
+    yield listed
 
 
 def _grid(grid: Grid, width: int) -> Iterator[RenderableType]:
