@@ -105,6 +105,11 @@ def content_forms(found: Iterable[Morpheme]) -> list[str]:
     return [sys.intern(morpheme.form.lower()) for morpheme in found if morpheme.is_content]
 
 
+def join(parts: Sequence[tuple[str, str]]) -> str:
+    """The text that morphemes, each with its tag, are written as: 하 + 지 + 않 + 었 + 다 is 하지 않았다."""
+    return str(_tokenizer().join(list(parts)))
+
+
 def clean(text: str) -> str:
     """NFC, and lone surrogates, which Kiwi refuses, as `�`."""
     return unicodedata.normalize("NFC", _SURROGATE.sub("�", text))

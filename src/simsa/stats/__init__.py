@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simsa.stats.agreement import Agreement, agree
     from simsa.stats.correction import Friedman, friedman, holm
     from simsa.stats.intervals import Estimate, estimate, wilson
+    from simsa.stats.length import LengthBias, length_bias
     from simsa.stats.missing import difference_bounds, mean_bounds
     from simsa.stats.paired import mcnemar_p, rank_biserial, sign_flip_p, wilcoxon_p
     from simsa.stats.power import mde80, questions_needed
@@ -28,6 +29,7 @@ __all__ = [
     "Distribution",
     "Estimate",
     "Friedman",
+    "LengthBias",
     "Spread",
     "VarianceSplit",
     "agree",
@@ -40,6 +42,7 @@ __all__ = [
     "estimate",
     "friedman",
     "holm",
+    "length_bias",
     "mcnemar_p",
     "mde80",
     "mean_bounds",
@@ -59,6 +62,7 @@ _MODULES = {
     "agreement": ("Agreement", "agree"),
     "correction": ("Friedman", "friedman", "holm"),
     "intervals": ("Estimate", "estimate", "wilson"),
+    "length": ("LengthBias", "length_bias"),
     "missing": ("difference_bounds", "mean_bounds"),
     "paired": ("mcnemar_p", "rank_biserial", "sign_flip_p", "wilcoxon_p"),
     "power": ("mde80", "questions_needed"),
