@@ -341,6 +341,7 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
             "simsa_version": __version__,
         },
         config=shown,
+        root=str(config.root.resolve()),
         judge=judge and _described(judge, config.judge),
         language=config.report.language,
         baseline=config.baseline,

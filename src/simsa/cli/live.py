@@ -106,6 +106,7 @@ def look(summary: DataSummary, language: str) -> str:
 
 
 def _display(progress: Progress) -> contextlib.AbstractContextManager[None]:
+    """Shows the counters of `progress` while it is open: live bars, or plain lines where there is no terminal."""
     return _bars(progress) if sys.stderr.isatty() else _lines(progress)
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "examples": "Example questions with their scores.",
     "compare": "Paired comparison with a baseline; gates.",
     "stats": "The same statistics on anybody's scores.",
+    "probe": "Is the judge any good? Known answers, and the same ones twice.",
     "calibrate": "Would a person agree? The judge against people's labels.",
     "metrics": "Deterministic metrics of a file of predictions.",
     "convert": "Any test-set format to canonical JSONL.",

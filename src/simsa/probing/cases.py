@@ -150,7 +150,9 @@ class _Builder:
     def _invented(self, question: Question) -> Case | None:
         """An answer where there is none."""
         other = next(self._others(question), None)
-        return other and Case("invented", question, _answer(other), at_most={CORRECT: WRONG})
+        if other is None:
+            return None
+        return Case("invented", question, _answer(other), at_most={CORRECT: WRONG})
 
 
 def _plain(question: Question) -> list[Case]:

@@ -55,23 +55,24 @@ def swap_numbers(text: str, keep: Iterable[str] = (), seed: int = 0) -> str | No
 
     Numbers in `keep` (such as those that the question itself names) stay. A new number has
     as many digits, its separators in the same places, and an end that sounds alike, so that
-    every particle still fits; a month stays a month. Equal numbers stay equal.
+    every particle still fits; a month stays a month. Equal numbers of the same unit stay equal.
     """
     kept = {number.replace(",", "") for number in keep}
     taken = numbers_in(text) | kept
-    chosen: dict[str, str] = {}
+    chosen: dict[tuple[str, ...], str] = {}
 
     def other(found: re.Match[str], candidates: list[str]) -> str:
         own = found[0].replace(",", "")
         if own in kept or _in_citation(text, found.start()):
             return found[0]
-        if own not in chosen:
+        place = (own, *candidates)
+        if place not in chosen:
             free = [one for one in candidates if one.replace(",", "") not in taken]
             free = free or [one for one in candidates if one.replace(",", "") != own]
             if not free:
                 return found[0]
-            chosen[own] = random.Random(f"{seed} {own}").choice(free)
-        return chosen[own]
+            chosen[place] = random.Random(f"{seed} {own}").choice(free)
+        return chosen[place]
 
     changed = _NUMBER.sub(lambda found: other(found, _digits(found[0], text[found.end() :])), text)
     changed = _NATIVE.sub(

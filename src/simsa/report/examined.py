@@ -1,7 +1,7 @@
 """What is known of the judge itself, for every report made with it.
 
 Each examination is a `Finding`: a table, or one sentence that says how to get it. A new one is a
-function from the summary to a finding, or None, in `EXAMINATIONS`.
+table in `judge_grids`, or a function from the summary to a finding, or None, in `EXAMINATIONS`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.report.grids import Cell, Grid, Row, Tone
+from simsa.report.judge_grids import judge_grids
 from simsa.report.numbers import fixed, interval, percent
 from simsa.report.words import Words, words
 
@@ -32,7 +33,8 @@ def examined(summary: Summary) -> list[Finding]:
     if summary.judge is None:
         return []
     say = words(summary.language)
-    return [found for examine in EXAMINATIONS if (found := examine(summary, say))]
+    own = [found for examine in EXAMINATIONS if (found := examine(summary, say))]
+    return own + [Finding(grid.title, "", grid) for grid in judge_grids(summary) if grid.rows]
 
 
 def _calibration(summary: Summary, say: Words) -> Finding | None:
@@ -65,4 +67,11 @@ def _spread(summary: Summary, say: Words) -> Finding | None:
     return Finding(title, say("examined.spread_is"), Grid(title, head, tuple(rows)))
 
 
-EXAMINATIONS: tuple[Callable[[Summary, Words], Finding | None], ...] = (_calibration, _spread)
+def _unprobed(summary: Summary, say: Words) -> Finding | None:
+    """What `simsa probe` finds is a table; before it, how to get it."""
+    if summary.judge is None or summary.judge.examination is not None:
+        return None
+    return Finding(say("head.probes"), say("note.judge_unexamined"))
+
+
+EXAMINATIONS: tuple[Callable[[Summary, Words], Finding | None], ...] = (_unprobed, _calibration, _spread)

@@ -9,6 +9,7 @@ from simsa.records import CRITERIA, MAX_TOTAL
 from simsa.report import noise
 from simsa.report.grids import Cell, Grid, Row
 from simsa.report.numbers import DASH, fixed, percent
+from simsa.report.probed import examination_grids
 from simsa.report.table import TOTAL
 from simsa.report.words import words
 
@@ -24,6 +25,7 @@ def judge_grids(summary: Summary) -> list[Grid]:
         agreement(summary),
         repeats(summary),
         noise.grid(summary.variance, summary.language),
+        *examination_grids(summary.judge.examination if summary.judge else None, words(summary.language)),
     ]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simsa.report.noise import Noise
     from simsa.report.voices import PanelInfo, RepeatsInfo
     from simsa.report.words import Language
-    from simsa.stats import Comparison, Distribution, Spread
+    from simsa.stats import Comparison, Distribution, LengthBias, Spread
 
 SCHEMA = "simsa.report/1"
 
@@ -47,6 +47,8 @@ class JudgeInfo:
     `cost_usd` is None where no price is known. `shutdown_date` is when the model leaves
     its API, where that is known and near or past. `context_spread` says, for criteria that do not
     depend on the answer, how far they differ between variants on the same question.
+    `examination` is the document of `simsa probe` for this judge, None before there is one;
+    `length_bias` how its scores go with the length of answers to the same question.
     """
 
     model: str
@@ -62,20 +64,34 @@ class JudgeInfo:
     context_spread: Mapping[str, Spread] = field(default_factory=dict)
     panel: PanelInfo | None = None
     repeats: RepeatsInfo | None = None
+    examination: Mapping[str, Any] | None = None
+    length_bias: Mapping[str, LengthBias] = field(default_factory=dict)
 
     @property
     def is_lexical(self) -> bool:
         return is_lexical(self.model)
 
     def to_dict(self) -> dict[str, Any]:
-        apart = ("context_spread", "panel", "repeats")
+        apart = ("context_spread", "panel", "repeats", "examination", "length_bias")
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         spread = {name: found._asdict() for name, found in self.context_spread.items()}
         return plain | {
             "context_spread": spread,
             "panel": None if self.panel is None else self.panel.to_dict(),
             "repeats": None if self.repeats is None else self.repeats.to_dict(),
+            "probes": self.probes,
+            "retest": (self.examination or {}).get("retest"),
+            "length_bias": {name: found.to_dict() for name, found in self.length_bias.items()},
         }
+
+    @property
+    def probes(self) -> dict[str, Any] | None:
+        """Pass rates of known answers, and the answers that failed; None before the judge was examined."""
+        if self.examination is None:
+            return None
+        found = self.examination["probes"]
+        failures = [case for case in found["cases"] if case["outcome"] == "failed"]
+        return {name: value for name, value in found.items() if name != "cases"} | {"failures": failures}
 
 
 class Mean(NamedTuple):

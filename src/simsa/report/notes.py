@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.report.model import Note
 from simsa.report.numbers import fixed, interval, percent, signed
+from simsa.report.probed import examination_notes
 from simsa.report.table import Table
 from simsa.report.words import Language, Name, Words, words
 
@@ -59,6 +60,7 @@ def notes(
         *_of_judge(say, judge, stopped),
         *_of_panel(say, judge.panel if judge else None),
         *_of_calibration(say, calibration or {}),
+        *examination_notes(say, judge),
         *_of_missing(say, variants, comparisons),
         *_of_answers(say, variants),
         *_of_clusters(say, comparisons),

@@ -13,6 +13,7 @@ from simsa.report.expected import expected_scores
 from simsa.report.model import Example, JudgeInfo, Kind, Mean, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.noise import decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
+from simsa.report.probed import length_biases
 from simsa.report.table import TOTAL, Part, Table, load
 from simsa.report.voices import panel, repeated
 from simsa.report.words import LANGUAGES, Language
@@ -115,6 +116,8 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         context_spread=context_spread(table) if mode == "joint" else {},
         panel=panel(store, [one["name"] for one in facts.get("members", ())]),
         repeats=repeated(store, facts.get("repeats", 1), facts.get("temperature")),
+        examination=store.examination(facts.get("key", "")),
+        length_bias=length_biases(table),
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 TOTAL = "total"
-FACTS = ("prompt_tokens", "completion_tokens", "latency_s")
+FACTS = ("prompt_tokens", "completion_tokens", "latency_s", "answer_length")
 # What is missing. It stays inside this package and is masked before a figure is computed.
 MISSING = float("nan")
 _BLOCK = 256
@@ -156,6 +156,7 @@ def _load(store: Store) -> Table:
                 "prompt_tokens": result.prompt_tokens,
                 "completion_tokens": result.completion_tokens,
                 "latency_s": result.latency_s,
+                "answer_length": None if result.prediction is None else len(result.prediction),
             },
         )
     return Table(

@@ -516,4 +516,77 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "With the settings below as simsa.toml, simsa run makes it again.",
     ),
     "made.settings": ("설정 전체", "whole config"),
+    # The judge examined.
+    "head.probes": ("심사 검사: 답을 아는 문항", "The judge examined: known answers"),
+    "head.retest": ("심사 검사: 같은 답변을 다시 채점", "The judge examined: the same answers again"),
+    "probe.passed": ("통과", "passed"),
+    "probe.rate": ("통과율", "pass rate"),
+    "probe.unscored": ("점수 없음 {n}", "{n} unscored"),
+    "probe.overall": ("전체", "all probes"),
+    "probe.reference": ("정답 그대로", "the reference itself"),
+    "probe.foreign": ("다른 질문의 답", "another question's answer"),
+    "probe.empty": ("빈 답변", "an empty answer"),
+    "probe.injection": ("틀린 답에 점수 요구", "wrong, with orders to judge"),
+    "probe.number": ("숫자를 바꾼 정답", "reference, numbers changed"),
+    "probe.negated": ("뜻을 뒤집은 정답", "reference, negated"),
+    "probe.padded": ("인사말을 덧붙인 정답", "reference, padded"),
+    "probe.padded_wrong": ("인사말을 덧붙인 틀린 답", "wrong answer, padded"),
+    "probe.faithful_but_wrong": ("문맥에 있으나 답이 아님", "in the context, no answer"),
+    "probe.right_but_unfaithful": ("맞지만 문맥에 없음", "right, not in the context"),
+    "probe.abstained_rightly": ("답 없는 질문에 거절", "declined, unanswerable"),
+    "probe.abstained_wrongly": ("답 있는 질문에 거절", "declined, answerable"),
+    "probe.invented": ("답 없는 질문에 지어낸 답", "answered, unanswerable"),
+    "probe.failed": ("통과하지 못한 문항", "What failed"),
+    "probe.said": ("점수 {scores} (요구: {wanted})", "scored {scores} (wanted: {wanted})"),
+    "probe.against": ("덧붙이지 않으면 {scores}", "{scores} without the addition"),
+    "probe.no_gain": (" 오르지 않음", ": no gain"),
+    "probe.same_mean": (" 평균 차이 0.3 이내", ": mean within 0.3"),
+    "probe.none": (
+        "만들 수 있는 검사 문항이 없습니다: 정답이 있는 문항이 필요합니다.",
+        "No probe could be built: questions with a reference are needed.",
+    ),
+    "probe.not_built": ("만들 수 없던 종류: {list}", "Could not be built: {list}"),
+    "probe.stopped": (
+        "judge.max_cost_usd에 이르러 멈췄습니다. 한도를 올려 같은 명령을 실행하면 이어집니다.",
+        "Stopped at judge.max_cost_usd. Raise it and run the same command to go on.",
+    ),
+    "probe.estimate": (
+        "물을 것: {calls}회 (이미 있는 것 {reused}회), 토큰 약 {prompt} + {completion}, 비용 {cost}",
+        "to ask: {calls} calls ({reused} on file already), about {prompt} + {completion} tokens, {cost}",
+    ),
+    "probe.other_judge": (
+        "이 실행은 다른 심사로 채점되었습니다. 검사 결과는 이 심사로 채점한 보고서에만 나타납니다.",
+        "The run was judged by another judge; its report will not show this examination.",
+    ),
+    "probe.no_rows": (
+        "다시 채점할 답변이 없습니다: 채점된 실행에서만 됩니다.",
+        "Nothing to judge again: the run has no answers scored by this judge.",
+    ),
+    "probe.deterministic": (
+        "lexical은 같은 답변에 늘 같은 점수를 주므로 다시 채점하지 않습니다.",
+        "lexical always scores an answer alike, so nothing is judged again.",
+    ),
+    "retest.exact": ("같음", "exact"),
+    "retest.within_one": ("±1", "±1"),
+    "retest.kappa": ("이차 가중 κ", "quadratic κ"),
+    "note.judge_unexamined": (
+        "검사하지 않은 심사입니다: simsa probe",
+        "judge not examined: simsa probe",
+    ),
+    "note.probed": (
+        "심사 모델 {model:은/는} 답을 아는 검사 문항 {n}개 중 {passed}개를 통과했습니다 ({rate} %).",
+        "The judge {model} passed {passed} of {n} probes with known answers ({rate} %).",
+    ),
+    "note.weak_probes": (
+        "심사 모델 {model:은/는} 답을 아는 검사 문항 {n}개 중 {passed}개만 통과했습니다 ({rate} %, 기준 95 %). "
+        "통과하지 못한 것: {list}. 이 점수는 조심해서 보십시오.",
+        "The judge {model} passed only {passed} of {n} probes with known answers ({rate} %; the bar is 95 %). "
+        "It failed on: {list}. Take its scores with care.",
+    ),
+    "note.length_bias": (
+        "같은 질문 안에서 답변이 두 배 길어질 때마다 총점이 {slope}점 {ci95} 달라집니다 ({n}문항, 변형 차이는 뺌). "
+        "긴 답이 더 좋아서일 수도 있고, 심사가 길이에 끌린 것일 수도 있습니다.",
+        "Within a question the total moves by {slope} {ci95} for each doubling of the answer's length "
+        "({n} questions, variants held fixed). Longer answers may be better or worse, or the judge minds the length.",
+    ),
 }

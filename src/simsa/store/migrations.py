@@ -144,6 +144,13 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE INDEX batch_requests_batch ON batch_requests (batch);
     """,
+    """
+    -- What `simsa probe` found of a judge: one document a judge's key (model, sampling, rubric, mode).
+    -- The probes' judgements are among the others, by their content; no result is made of them.
+    CREATE TABLE examinations (
+        judge_key TEXT PRIMARY KEY, document TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -366,6 +366,20 @@ class Store:
         with self._transaction():
             self.db.executemany(_ADD_MEASURE, ((a, q, v, _dump(figures)) for a, q, v, figures in rows))
 
+    # What is known of judges ----------------------------------------------------------
+
+    def set_examination(self, judge_key: str, document: dict[str, Any]) -> None:
+        """Keeps what `simsa probe` found of a judge, in place of what it found before."""
+        with self._transaction():
+            self.db.execute("INSERT OR REPLACE INTO examinations VALUES (?,?)", (judge_key, _dump(document)))
+
+    def examination(self, judge_key: str) -> dict[str, Any] | None:
+        """What `simsa probe` found of a judge; None before it was examined."""
+        found = self.db.execute(
+            "SELECT document FROM examinations WHERE judge_key = ?", (judge_key,)
+        ).fetchone()
+        return None if found is None else orjson.loads(found[0])
+
     # Inside ------------------------------------------------------------------------
 
     def _write(self, *statements: tuple[str, Sequence[Any]]) -> Awaitable[None]:

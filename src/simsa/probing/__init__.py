@@ -1,0 +1,28 @@
+"""The judge examined: answers whose scores are known beforehand, and the same answers judged twice."""
+
+from simsa.probing.cases import KINDS, Case, Kind, build
+from simsa.probing.examining import Estimate, Examination, Plan, estimate, examine, plan
+from simsa.probing.grading import BAR, Heard, KindResult, Probes, grade
+from simsa.probing.retest import Again, Retest, draw, reseeded
+
+__all__ = [
+    "BAR",
+    "KINDS",
+    "Again",
+    "Case",
+    "Estimate",
+    "Examination",
+    "Heard",
+    "Kind",
+    "KindResult",
+    "Plan",
+    "Probes",
+    "Retest",
+    "build",
+    "draw",
+    "estimate",
+    "examine",
+    "grade",
+    "plan",
+    "reseeded",
+]
