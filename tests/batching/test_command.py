@@ -92,6 +92,42 @@ def test_only_finished_batches_are_collected(tmp_path: Path) -> None:
         assert run(["judge", str(config), "--collect", "-q"]) == 0
 
 
+def test_what_was_answered_before_it_was_cancelled_is_kept(tmp_path: Path) -> None:
+    with BatchServer(
+        looks=9, cancels=lambda line, n: "answered" if "1번 도서" in str(line) else "cancelled"
+    ) as server:
+        config = write_run(tmp_path, server.url)
+        assert run(["judge", str(config), "--submit", "-q"]) == 4
+        assert run(["judge", str(config), "--cancel", "-q"]) == 4
+        assert server.asked["cancel"] == 1
+        assert run(["judge", str(config), "--collect", "-q"]) == 4
+        assert statuses_of(config) == {"pending": 10, "scored": 2}
+        config.write_text(config.read_text().replace('via = "batch"', 'via = "direct"'))
+        assert run(["judge", str(config), "-q"]) == 0, "nothing is open any more"
+        assert statuses_of(config) == {"scored": 12}
+        assert server.count == 12
+
+
+def test_cancelling_what_is_over_loses_nothing(tmp_path: Path) -> None:
+    with BatchServer() as server:
+        config = write_run(tmp_path, server.url)
+        assert run(["judge", str(config), "--submit", "-q"]) == 4
+        server._finish(server.batches["batch_0"])
+        assert run(["judge", str(config), "--cancel", "-q"]) == 4
+        assert run(["judge", str(config), "--collect", "-q"]) == 0
+
+
+def test_what_nobody_has_is_given_up(tmp_path: Path) -> None:
+    with BatchServer() as server:
+        config = write_run(tmp_path, server.url)
+        assert run(["judge", str(config), "--submit", "-q"]) == 4
+        server.batches.clear()
+        assert run(["judge", str(config), "-q"]) == 5
+        assert run(["judge", str(config), "--cancel", "-q"]) == 4
+        assert run(["judge", str(config), "-q"]) == 0
+        assert len(server.batches) == 1
+
+
 def test_progress_says_counts_and_the_price(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with BatchServer(looks=4) as server:
         config = write_run(tmp_path, server.url)

@@ -78,6 +78,7 @@ class BatchServer(ChatServer):
     Each request of a job is answered as the chat endpoint would (`reply`, `refuses`, `context`),
     once its job has been looked at `looks` times; until then it is in progress. `outcome` says
     otherwise for a line of job number n. `final` is the status a job ends in, by its number:
+    `cancels` is the `outcome` of lines in a job that is cancelled.
     `failed` begins none of its requests, and `errors` are its reasons.
     `trouble` gives (step, how often that step was asked for) a response in place of the right
     one, sent before anything is done (steps `upload`, `create`, `status`, `content`, `list`) or
@@ -88,6 +89,7 @@ class BatchServer(ChatServer):
     outcome: Callable[[Line, int], Outcome | Response] = lambda line, n: "answered"
     final: Callable[[int], str] = lambda n: "completed"
     errors: Callable[[int], list[dict[str, Any]]] = lambda n: []
+    cancels: Callable[[Line, int], Outcome | Response] = lambda line, n: "cancelled"
     looks: int = 1
     hold: Step | None = None
     trouble: Callable[[str, int], Response | None] = lambda step, n: None
@@ -126,6 +128,8 @@ class BatchServer(ChatServer):
                 self._step("create", connection, lambda: self._create(request), after="created")
             case "GET", ["batches"]:
                 self._step("list", connection, lambda: self._page(request, self._batch_cards()))
+            case "POST", ["batches", batch_id, "cancel"]:
+                self._step("cancel", connection, lambda: self._cancel(batch_id))
             case "GET", ["batches", batch_id]:
                 self._step("status", connection, lambda: self._status(batch_id))
             case _:
@@ -184,6 +188,17 @@ class BatchServer(ChatServer):
         elif batch.status == "validating":
             batch.status = "in_progress"
         return Response(200, orjson.dumps(batch.to_dict()))
+
+    def _cancel(self, batch_id: str) -> Response:
+        batch = self.batches.get(batch_id)
+        if batch is None:
+            return error(404, f"No batch found with id '{batch_id}'.")
+        if batch.status not in ("validating", "in_progress"):
+            return error(400, f"Cannot cancel a batch with status '{batch.status}'.")
+        done, self.outcome, self.final = self.outcome, self.cancels, lambda n: "cancelled"
+        self._finish(batch)
+        self.outcome, self.final = done, lambda n: "completed"
+        return Response(200, orjson.dumps(batch.to_dict() | {"status": "cancelling"}))
 
     def _content(self, file_id: str) -> Response:
         if file_id not in self.files:

@@ -4,12 +4,13 @@ A request is in one place at a time: waiting to be asked, in one job, answered b
 read, or judged. Where it is, is in the run's store before it moves.
 """
 
-from simsa.batching.modes import Collect, Mode, Read, Submit, Wait, Write, default, is_offline
+from simsa.batching.modes import Cancel, Collect, Mode, Read, Submit, Wait, Write, default, is_offline
 from simsa.batching.scoring import refuse_if_open, score
 from simsa.batching.telling import standing
 from simsa.batching.work import Work
 
 __all__ = [
+    "Cancel",
     "Collect",
     "Mode",
     "Read",

@@ -52,6 +52,16 @@ class Jobs:
             if job.stage == "submitted":
                 await self.look(job)
 
+    async def cancel(self) -> None:
+        """Ends what is open; gives up what the endpoint does not know, or was never told of."""
+        for job in self.mine():
+            job = await self.find(job)
+            if job.batch_id and await self._api.cancel(job.batch_id):
+                self._work.progress.say(f"batch {job.batch_id} is being cancelled")
+            else:
+                self._work.progress.say(f"a batch of {job.requests} requests is given up: nobody has it")
+                self._ledger.release(job.key)
+
     async def submit(self, job: Job) -> None:
         """Takes a job to `submitted` from wherever it got to; one for another judge, if it is not there yet, is dropped."""
         job = await self.find(job)

@@ -24,6 +24,11 @@ class Collect:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """Have the endpoint end what is open, and leave. What it has answered by then is still to be collected."""
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """Write what is pending into files in `folder`, to be run elsewhere."""
 
@@ -37,7 +42,7 @@ class Read:
     files: tuple[Path, ...]
 
 
-Mode = Wait | Submit | Collect | Write | Read
+Mode = Wait | Submit | Collect | Cancel | Write | Read
 
 
 def default(config: JudgeConfig | None) -> Mode | None:

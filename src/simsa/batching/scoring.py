@@ -9,7 +9,7 @@ from simsa.batching import files, offline
 from simsa.batching.files import RequestFile, RequestFiles
 from simsa.batching.forms import Forms
 from simsa.batching.jobs import Jobs, until_one_is_over
-from simsa.batching.modes import Collect, Mode, Read, Submit, Wait, Write
+from simsa.batching.modes import Cancel, Collect, Mode, Read, Submit, Wait, Write
 from simsa.batching.passing import Desk, Pass
 from simsa.batching.work import Member, Work
 from simsa.config import JudgeConfig, secret
@@ -29,7 +29,7 @@ async def score(work: Work, mode: Mode) -> None:
             await offline.write(work, folder)
         case Read(paths):
             await offline.read(work, paths)
-        case Wait() | Submit() | Collect():
+        case Wait() | Submit() | Collect() | Cancel():
             await _through_jobs(work, mode)
         case _:
             assert_never(mode)
@@ -48,16 +48,16 @@ def refuse_if_open(store: Store, judge_key: str) -> None:
         )
 
 
-async def _through_jobs(work: Work, mode: Wait | Submit | Collect) -> None:
+async def _through_jobs(work: Work, mode: Wait | Submit | Collect | Cancel) -> None:
     files.tidy(work.folder, work.ledger.keys())
     desk = Desk(work)
     async with contextlib.AsyncExitStack() as opened:
         addresses = {Address.parse(one.config.base_url).base_url: one for one in work.members().values()}
         apis = [await opened.enter_async_context(_endpoint(work, one.config)) for one in addresses.values()]
         everywhere = [Jobs(work, api) for api in apis]
-        if isinstance(mode, Collect):
+        if isinstance(mode, Collect | Cancel):
             for jobs in everywhere:
-                await jobs.collect()
+                await (jobs.cancel() if isinstance(mode, Cancel) else jobs.collect())
             await _pass(work, desk, ask=False)
             return
         while True:

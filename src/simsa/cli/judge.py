@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--retry", multiple=True, metavar="STATUS", help="Ask again where the verdict has this status.")
 @click.option("--submit", is_flag=True, help="Batch API: submit what is pending, and leave.")
 @click.option("--collect", is_flag=True, help="Batch API: fetch what is ready, and leave.")
+@click.option("--cancel", is_flag=True, help="Batch API: end what is open; answers so far can be collected.")
 @click.option(
     "--write-batch",
     metavar="DIR",
@@ -38,6 +39,7 @@ def command(
     retry: tuple[str, ...],
     submit: bool,
     collect: bool,
+    cancel: bool,
     write_batch: Path | None,
     read_batch: tuple[Path, ...],
     as_json: bool,
@@ -48,7 +50,7 @@ def command(
 
     With `judge.via = "batch"` the requests go through the endpoint's Batch API, at half
     the price, and this waits for them; interrupted, it goes on where it stopped, also the
-    next day. --submit and --collect do not wait. --write-batch and --read-batch need no
+    next day. --submit, --collect and --cancel do not wait. --write-batch and --read-batch need no
     endpoint: files out, files in.
 
     \b
@@ -60,22 +62,26 @@ def command(
     from simsa.cli import ending
     from simsa.cli.live import perform
 
-    mode = _mode(submit, collect, write_batch, read_batch)
-    config, folder = config_from(flags | {"via": "batch" if submit or collect else None})
+    mode = _mode(submit, collect, cancel, write_batch, read_batch)
+    config, folder = config_from(flags | {"via": "batch" if submit or collect or cancel else None})
     perform(config, folder, ("judge",), quiet=quiet, retry=retry, batch=mode)
     code = ending.show_counts(folder, "judge", as_json=as_json, config=flags.get("config"))
     return 0 if write_batch else code
 
 
-def _mode(submit: bool, collect: bool, write: Path | None, read: tuple[Path, ...]) -> Mode | None:
+def _mode(
+    submit: bool, collect: bool, cancel: bool, write: Path | None, read: tuple[Path, ...]
+) -> Mode | None:
     """What the flags want. Raises InputError when they want two things at once."""
-    from simsa.batching import Collect, Read, Submit, Write
+    from simsa.batching import Cancel, Collect, Read, Submit, Write
 
     wanted: dict[str, Mode] = {}
     if submit:
         wanted["--submit"] = Submit()
     if collect:
         wanted["--collect"] = Collect()
+    if cancel:
+        wanted["--cancel"] = Cancel()
     if write:
         wanted["--write-batch"] = Write(write)
     if read:

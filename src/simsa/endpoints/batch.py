@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
@@ -238,20 +238,25 @@ class BatchEndpoint:
         """Fetches a file to `to`, whole or not at all."""
         await self._patiently(lambda: self._opened().download(f"files/{file_id}/content", to))
 
-    async def cancel(self, batch_id: str) -> None:
-        """Asks for the end of a job; what it has answered by then stays fetchable."""
-        await self._patiently(lambda: self._opened().ask("POST", f"batches/{batch_id}/cancel"))
+    async def cancel(self, batch_id: str) -> bool:
+        """Asks for the end of a job; what it has answered by then stays fetchable. False: there is no such job."""
+        answer = await self._patiently(
+            lambda: self._opened().ask("POST", f"batches/{batch_id}/cancel"), fine=(400, 404, 409)
+        )
+        return answer.status != 404
 
     async def _look(self, route: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         answer = await self._patiently(lambda: self._opened().ask("GET", route, query=query))
         return _parsed(answer, self.address)
 
-    async def _patiently(self, call: Callable[[], Awaitable[Answer | Trouble]]) -> Answer:
-        """The 200 of a call that may be repeated."""
+    async def _patiently(
+        self, call: Callable[[], Awaitable[Answer | Trouble]], fine: Collection[int] = ()
+    ) -> Answer:
+        """The 200, or what else is `fine`, of a call that may be repeated."""
         begun, lost = time.monotonic(), 0
         while True:
             answer = await call()
-            if isinstance(answer, Answer) and answer.status == 200:
+            if isinstance(answer, Answer) and (answer.status == 200 or answer.status in fine):
                 self._has_answered = True
                 return answer
             lost += 1
@@ -301,8 +306,8 @@ class BatchEndpoint:
             return EndpointError(
                 f"does not know this batch, or has no Batch API: {refusal.detail}",
                 where=self.address.base_url,
-                hint="check base_url and the key's project; where there is no Batch API: "
-                'judge.via = "direct", or `simsa judge --write-batch DIR` for files to run elsewhere',
+                hint="check base_url and the key's project; `simsa judge CONFIG --cancel` gives up a batch that is gone;"
+                ' where there is no Batch API: judge.via = "direct", or `simsa judge CONFIG --write-batch DIR`',
             )
         return endings.refused(
             self.address,
