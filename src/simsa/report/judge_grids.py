@@ -74,7 +74,7 @@ def agreement(summary: Summary) -> Grid:
     """How far the members of a panel agree, by criterion."""
     say = words(summary.language)
     panel = summary.judge.panel if summary.judge else None
-    head = (say("panel.alpha"), say("spread.differ"), say("spread.sd"))
+    head = (say("panel.alpha"), say("voices.differ"), say("voices.sd"))
     rows = [
         Row(say(name), _texts(fixed(found.alpha), percent(found.differ), fixed(found.sd)))
         for name, found in (panel.agreement if panel else {}).items()
@@ -86,7 +86,7 @@ def repeats(summary: Summary) -> Grid:
     """How far the same judge differs from itself when it is asked again."""
     say = words(summary.language)
     found = summary.judge.repeats if summary.judge else None
-    head = (say("spread.sd"), say("spread.differ"), say("spread.n"))
+    head = (say("voices.sd"), say("voices.differ"), say("voices.n"))
     rows = [
         Row(
             say(name),

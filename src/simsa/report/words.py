@@ -466,9 +466,9 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "같은 심사를 {n}번 되풀이했을 때의 흔들림, 온도 {temperature}",
         "The judge against itself: {n} repeats at temperature {temperature}",
     ),
-    "spread.sd": ("안에서의 표준편차", "sd within"),
-    "spread.differ": ("점수가 갈린 비율, %", "scores differ, %"),
-    "spread.n": ("답변 수", "answers"),
+    "voices.sd": ("안에서의 표준편차", "sd within"),
+    "voices.differ": ("점수가 갈린 비율, %", "scores differ, %"),
+    "voices.n": ("답변 수", "answers"),
     "note.panel_absent": (
         "심사자 {name:이/가} {n}건 중 {missing}건을 채점하지 못했습니다({why}). 그 답변들은 나머지 심사자의 중앙값입니다.",
         "The judge {name} has no score for {missing} of {n} ({why}); there the median is that of the others.",
