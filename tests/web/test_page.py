@@ -19,7 +19,7 @@ from simsa.records import Passage
 from simsa.store import Store
 from simsa.web.asking import DIFFERENCES, SORTS, Ask, ask_from
 from simsa.web.guard import Guard
-from simsa.web.index import PAGE, Index
+from simsa.web.index import PAGE, Index, build
 from tests.report.runs import make_run, question
 
 HOSTILE = (
@@ -131,7 +131,9 @@ def test_only_another_host_has_a_token() -> None:
 @pytest.fixture(scope="module")
 def index(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
     with Store.read(folder) as store:
-        return Index(tmp_path_factory.mktemp("index") / "i.sqlite", store)
+        path = tmp_path_factory.mktemp("index") / "i.sqlite"
+        build(path, store)
+    return Index(path)
 
 
 def total(variant: int, place: int) -> int | None:

@@ -39,6 +39,11 @@ class Ask:
     down: bool = False
     page: int = 1
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all questions are asked for, in their own order."""
+        return replace(self, page=1, a=0, b=0, of=0, criterion=TOTAL, variant=None) == Ask()
+
     def changed(self, **changes: Any) -> Ask:
         """The same with `changes`, from the first page on."""
         return replace(self, **({"page": 1} | changes))

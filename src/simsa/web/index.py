@@ -1,18 +1,23 @@
-"""A side database for the table of questions: 100,000 rows are filtered and sorted in it quickly."""
+"""The table of questions: read from the run in its own order, or from a side database that filters and sorts
+100,000 rows quickly."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from simsa.records import CRITERIA, Question
-from simsa.store import Result, Store, results
+import orjson
+
+from simsa.records import CRITERIA, STATUSES, Question
+from simsa.store import Result, Store, results, snapshot
 from simsa.web.asking import TOTAL, Ask, folded
+from simsa.web.texts import Texts, Writing
 
 PAGE = 50
 _SEARCHED = 20_000
@@ -35,41 +40,75 @@ class Found(NamedTuple):
     n_fitting: int
 
 
-class Index:
-    """The questions of one state of a run. Any number of threads may ask."""
-
-    def __init__(self, path: Path, store: Store) -> None:
-        self.path = path
-        self.variants = tuple(store.variants())
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-            self._build(db, store)
-            self.n = int(db.execute("SELECT count(*) FROM rows").fetchone()[0])
-            self.types = [
-                str(row[0])
-                for row in db.execute("SELECT DISTINCT type FROM rows WHERE type IS NOT NULL ORDER BY type")
-            ]
-            self.statuses = self._count_statuses(db)
+class Listing(Protocol):
+    """Where the table's rows come from."""
 
     def find(self, ask: Ask, first: int | None = None, limit: int = PAGE) -> Found:
         """The page that `ask` names, or `limit` questions from the `first` (from 0) of the list on."""
-        where, values = _where(ask, len(self.variants))
+
+    def place(self, question_id: str) -> int | None:
+        """The number, from 0, of a question in the test set."""
+
+
+class InOrder:
+    """The questions of a run in the order of the test set, for as long as there is no index."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, ask: Ask, first: int | None = None, limit: int = PAGE) -> Found:
+        start = (ask.page - 1) * PAGE if first is None else first
+        with Store.read(self._folder) as store:
+            rows = store.db.execute(
+                "SELECT id, type FROM questions ORDER BY position LIMIT ? OFFSET ?", (limit, start)
+            ).fetchall()
+            return Found([Row(start + n, *row) for n, row in enumerate(rows)], store.count("questions"))
+
+    def place(self, question_id: str) -> int | None:
+        with Store.read(self._folder) as store:
+            found = store.db.execute("SELECT position FROM questions WHERE id = ?", (question_id,)).fetchone()
+        return None if found is None else int(found[0])
+
+
+class Index:
+    """The questions of one state of a run, in the files that `build` made. Any number of threads may ask."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.texts = Texts(path.with_suffix(".texts"))
+        with self._open() as db:
+            self.n, self.variants, self.types, self.statuses = orjson.loads(
+                db.execute("SELECT facts FROM about").fetchone()[0]
+            )
+
+    def find(self, ask: Ask, first: int | None = None, limit: int = PAGE) -> Found:
+        where, values = _where(ask, len(self.variants), self.types)
+        words = sought(ask.search)
+        if words:
+            where += " AND place IN (SELECT value FROM json_each(?))"
+            values.append(self.texts.places(tuple(words)))
         start = (ask.page - 1) * PAGE if first is None else first
         with self._open() as db:
             count = int(db.execute(f"SELECT count(*) FROM rows WHERE {where}", values).fetchone()[0])
             rows = db.execute(
-                f"SELECT id, type FROM rows WHERE {where} ORDER BY {_order(ask)} LIMIT ? OFFSET ?",
+                f"SELECT place FROM rows WHERE {where} ORDER BY {_order(ask)} LIMIT ? OFFSET ?",
                 (*values, limit, start),
             ).fetchall()
-        return Found([Row(start + n, *row) for n, row in enumerate(rows)], count)
+            shown = [db.execute("SELECT id, type FROM names WHERE place = ?", row).fetchone() for row in rows]
+        found = [Row(start + n, name, self._type(code)) for n, (name, code) in enumerate(shown)]
+        return Found(found, count)
 
     def place(self, question_id: str) -> int | None:
-        """The number, from 0, of a question in the test set."""
         with self._open() as db:
-            found = db.execute("SELECT place FROM rows WHERE id = ?", (question_id,)).fetchone()
+            found = db.execute("SELECT place FROM names WHERE id = ?", (question_id,)).fetchone()
         return None if found is None else int(found[0])
 
     def close(self) -> None:
         self.path.unlink(missing_ok=True)
+        self.texts.close()
+
+    def _type(self, code: int | None) -> str | None:
+        return None if code is None else str(self.types[code])
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -77,52 +116,70 @@ class Index:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
             yield db
 
-    def _build(self, db: sqlite3.Connection, store: Store) -> None:
-        n = len(self.variants)
+
+def build(path: Path, store: Store) -> None:
+    """Writes the index of a run as it is at one moment: numbers in a database at `path`, texts beside it."""
+    with snapshot(store), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        variants = list(store.variants())
+        kinds = store.db.execute("SELECT DISTINCT type FROM questions WHERE type IS NOT NULL ORDER BY type")
+        types = [str(row[0]) for row in kinds]
         columns = "".join(
-            f", t{i} INTEGER, s{i} TEXT" + "".join(f", c{i}_{k} INTEGER" for k in range(len(CRITERIA)))
-            for i in range(n)
+            f", t{i} INTEGER, s{i} INTEGER" + "".join(f", c{i}_{k} INTEGER" for k in range(len(CRITERIA)))
+            for i in range(len(variants))
         )
+        # Narrow rows: what is filtered and sorted by is read whole, names only for the rows on the page.
         db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            f"CREATE TABLE rows (place INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT{columns});"
-            "CREATE TABLE texts (place INTEGER PRIMARY KEY, body TEXT NOT NULL);"
+            f"CREATE TABLE rows (place INTEGER PRIMARY KEY, type INTEGER{columns});"
+            "CREATE TABLE names (place INTEGER PRIMARY KEY, id TEXT NOT NULL, type INTEGER);"
+            "CREATE TABLE about (facts TEXT NOT NULL);"
         )
-        marks = ",".join("?" * (3 + n * (2 + len(CRITERIA))))
-        batch: list[tuple[list[Any], tuple[int, str]]] = []
         db.execute("BEGIN")
-
-        def flush() -> None:
-            db.executemany(f"INSERT INTO rows VALUES ({marks})", (row for row, _ in batch))
-            db.executemany("INSERT INTO texts VALUES (?,?)", (text for _, text in batch))
-            batch.clear()
-
-        for place, (question, found) in enumerate(_by_question(store)):
-            batch.append((self._row(place, question, found), (place, _body(question, found))))
-            if len(batch) == _BATCH:
-                flush()
-        flush()
-        db.execute("CREATE UNIQUE INDEX rows_id ON rows (id)")
+        statuses = _fill(db, path, store, variants, {kind: code for code, kind in enumerate(types)})
+        db.execute("CREATE UNIQUE INDEX names_id ON names (id)")
+        n = db.execute("SELECT count(*) FROM rows").fetchone()[0]
+        facts = orjson.dumps([n, variants, types, statuses], option=orjson.OPT_NON_STR_KEYS).decode()
+        db.execute("INSERT INTO about VALUES (?)", (facts,))
         db.execute("COMMIT")
 
-    def _row(self, place: int, question: Question, found: list[Result]) -> list[Any]:
-        row: list[Any] = [place, question.id, question.type]
-        by_variant = {result.variant: result for result in found}
-        for name in self.variants:
-            result = by_variant.get(name)
-            if result is None:
-                row += [None] * (2 + len(CRITERIA))
-            else:
-                row += [result.total, result.status, *(result.scores.get(c) for c in CRITERIA)]
-        return row
 
-    def _count_statuses(self, db: sqlite3.Connection) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for i in range(len(self.variants)):
-            for status, n in db.execute(f"SELECT s{i}, count(*) FROM rows GROUP BY s{i}"):
-                if status is not None:
-                    counts[status] = counts.get(status, 0) + n
-        return counts
+def _fill(
+    db: sqlite3.Connection, path: Path, store: Store, variants: Sequence[str], types: Mapping[str, int]
+) -> Counter[str]:
+    marks = ",".join("?" * (2 + len(variants) * (2 + len(CRITERIA))))
+    statuses: Counter[str] = Counter()
+    rows: list[list[Any]] = []
+    names: list[tuple[int, str, int | None]] = []
+
+    def flush() -> None:
+        db.executemany(f"INSERT INTO rows VALUES ({marks})", rows)
+        db.executemany("INSERT INTO names VALUES (?,?,?)", names)
+        rows.clear()
+        names.clear()
+
+    with Writing(path.with_suffix(".texts")) as texts:
+        for place, (question, found) in enumerate(_by_question(store)):
+            kind = None if question.type is None else types[question.type]
+            rows.append([place, kind, *_numbers(variants, found)])
+            names.append((place, question.id, kind))
+            texts.add(_body(question, found))
+            statuses.update(result.status for result in found)
+            if len(rows) == _BATCH:
+                flush()
+    flush()
+    return statuses
+
+
+def _numbers(variants: Sequence[str], found: list[Result]) -> Iterator[int | None]:
+    by_variant = {result.variant: result for result in found}
+    for name in variants:
+        result = by_variant.get(name)
+        if result is None:
+            yield from [None] * (2 + len(CRITERIA))
+        else:
+            yield result.total
+            yield STATUSES.index(result.status)
+            yield from (result.scores.get(c) for c in CRITERIA)
 
 
 def _by_question(store: Store) -> Iterator[tuple[Question, list[Result]]]:
@@ -142,16 +199,16 @@ def _body(question: Question, found: list[Result]) -> str:
     return folded("\x1f".join((question.id, question.question[:_SEARCHED], *question.reference, *said)))
 
 
-def _where(ask: Ask, n_variants: int) -> tuple[str, list[Any]]:
-    """The condition of SQL and its values. Numbers of variants come from `ask_from`, so they exist."""
+def _where(ask: Ask, n_variants: int, types: Sequence[str]) -> tuple[str, list[Any]]:
+    """The condition of SQL and its values, but for the search. Numbers of variants come from `ask_from`, so they exist."""
     parts, values = ["TRUE"], list[Any]()
     of = range(n_variants) if ask.variant is None else [ask.variant]
     if ask.type is not None:
         parts.append("type = ?")
-        values.append(ask.type)
+        values.append(types.index(ask.type) if ask.type in types else -1)
     if ask.status is not None and n_variants:
         parts.append(f"({' OR '.join(f's{i} = ?' for i in of)})")
-        values += [ask.status] * len(of)
+        values += [STATUSES.index(ask.status)] * len(of)
     if (ask.low is not None or ask.high is not None) and n_variants:
         names = [f"t{i}" if ask.criterion == TOTAL else f"c{i}_{CRITERIA.index(ask.criterion)}" for i in of]
         bounds = [ask.low if ask.low is not None else 0, ask.high if ask.high is not None else 10**6]
@@ -160,11 +217,6 @@ def _where(ask: Ask, n_variants: int) -> tuple[str, list[Any]]:
     if ask.diff is not None and n_variants:
         sign = {"higher": ">", "lower": "<", "differs": "<>", "same": "="}[ask.diff]
         parts.append(f"t{ask.a} {sign} t{ask.b}")
-    words = sought(ask.search)
-    if words:
-        fits = " AND ".join(["instr(body, ?) > 0"] * len(words))
-        parts.append(f"place IN (SELECT place FROM texts WHERE {fits})")
-        values += words
     return " AND ".join(parts), values
 
 

@@ -12,7 +12,7 @@ from simsa.store import Store, results
 from simsa.text import one_line, visible
 from simsa.web.asking import DIFFERENCES, TOTAL, Ask
 from simsa.web.desk import Desk, guide
-from simsa.web.index import PAGE
+from simsa.web.index import PAGE, Found
 from simsa.web.marking import LONGEST
 from simsa.web.pictures import HEIGHT, WIDTH, bars, history
 from simsa.web.question import facts, letter, whole_text
@@ -41,7 +41,7 @@ class Pages:
 
         run = self.runs[number]
         found = run.summary.get(wait=_PATIENCE_S)
-        shown: dict[str, Any] = {"summary": found, "waiting": found is None, "counts": run.counts()}
+        shown: dict[str, Any] = {"summary": found, "waiting": found is None}
         if found is not None:
             shown |= {
                 "headline": headline(found),
@@ -70,22 +70,28 @@ class Pages:
 
     def questions(self, number: int, ask: Ask, visit: Visit) -> str:
         run = self.runs[number]
-        index = run.index.get()
-        assert index is not None  # waited for
-        found = index.find(ask)
+        listing = run.listing(ask)
+        index = run.index.get(wait=0)
+        found = listing.find(ask) if listing else Found([], 0)
         with Store.read(run.folder) as store:
+            variants = tuple(store.variants())
             lines = [(row, self._line(store, row.id)) for row in found.rows]
-        pages = max(1, -(-found.n_fitting // PAGE))
-        chosen: dict[str, Any] = {
-            "types": index.types,
-            "statuses": [s for s in STATUSES if s in index.statuses],
-            "differences": DIFFERENCES,
-            "criteria": (TOTAL, *CRITERIA),
-            "is_filtered": any((ask.type, ask.status, ask.diff))
-            or (ask.variant, ask.low, ask.high) != (None,) * 3,
-        }
+        filters = (ask.type, ask.status, ask.diff, ask.variant, ask.low, ask.high)
         return self._render(
-            "questions", number, visit, ask=ask, lines=lines, n_found=found.n_fitting, pages=pages, **chosen
+            "questions",
+            number,
+            visit,
+            ask=ask,
+            variants=variants,
+            lines=lines,
+            n_found=found.n_fitting,
+            pages=max(1, -(-found.n_fitting // PAGE)),
+            waiting=listing is None,
+            types=index.types if index else [],
+            statuses=[s for s in STATUSES if index and s in index.statuses],
+            differences=DIFFERENCES,
+            criteria=(TOTAL, *CRITERIA),
+            is_filtered=any(one is not None for one in filters),
         )
 
     def question(self, number: int, question_id: str, ask: Ask, n: int | None, visit: Visit) -> str | None:
@@ -93,6 +99,7 @@ class Pages:
         run = self.runs[number]
         with Store.read(run.folder) as store:
             found = facts(store, question_id)
+            variants = tuple(store.variants())
         if found is None:
             return None
         before, after = self._neighbours(run, question_id, ask, n)
@@ -100,6 +107,7 @@ class Pages:
             "question",
             number,
             visit,
+            variants=variants,
             question=found.question,
             answers=found.answers,
             passages=found.passages,
@@ -136,11 +144,12 @@ class Pages:
         return self._render("calibration", number, visit, found=found, progress=progress, kept=kept)
 
     def _neighbours(self, run: Run, question_id: str, ask: Ask, n: int | None) -> tuple[Any, Any]:
-        index = run.index.get()
-        assert index is not None  # waited for
+        listing = run.listing(ask)
+        if listing is None:
+            return None, None
         if n is None:
-            n = index.place(question_id) or 0
-        rows = {row.n: row for row in index.find(ask, first=max(0, n - 1), limit=3).rows}
+            n = listing.place(question_id) or 0
+        rows = {row.n: row for row in listing.find(ask, first=max(0, n - 1), limit=3).rows}
         return rows.get(n - 1), rows.get(n + 1)
 
     def _line(self, store: Store, question_id: str) -> dict[str, Any]:
@@ -150,7 +159,6 @@ class Pages:
 
     def _render(self, name: str, number: int, visit: Visit, **facts: Any) -> str:
         run = self.runs[number]
-        index = run.index.get(wait=0)
         page = self._environment.get_template(f"{name}.html.jinja")
         say = page_words(run.language)
         return page.render(
@@ -161,7 +169,6 @@ class Pages:
             number=number,
             here=name,
             visit=visit,
-            variants=index.variants if index else (),
             names=CRITERIA,
             snippet=lambda text: one_line(text[: 4 * _SNIPPET], _SNIPPET),
             letter=letter,

@@ -6,13 +6,15 @@ import itertools
 import threading
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from simsa.errors import DataError
 from simsa.labels import DATABASE as LABELS
 from simsa.store import Store
+from simsa.web.apart import LARGE, apart, build_index, summarise
+from simsa.web.asking import Ask
 from simsa.web.fresh import Fresh
-from simsa.web.index import Index
+from simsa.web.index import Index, InOrder, Listing
 
 if TYPE_CHECKING:
     from simsa.report import Summary
@@ -20,12 +22,7 @@ if TYPE_CHECKING:
     from simsa.web.agreement import Agreement
 
 
-class Counts(NamedTuple):
-    """How far a run is: rows that were planned, that have an answer, that have been judged."""
-
-    planned: int
-    answered: int
-    judged: int
+_MOMENT_S = 0.1
 
 
 class Run:
@@ -48,15 +45,6 @@ class Run:
         """Whether something is being made from the run just now."""
         return self.index.is_working or self.summary.is_working
 
-    def counts(self) -> Counts:
-        with Store.read(self.folder) as store:
-            row = store.db.execute(
-                """SELECT count(*), count(a.serial), (SELECT count(*) FROM
-                    (SELECT DISTINCT question_id, variant FROM judging))
-                FROM plan p LEFT JOIN answers a ON a.request_hash = p.request_hash"""
-            ).fetchone()
-        return Counts(*row)
-
     def agreement(self) -> Agreement | None:
         """The judge against the labels as they are now; None while there are none."""
         from simsa.web.agreement import agreement
@@ -67,7 +55,8 @@ class Run:
             stamp = self._stamp(LABELS), self._stamp()
             if self._agreed is None or self._agreed[0] != stamp:
                 try:
-                    self._agreed = stamp, agreement(self.folder, self.language)
+                    found = apart(agreement, self.folder, self.language, large=self._is_large)
+                    self._agreed = stamp, found
                 except DataError:
                     self._agreed = stamp, None
             return self._agreed[1]
@@ -82,12 +71,26 @@ class Run:
                 found.append((0, 0))
         return tuple(found)
 
-    def _index(self) -> Index:
+    def listing(self, ask: Ask) -> Listing | None:
+        """What answers `ask`; None where only the index can, and a large run has none yet."""
+        index = self.index.get(_MOMENT_S if self._is_large else None)
+        if index is not None:
+            return index
+        return InOrder(self.folder) if ask.is_plain else None
+
+    def variants(self) -> tuple[str, ...]:
         with Store.read(self.folder) as store:
-            return Index(self._scratch / f"{id(self)}-{next(self._numbers)}.sqlite", store)
+            return tuple(store.variants())
+
+    @property
+    def _is_large(self) -> bool:
+        with Store.read(self.folder) as store:
+            return store.db.execute("SELECT 1 FROM plan LIMIT 1 OFFSET ?", (LARGE,)).fetchone() is not None
+
+    def _index(self) -> Index:
+        path = self._scratch / f"{id(self)}-{next(self._numbers)}.sqlite"
+        apart(build_index, self.folder, path, large=self._is_large)
+        return Index(path)
 
     def _summary(self) -> Summary:
-        from simsa.report import summary
-
-        with Store.read(self.folder) as store:
-            return summary(store, self.language, n_examples=0)
+        return apart(summarise, self.folder, self.language, large=self._is_large)

@@ -94,12 +94,12 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
 
     async def questions(request: web.Request) -> web.Response:
         number = numbered(request)
-        ask = ask_from(request.query, await asyncio.to_thread(_variants, runs[number]))
+        ask = ask_from(request.query, await asyncio.to_thread(runs[number].variants))
         return _html(await asyncio.to_thread(pages.questions, number, ask, visit(request)))
 
     async def question(request: web.Request) -> web.Response:
         number, query = numbered(request), request.query
-        ask = ask_from(query, await asyncio.to_thread(_variants, runs[number]))
+        ask = ask_from(query, await asyncio.to_thread(runs[number].variants))
         n = query.get("n", "")
         place = int(n) if n.isascii() and n.isdigit() and len(n) < 10 else None
         found = await asyncio.to_thread(
@@ -163,12 +163,6 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
     app.router.add_post(f"{base}/calibration", keep)
     labelling.add_routes(app, numbered, pages)
     return app
-
-
-def _variants(run: Run) -> tuple[str, ...]:
-    index = run.index.get()
-    assert index is not None  # waited for
-    return index.variants
 
 
 def _html(text: str) -> web.Response:

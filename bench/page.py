@@ -1,0 +1,209 @@
+"""How quick `simsa view` is over a large run, and what memory it takes.
+
+    python bench/page.py                  # 100,000 questions, 2 variants
+    python bench/page.py -n 10000 --keep /tmp/large
+
+Each line is the slowest and the median of several requests: the server's own time, in
+milliseconds. The memory is the highest that the server and its helpers held together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Awaitable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from simsa.metrics.rows import METRICS
+from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
+from simsa.store import Answered, Planned, Store
+
+VARIANTS = ("base", "rag-lora")
+WORDS = "마을 사람 도서관 바람 나무 강물 이름 역사 학교 시장 연구 기록 지도 축제 음악 건물 위원회 조합 배 등대 별빛 하늘 언덕 시계 공장 빵집 과자 씨앗 식물원 천문대 기차역 항구 다리 우체국 정원 화가 시인 장인 어부 농부"
+PATHS = (
+    ("first page", "0/questions"),
+    ("a page far behind", "0/questions?page=1500"),
+    ("type", "0/questions?type=no_answer"),
+    ("status", "0/questions?status=refused"),
+    ("score", "0/questions?variant=base&criterion=context_faithfulness&low=1&high=2"),
+    ("total, of any variant", "0/questions?low=18&high=20"),
+    ("difference", "0/questions?diff=lower"),
+    ("by difference", "0/questions?sort=diff&down=1"),
+    ("by score", "0/questions?sort=total&of=rag-lora"),
+    ("search, rare", f"0/questions?search={quote('천이백삼십사번')}"),
+    ("search, frequent", f"0/questions?search={quote('도서관')}"),
+    ("search, two words", f"0/questions?search={quote('도서관 등대')}"),
+    ("search, everywhere", f"0/questions?search={quote('입니다')}"),
+    ("search, filter, sort", f"0/questions?search={quote('별빛')}&type=no_answer&diff=lower&sort=diff"),
+    ("one question", "0/question?id=q77777&diff=lower"),
+    ("overview", "0/"),
+)
+_WORDS = WORDS.split()
+_ROUNDS = 5
+_BLOCK = 2_000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("-n", type=int, default=100_000, help="questions")
+    arguments.add_argument(
+        "--keep", type=Path, help="where the run is, or is to be, instead of a temporary folder"
+    )
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder: Path = given.keep or Path(scratch) / "large.simsa"
+        if not (folder / "run.sqlite").exists():
+            print(f"making a run of {given.n:,} questions", file=sys.stderr)
+            asyncio.run(make(folder, given.n))
+        measure(folder)
+
+
+async def make(folder: Path, n: int) -> None:
+    """A run as a real one is: passages, answers of some words, a few of which weren't scored."""
+    chance = random.Random(0)
+    questions = [_question(i, chance) for i in range(n)]
+    with Store.create(folder) as store:
+        store.set_questions(questions)
+        store.set_variants((name, {"base": "tiny"}) for name in VARIANTS)
+        store.set_plan(Planned(q.id, v, f"{v}/{q.id}") for q in questions for v in VARIANTS)
+        store.add_predictions(
+            Prediction(q.id, v, f"{_words(chance, 25)}입니다. [[ref1]]", f"{v}/{q.id}", "stop", 900, 60, 0.4)
+            for q in questions
+            for v in VARIANTS
+        )
+        async with store.writing():
+            for start in range(0, n, _BLOCK):
+                await asyncio.gather(*_verdicts(store, questions[start : start + _BLOCK], chance))
+        figures = dict.fromkeys(METRICS, 0.5)
+        store.add_measures((f"{v}/{q.id}", q.content_hash, "1", figures) for q in questions for v in VARIANTS)
+        store.set_meta(
+            run={"id": "large", "created": "2026-01-01T00:00:00+00:00", "config_hash": "c", "data_hash": "d"},
+            judge={"model": "gpt-4o", "rubric": "rag-ko@1a2b3c4d", "mode": "joint", "key": "k"},
+            language="ko",
+            baseline=VARIANTS[0],
+        )
+
+
+def _question(i: int, chance: random.Random) -> Question:
+    return Question(
+        id=f"q{i}",
+        question=f"{_number(i)}번 {_words(chance, 6)}은 무엇인가요?",
+        contexts=tuple(Passage(_words(chance, 90)) for _ in range(3)),
+        reference=(f"{_words(chance, 4)}입니다.",),
+        type=("mrc_question", "no_answer", "synthetic_question")[i % 3],
+        answerable=i % 3 != 1,
+    )
+
+
+def _verdicts(
+    store: Store, questions: Sequence[Question], chance: random.Random
+) -> Iterator[Awaitable[None]]:
+    for q in questions:
+        for v in VARIANTS:
+            key = f"judge {v}/{q.id}"
+            is_scored = chance.random() > 0.01
+            scores = {c: chance.choice((1, 2, 3, 4, 4, 5, 5)) for c in CRITERIA} if is_scored else {}
+            status = "scored" if is_scored else "refused"
+            words = "문맥에 있는 내용과 거의 같고 빠진 것은 없습니다."
+            yield store.add_judgement(
+                Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", status, scores, words, "{}", 900, 80)  # type: ignore[arg-type]
+            )
+            yield store.add_verdict(Answered(0, q, v, f"{v}/{q.id}", ""), "k", [("joint", key)])
+
+
+def _words(chance: random.Random, n: int) -> str:
+    return " ".join(chance.choices(_WORDS, k=n))
+
+
+def _number(n: int) -> str:
+    digits = "영일이삼사오육칠팔구"
+    units = ("", "십", "백", "천", "만", "십만")
+    return "".join(digits[int(d)] + units[len(str(n)) - 1 - place] for place, d in enumerate(str(n)))
+
+
+def measure(folder: Path) -> None:
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "simsa", "view", str(folder), "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        print(f"{'answers after':<28}{time.perf_counter() - began:8.2f} s")
+        memory = _Memory(server.pid)
+        memory.start()
+        try:
+            cold = _ask(address + "0/questions")[0]
+            print(f"{'very first page':<28}{cold:8.0f} ms")
+            while "http-equiv" in _ask(address + "0/questions?type=no_answer")[1]:
+                time.sleep(0.2)
+            print(f"{'filters after':<28}{time.perf_counter() - began:8.2f} s")
+            _ask(address + "0/")
+            while "http-equiv" in _ask(address + "0/")[1]:
+                time.sleep(0.2)
+            print(f"{'figures after':<28}{time.perf_counter() - began:8.2f} s")
+            print(f"{'':<28}{'slowest':>8}{'median':>8} ms")
+            for name, path in PATHS:
+                times = [_ask(address + path)[0] for _ in range(_ROUNDS)]
+                print(f"{name:<28}{max(times):8.0f}{statistics.median(times):8.0f}")
+        finally:
+            server.terminate()
+            memory.stop()
+        print(f"{'memory at most':<28}{memory.highest / 2**20:8.0f} MB")
+
+
+def _ask(address: str) -> tuple[float, str]:
+    """The server's time for a page in milliseconds, and the page."""
+    with urllib.request.urlopen(address, timeout=600) as answer:
+        took = re.search(r"dur=([\d.]+)", answer.headers["Server-Timing"])
+        assert took is not None
+        return float(took[1]), answer.read().decode()
+
+
+class _Memory(threading.Thread):
+    """Watches what a process and its children hold together, in bytes: shared pages count once for each."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.highest = 0
+        self._pid = pid
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(0.1):
+            self.highest = max(self.highest, sum(_resident(pid) for pid in _family(self._pid)))
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            children = (thread / "children").read_text().split()
+        except OSError:
+            continue
+        found += [one for child in children for one in _family(int(child))]
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        found = re.search(r"Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text())
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
+if __name__ == "__main__":
+    main()
