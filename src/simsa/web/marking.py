@@ -17,7 +17,7 @@ LONGEST = 20_000
 _GRAM = 4
 _SHORTEST = 2
 # Endings of Korean sentences, which any two sentences may share.
-_ENDING = "니다"
+_ENDING = re.compile("습니|니다")
 _CITATION = re.compile(r"\[\[\s?ref[^\]\n]{0,60}\]\]", re.I)
 _WORD = re.compile(rf"(?:{_CITATION.pattern}|(?:(?!\[\[\s?ref)\S)+|\S)\s*|\s+", re.I)
 _MOST_WORDS = 2_000
@@ -74,7 +74,7 @@ def _shared(passage: str, answer: str) -> Iterator[tuple[int, int]]:
     grams = {answer[i : i + size] for i in range(len(answer) - size + 1)}
     for start in range(len(passage) - size + 1):
         gram = passage[start : start + size]
-        if gram in grams and _ENDING not in gram:
+        if gram in grams and not _ENDING.search(gram):
             yield start, start + size
 
 

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsa.web import texts as module
+from simsa.web.index import sought
+from simsa.web.texts import Texts, Writing
+
+ALPHABET = "가나 다\x1eab"
+
+
+def written(folder: Path, texts: list[str]) -> Texts:
+    path = folder / "t.texts"
+    with Writing(path) as file:
+        for text in texts:
+            file.add(text)
+    return Texts(path)
+
+
+@given(
+    st.lists(st.text(ALPHABET, max_size=9), max_size=30),
+    st.lists(st.text("가나다ab", min_size=1, max_size=3), min_size=1, max_size=3),
+    st.integers(1, 40),
+)
+def test_found_is_what_python_finds(texts: list[str], words: list[str], block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(module, "_BLOCK", block)  # texts lie across the ends of blocks
+        found = list(written(Path(folder), texts).search(words))
+    assert found == [n for n, text in enumerate(texts) if all(word in text for word in words)]
+
+
+def test_places_are_remembered_and_the_file_goes(tmp_path: Path) -> None:
+    texts = written(tmp_path, ["별빛마을", "하늘", "별"])
+    assert texts.places(("별",)) == "[0,2]"
+    texts.close()
+    assert list(tmp_path.iterdir()) == []
+    assert texts.places(("별",)) == "[0,2]"
+    with pytest.raises(FileNotFoundError):
+        texts.places(("하늘",))
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ("별빛 마을", ["별빛", "마을"]),
+        ('"별빛 마을" 이름', ["별빛 마을", "이름"]),
+        ('"별빛', ["별빛"]),
+        ("  ", []),
+        ('""', []),
+        ("ABC abc", ["abc"]),
+        ("\u1112\u1161\u11ab", ["한"]),
+    ],
+)
+def test_what_is_sought(search: str, words: list[str]) -> None:
+    assert sought(search) == words
