@@ -49,8 +49,9 @@ def view(folders: tuple[Path, Path]) -> Iterator[Viewing]:
 def test_open_sort_filter_search_and_compare(browser: Browser, view: Viewing) -> None:
     browser.open(view.address)
     assert browser.address.endswith("/runs")
+    until(lambda: browser.all("tbody a.row"))
     browser.click("tbody a.row")
-    assert "lora가 base보다" in browser.text(".verdict")
+    browser.sees(".verdict", "lora가 base보다")
     browser.click(".tabs a[href$=questions]")
     browser.sees("[role=status]", "60문항")
 
@@ -99,6 +100,7 @@ def test_raw_requests_and_metrics_are_there_when_asked_for(browser: Browser, vie
 
 def test_a_bar_leads_to_its_questions(browser: Browser, view: Viewing) -> None:
     browser.open(f"{view.address}0/")
+    until(lambda: browser.all(".levels a"))
     link = browser.one('.levels a[href*="variant=base"][href*="answer_correctness"]')
     n = link.text.partition("×")[2]
     link.click()
@@ -107,6 +109,7 @@ def test_a_bar_leads_to_its_questions(browser: Browser, view: Viewing) -> None:
 
 def test_runs_over_time_join_what_may_be_compared(browser: Browser, view: Viewing) -> None:
     browser.open(f"{view.address}runs")
+    until(lambda: browser.all(".history polyline"))
     assert len(browser.all(".history polyline")) == 2
     assert [len(points.get_attribute("points").split()) for points in browser.all(".history polyline")] == [
         2,
@@ -264,6 +267,7 @@ def test_nothing_serious_to_say_for_axe(browser: Browser, view: Viewing, labelle
         browser.open(view.address + path)
         browser.keys("3")
         until(lambda: pressed(browser))
+    until(lambda: not browser.all("meta[http-equiv=refresh]"))
     for details in browser.all("details:not([open])"):
         browser.js("arguments[0].open = true", details)
     for scheme in ("light", "dark"):
@@ -363,6 +367,7 @@ def is_quiet(browser: Browser) -> None:
 def test_hostile_rows_do_nothing(browser: Browser, hostile: Viewing) -> None:
     for path in ("0/", "0/questions", "0/questions?search=" + quote(PAYLOADS[2]), "runs", "0/calibration"):
         browser.open(hostile.address + path)
+        until(lambda: not browser.all("meta[http-equiv=refresh]"), s=60)
         is_quiet(browser)
     for width, some in ((1280, range(len(PAYLOADS))), (390, range(4, 10))):
         browser.size(width)
@@ -410,7 +415,7 @@ def test_a_run_that_grows_is_shown_as_it_is(browser: Browser, tmp_path: Path) ->
         browser.open(f"{viewing.address}0/questions?status=scored")
         before = browser.text("[role=status]")
         browser.open(f"{viewing.address}0/")
-        assert "지금까지" in browser.text("[role=status]")
+        browser.sees("[role=status]", "지금까지")
         make(folder)
 
         def has_grown() -> bool:
