@@ -13,12 +13,29 @@ STARTER = Path(__file__).with_name("starter")
 
 @click.command()
 @click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
-def command(folder: Path) -> None:
+@click.option(
+    "--rubric",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="rubric.toml",
+    help="Write a copy of the built-in rubric to edit, rubric.toml by default, and nothing else.",
+)
+@click.option(
+    "--language", type=click.Choice(["ko", "en"]), default="ko", show_default=True, help="Of the rubric."
+)
+def command(folder: Path, rubric: str | None, language: str) -> None:
     """Write a commented simsa.toml and a small data file into FOLDER. Existing files are left alone.
+
+    With --rubric: a readable copy of the rubric that judges go by, to be edited: its criteria,
+    what each of their five levels means, and what may be shown for each.
 
     \b
     simsa init my-evaluation
+    simsa init --rubric my-rubric.toml
     """
+    if rubric is not None:
+        _rubric(folder / rubric, language)
+        return
     taken = [name for name in ("simsa.toml", "test.jsonl") if (folder / name).exists()]
     if taken:
         raise ConfigError(
@@ -34,3 +51,28 @@ def command(folder: Path) -> None:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(folder)) from None
     click.echo(f"{folder / 'simsa.toml'}\n{folder / 'test.jsonl'}")
     click.echo(f"next: name your model and adapter in it, then `simsa check {folder}`", err=True)
+
+
+def _rubric(file: Path, language: str) -> None:
+    from simsa import rubrics
+
+    if file.suffix != ".toml":
+        raise ConfigError(
+            "a rubric of criteria ends in .toml; other files are taken for one text",
+            field="--rubric",
+            found=str(file),
+            hint=f"--rubric {file.with_suffix('.toml').name}",
+        )
+    text = rubrics.editable(language, file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise ConfigError(
+            "exists already; nothing was written", where=str(file), hint="name another file"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=str(file)) from None
+    click.echo(str(file))
+    click.echo(f'next: edit it, and write rubric = "{file.name}" under [judge] in simsa.toml', err=True)

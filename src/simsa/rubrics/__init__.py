@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simsa.errors import RubricError
-from simsa.rubrics import criteria, template
+from simsa.rubrics import copying, criteria, template
 from simsa.rubrics.base import FIELDS, Rubric, instructions
 from simsa.rubrics.places import score_places
 from simsa.rubrics.reader import Scored, Unreadable, read_verdict
@@ -20,6 +20,7 @@ __all__ = [
     "Rubric",
     "Scored",
     "Unreadable",
+    "editable",
     "instructions",
     "load",
     "read_verdict",
@@ -56,3 +57,8 @@ def source(name: str, root: Path = Path()) -> Path:
     if name in BUILT_IN:
         return Path(__file__).with_name(f"{name}.toml")
     return root / Path(name).expanduser()
+
+
+def editable(language: str, file: Path) -> str:
+    """The text of a copy of the built-in rubric in `language`, explained to who edits it as `file`."""
+    return copying.editable(source(f"rag-{language}").read_text(encoding="utf-8"), language, file)

@@ -14,6 +14,7 @@ from simsa.errors import RubricError
 from simsa.records import CRITERIA, MAX_SCORE, Message
 from simsa.rubrics.base import FIELDS, Rubric, fill
 from simsa.rubrics.reader import ANALYSIS
+from simsa.rubrics.where import line_of
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Field = Literal["question", "context", "prediction", "reference"]
@@ -178,7 +179,7 @@ def parse(text: str, name: str, where: str) -> CriteriaRubric:
     except tomllib.TOMLDecodeError as error:
         raise RubricError(f"is not valid TOML: {error}", where=where) from None
     except ValidationError as error:
-        raise _explain(error, where) from None
+        raise _explain(error, text, where) from None
     return CriteriaRubric(
         name=name,
         language=file.language,
@@ -199,9 +200,13 @@ def _notes(file: _File) -> tuple[str, ...]:
     return (f"the rubric does not ask for {', '.join(absent)}, so there is no total",) if absent else ()
 
 
-def _explain(error: ValidationError, where: str) -> RubricError:
+def _explain(error: ValidationError, text: str, where: str) -> RubricError:
+    """The first problem, with the line of the key, or of the table that lacks it."""
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    path = [str(part) for part in first["loc"] if part != "[key]"]
+    field = ".".join(path)
+    if line := line_of(text, path):
+        where = f"{where}:{line}"
     if first["type"] == "missing":
         return RubricError("is missing", where=where, field=field, hint=_HINT)
     if first["type"] == "extra_forbidden":
@@ -212,4 +217,4 @@ def _explain(error: ValidationError, where: str) -> RubricError:
     return RubricError(message, where=where, field=field or None, found=shown, hint=_HINT)
 
 
-_HINT = "start from a copy of a built-in rubric: simsa/rubrics/rag-ko.toml or rag-en.toml"
+_HINT = "`simsa init --rubric` writes a copy of the built-in rubric to start from"
