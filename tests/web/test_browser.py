@@ -337,7 +337,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewing]:
         questions=asked,
         predictions={name: list(PAYLOADS) for name in names},
         analysis="\n".join(PAYLOADS[:8]),
-        measured=False,
+        figures={"chrf": 0.5},
         language="ko",
         judge={"model": "<img src=x onerror=hacked=9>", "rubric": PAYLOADS[0], "mode": "joint", "key": "k"},
     )
