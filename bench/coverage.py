@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsa.stats import compare, corrected_mean, estimate, mde80
+from simsa.stats import compare, corrected_mean, estimate, mde80, summarise
 from simsa.stats.summary import CRITERION_SCALE
 
 Floats = NDArray[np.float64]
+_N = TypeVar("_N", int, float)
 
 # Where a latent normal answer quality becomes a score: most answers are poor.
 _THRESHOLDS = np.array([-0.3, 0.5, 1.1, 1.7])
@@ -48,8 +49,11 @@ def draw(random: np.random.Generator, n: int, per_document: int = 1, shift: floa
     return Pair(scores[0], scores[1], [int(d) for d in document])
 
 
+_DIGITS = 1e-9  # the same sum in another order may differ in its last digits
+
+
 def covers(interval: tuple[float, float] | None, truth: float) -> bool:
-    return interval is not None and interval[0] <= truth <= interval[1]
+    return interval is not None and interval[0] - _DIGITS <= truth <= interval[1] + _DIGITS
 
 
 def interval_coverage(
@@ -139,6 +143,38 @@ def corrected_coverage(
     return {kind: hit / reps for kind, hit in hits.items()} | {"narrower by": narrower, "bias": bias}
 
 
+def missing_scores(
+    share: float, reps: int, *, by_badness: bool, n: int = 200, seed: int = 5
+) -> dict[str, float]:
+    """What is left when a `share` of the second variant's scores go missing, at random or the worst first.
+
+    "mean rises" is by how much the mean of what is left exceeds the whole mean. The bounds of the
+    mean and of the difference have to hold the whole figures always; "said" is how often the
+    figures carry the number of missing rows.
+    """
+    held = {"bounds of the mean": 0, "bounds of the difference": 0, "said": 0}
+    rise = 0.0
+    for random in _streams(reps, seed):
+        pair = draw(random, n, shift=0.6)
+        names = [str(i) for i in range(n)]
+        first = dict(zip(names, pair.first.tolist(), strict=True))
+        whole = dict(zip(names, pair.second.tolist(), strict=True))
+        order = np.lexsort((random.random(n), pair.second)) if by_badness else random.permutation(n)
+        gone = {names[place] for place in order[: round(share * n)]}
+        left: dict[str, float | None] = {q: None if q in gone else score for q, score in whole.items()}
+        found = summarise(left, scale=CRITERION_SCALE)
+        c = compare(
+            first, left, baseline="a", variant="b", criterion="answer_correctness", scale=CRITERION_SCALE
+        )
+        assert found is not None
+        mean = float(pair.second.mean())
+        rise += (found.mean - mean) / reps
+        held["bounds of the mean"] += covers(found.bounds, mean)
+        held["bounds of the difference"] += covers(c.bounds, mean - float(pair.first.mean()))
+        held["said"] += found.n_missing == c.n_dropped == len(gone)
+    return {kind: hit / reps for kind, hit in held.items()} | {"mean rises": rise}
+
+
 def power_at_mde(n: int, reps: int, *, seed: int = 4) -> float:
     """Share of experiments that show a true difference of the size that `mde80` names: 80 %, if it is right."""
     shift = 0.6
@@ -222,10 +258,16 @@ def main() -> None:
         [30, 50, 100, 300],
         lambda n: corrected_coverage(n, reps, per_document=6),
     )
+    for by_badness in (False, True):
+        _table(
+            f"a share of the scores missing, {'the worst first' if by_badness else 'at random'}",
+            [0.01, 0.05, 0.2],
+            lambda share, by_badness=by_badness: missing_scores(share, reps, by_badness=by_badness),  # type: ignore[misc]
+        )
     _table("power at the MDE", [30, 100, 300], lambda n: {"power": power_at_mde(n, reps)})
 
 
-def _table(title: str, sizes: list[int], of: Callable[[int], dict[str, float]]) -> None:
+def _table(title: str, sizes: Sequence[_N], of: Callable[[_N], dict[str, float]]) -> None:
     print(f"\n{title}")
     for n in sizes:
         print(f"  n = {n:<4}", "   ".join(f"{kind} {share:.3f}" for kind, share in of(n).items()), flush=True)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from bench.coverage import corrected_coverage, draw, interval_coverage, power_at_mde, type_one_error
+from bench.coverage import (
+    corrected_coverage,
+    draw,
+    interval_coverage,
+    missing_scores,
+    power_at_mde,
+    type_one_error,
+)
 
 
 def within(share: float, promised: float, reps: int) -> bool:
@@ -53,6 +60,14 @@ def test_the_corrected_mean_covers_where_questions_share_documents(n_labels: int
 
 def test_power_at_the_mde_is_eighty_percent() -> None:
     assert within(power_at_mde(100, 1_000), 0.80, 1_000)
+
+
+@pytest.mark.parametrize("by_badness", [False, True])
+@pytest.mark.parametrize("share", [0.01, 0.3])
+def test_bounds_hold_the_truth_whatever_is_missing(share: float, by_badness: bool) -> None:
+    shares = missing_scores(share, 60, by_badness=by_badness)
+    assert shares["bounds of the mean"] == shares["bounds of the difference"] == shares["said"] == 1.0
+    assert (abs(shares["mean rises"]) > 0.5 * share) == by_badness, "the figure rises, and never without a word"
 
 
 def test_the_simulated_scores_are_what_they_are_said_to_be() -> None:
