@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from simsa import data, hygiene, judges, planning, prompts, serving
 from simsa.config import Config, JudgeConfig, secret
-from simsa.endpoints import ChatEndpoint, ModelInfo, retirement
+from simsa.endpoints import ChatEndpoint, Known, ModelInfo, find_out, remembered, retirement
 from simsa.endpoints.batch import BatchEndpoint
 from simsa.errors import SimsaError
 from simsa.estimating import Estimate, estimate
@@ -46,6 +46,8 @@ class Checked:
     data: dict[str, Any] | None
     estimate: Estimate | None
     hygiene: hygiene.Hygiene | None = None
+    abilities: Mapping[str, Known | None] = field(default_factory=dict)
+    """What is known of each endpoint by the name it is spoken of; None where it was never asked."""
 
     @property
     def exit_code(self) -> int:
@@ -56,29 +58,32 @@ class Checked:
             "schema": "simsa.check/1",
             "ok": self.exit_code == 0,
             "findings": [finding._asdict() for finding in self.findings],
+            "abilities": {name: known and known.to_dict() for name, known in self.abilities.items()},
             "data": self.data,
             "estimate": None if self.estimate is None else self.estimate.to_dict(),
             "hygiene": None if self.hygiene is None else self.hygiene.to_dict(),
         }
 
 
-async def check(config: Config, folder: Path, train: Path | None = None) -> Checked:
+async def check(config: Config, folder: Path, train: Path | None = None, *, ask: bool = False) -> Checked:
     """Looks at config, data, prompts, adapters, endpoints and judge; goes on past what is wrong.
 
-    `train` is a file of training rows, which the test set should have nothing of.
+    `train` is a file of training rows, which the test set should have nothing of. `ask` has each
+    endpoint answer one small question, a few tokens, to find out what it takes.
     """
     findings: list[Finding] = []
+    known: dict[str, Known | None] = {}
     questions = _questions(config, findings)
     doubtful = _hygiene(questions, train, findings)
     _prompt(config, questions, findings)
     _adapters(config, findings)
-    findings.extend([finding async for finding in _endpoints(config)])
+    findings.extend([finding async for finding in _endpoints(config, known, ask)])
     judge = _judge(config, findings)
     if config.judge and judge and not config.judge.is_local:
-        findings.extend([finding async for finding in _judge_endpoint(config.judge)])
+        findings.extend([finding async for finding in _judge_endpoint(config.judge, known, ask)])
     takes = estimate(config, folder, judge, questions) if judge and questions else None
     described = data.describe(questions).to_dict() if questions else None
-    return Checked(tuple(findings), described, takes, doubtful)
+    return Checked(tuple(findings), described, takes, doubtful, known)
 
 
 def _wrong(about: str, error: SimsaError) -> Finding:
@@ -147,11 +152,15 @@ def _adapters(config: Config, findings: list[Finding]) -> None:
     findings.extend(Finding("ok", "serving", f"one vLLM for {', '.join(plan.variants)}") for plan in plans)
 
 
-async def _endpoints(config: Config) -> AsyncIterator[Finding]:
+async def _endpoints(config: Config, known: dict[str, Known | None], ask: bool) -> AsyncIterator[Finding]:
     for variant in config.variants:
         if e := variant.endpoint:
             named = (variant.name, e.base_url, e.model, e.api_key_env)
+            reached = True
             async for finding in _reachable(*named, has_adapter=bool(e.adapter)):
+                reached = reached and finding.level != "error"
+                yield finding
+            async for finding in _abilities(*named, known, ask and reached and not e.adapter):
                 yield finding
 
 
@@ -169,10 +178,17 @@ def _judge(config: Config, findings: list[Finding]) -> Judge | None:
     return judge
 
 
-async def _judge_endpoint(config: JudgeConfig) -> AsyncIterator[Finding]:
+async def _judge_endpoint(
+    config: JudgeConfig, known: dict[str, Known | None], ask: bool
+) -> AsyncIterator[Finding]:
     for name, one in config.each.items():
         about = f"judge {name}" if config.panel else "judge"
-        async for finding in _reachable(about, one.base_url, one.model, one.key_variable):
+        named = (about, one.base_url, one.model, one.key_variable)
+        reached = True
+        async for finding in _reachable(*named):
+            reached = reached and finding.level != "error"
+            yield finding
+        async for finding in _abilities(*named, known, ask and reached):
             yield finding
         if one.via == "batch":
             yield await _batch_api(about, one)
@@ -215,6 +231,26 @@ async def _reachable(
         yield Finding("ok", about, f"{base_url} answers")
     for finding in _retiring(about, model, known.get(model)):
         yield finding
+
+
+async def _abilities(
+    about: str, base_url: str, model: str, key_name: str | None, known: dict[str, Known | None], ask: bool
+) -> AsyncIterator[Finding]:
+    """Puts what is known of the endpoint under `about`: what was found out before, or is now."""
+    known[about] = None
+    try:
+        endpoint = ChatEndpoint(
+            base_url, model, key=secret(key_name), key_name=key_name, timeout_s=20, max_attempts=2
+        )
+        known[about] = remembered(endpoint.base_url, model)
+        if ask:
+            async with endpoint:
+                known[about] = await find_out(endpoint)
+    except SimsaError as error:
+        yield _wrong(about, error)
+        return
+    if ask and known[about] is None:
+        yield Finding("warning", about, f"{base_url} gave no answer to a small question")
 
 
 def _retiring(about: str, model: str, info: ModelInfo | None) -> Iterator[Finding]:

@@ -113,3 +113,63 @@ def test_people_read_marks_and_machines_one_document(
     said = capsys.readouterr().out
     assert "✓ data: 3 questions" in said
     assert "judging: 0 calls" in said
+
+
+def test_what_endpoints_take_is_asked_only_on_request_and_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "cache"))
+    write_data(tmp_path, 3)
+    with ChatServer(refuses=("temperature", "logprobs"), reply='{"ok": true}') as server:
+        config = write_config(tmp_path, server.url)
+        _, before = checked(config, capsys)
+        assert set(before["abilities"].values()) == {None}
+        assert server.count == 0
+        assert run(["check", str(config)]) == 0
+        assert "simsa check --ask" in capsys.readouterr().out
+        code, asked = checked(config, capsys, "--ask")
+        assert code == 0
+        count = server.count
+        assert count > 0
+        judge = asked["abilities"]["judge"]
+        assert judge["temperature"] is False
+        assert judge["reasoning"] is True
+        assert judge["response_format"] is judge["schema_kept"] is True
+        assert judge["logprobs"] is False
+        assert judge["length_field"] == "max_tokens"
+        assert judge["tokens"] < 100
+        _, after = checked(config, capsys)
+        assert after["abilities"]["judge"] == judge
+        assert run(["check", str(config)]) == 0
+        shown = capsys.readouterr().out
+        assert server.count == count, "remembered"
+    assert "a reasoning model?" in shown
+    assert "JSON schema" in shown
+    assert "max_tokens" in shown
+
+
+def test_an_endpoint_that_is_not_there_is_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "cache"))
+    write_data(tmp_path, 3)
+    config = write_config(tmp_path, "http://127.0.0.1:9/v1")
+    code, found = checked(config, capsys, "--ask")
+    assert code == 5
+    about = [f["about"] for f in found["findings"] if f["level"] == "error"]
+    assert len(about) == len(set(about))
+
+
+def test_a_judge_starts_with_what_is_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "cache"))
+    write_data(tmp_path, 2)
+    with ChatServer(refuses=("temperature",)) as server:
+        config = write_config(tmp_path, server.url)
+        checked(config, capsys, "--ask")
+        count = server.count
+        assert run(["run", str(config), "-q"]) == 0
+        judging = server.calls[count:]
+    assert judging
+    assert {call.status for call in judging} == {200}, "nothing is tried that is known to be refused"

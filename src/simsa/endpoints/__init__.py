@@ -5,6 +5,7 @@ from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, ModelInfo
 from simsa.endpoints.client import ChatEndpoint
 from simsa.endpoints.flow import FlowStats
 from simsa.endpoints.prices import Price, cost, price
+from simsa.endpoints.remembered import Known, find_out, remembered
 from simsa.endpoints.retirement import Retirement, retirement
 
 __all__ = [
@@ -14,10 +15,13 @@ __all__ = [
     "ChatReply",
     "ChatRequest",
     "FlowStats",
+    "Known",
     "ModelInfo",
     "Price",
     "Retirement",
     "cost",
+    "find_out",
     "price",
+    "remembered",
     "retirement",
 ]

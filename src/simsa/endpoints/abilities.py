@@ -76,6 +76,18 @@ class Abilities:
         """For people and files: the length field, and true, false or null for each optional field."""
         return {"length_field": self.length_field} | {name: self.takes(name) for name in _OPTIONAL}
 
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Abilities:
+        """Inverse of `to_dict`. Raises KeyError or ValueError for anything else."""
+        if kept["length_field"] not in LENGTH_FIELDS:
+            raise ValueError(f"length_field: {kept['length_field']!r}")
+        fields = {name: kept.get(name) for name in _OPTIONAL}
+        return cls(
+            kept["length_field"],
+            frozenset(name for name, taken in fields.items() if taken is True),
+            frozenset(name for name, taken in fields.items() if taken is False),
+        )
+
     def compose(self, request: ChatRequest, model: str) -> dict[str, Any]:
         """The JSON body of `request` in a form that this endpoint takes."""
         body: dict[str, Any] = {
@@ -120,6 +132,18 @@ class Abilities:
         if name is None or name in self.refused:
             return None
         return replace(self, refused=self.refused | {name}, accepted=self.accepted - {name})
+
+
+def probe_request() -> ChatRequest:
+    """A small request with every optional field that judging may send; its answer shows what is made of them."""
+    schema = {
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}},
+        "required": ["ok"],
+        "additionalProperties": False,
+    }
+    message = {"role": "user", "content": 'Answer with the JSON object {"ok": true}.'}
+    return ChatRequest([message], max_tokens=16, top_p=1.0, seed=0, schema=schema, logprobs=1)
 
 
 def _complaint(refusal: Refusal, sent: Mapping[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from simsa.endpoints import answers, endings, refusals
-from simsa.endpoints.abilities import LENGTH_FIELDS, Abilities
+from simsa.endpoints.abilities import LENGTH_FIELDS, Abilities, probe_request
 from simsa.endpoints.address import Address, check_key
 from simsa.endpoints.answers import Answer, Trouble
 from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, ModelInfo, plain
@@ -136,15 +136,7 @@ class ChatEndpoint:
 
     async def probe(self) -> Abilities:
         """Finds out what the endpoint takes by one small request, which costs a few tokens."""
-        schema = {
-            "type": "object",
-            "properties": {"ok": {"type": "boolean"}},
-            "required": ["ok"],
-            "additionalProperties": False,
-        }
-        message = {"role": "user", "content": 'Answer with the JSON object {"ok": true}.'}
-        request = ChatRequest([message], max_tokens=16, top_p=1.0, seed=0, schema=schema, logprobs=1)
-        await self.complete(request)
+        await self.complete(probe_request())
         return self.abilities
 
     # One attempt --------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Self
 import orjson
 
 from simsa.config import JudgeConfig
-from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost
+from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost, remembered
 from simsa.errors import RubricError
 from simsa.judges.asking import Asking
 from simsa.judges.base import JOINT, JudgeRequest
@@ -79,6 +79,7 @@ class LLMJudge:
 
     async def __aenter__(self) -> Self:
         config = self._config
+        known = remembered(config.base_url, config.model)
         self._endpoint = await ChatEndpoint(
             config.base_url,
             config.model,
@@ -88,6 +89,7 @@ class LLMJudge:
             max_concurrency=config.max_concurrency,
             timeout_s=config.timeout_s,
             max_attempts=config.max_attempts,
+            abilities=known.abilities if known else None,
         ).__aenter__()
         return self
 
