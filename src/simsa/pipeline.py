@@ -265,7 +265,10 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
         run.progress.spent_usd = budget.spent
 
     await run.proven.wait()
-    stage.begin(total=store.count_unjudged(judge.task, answered=run.backlog.closed))
+    again = (*TRANSIENT, *retry)
+    stage.begin(total=store.count_unjudged(judge.task, answered=run.backlog.closed, retry=again))
+    run.progress.spent_usd = run.progress.before_usd = budget.spent
+    run.progress.limit_usd = limit
     try:
         async with judge:
             await each(run.backlog, verdict, judge.width)

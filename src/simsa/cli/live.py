@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import sys
-import time
 from collections.abc import Collection, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -120,7 +119,7 @@ def _lines(progress: Progress) -> Iterator[None]:
     finally:
         task.cancel()
         for name, stage in _stages(progress):
-            progress.say(f"{name}: {describe(stage)}")
+            progress.say(_line(name, stage, progress))
 
 
 async def _report_now_and_then(progress: Progress) -> None:
@@ -130,7 +129,7 @@ async def _report_now_and_then(progress: Progress) -> None:
         for name, stage in _stages(progress):
             if shown.get(name) != stage.done:
                 shown[name] = stage.done
-                progress.say(f"{name}: {describe(stage)}")
+                progress.say(_line(name, stage, progress))
 
 
 @contextlib.contextmanager
@@ -145,8 +144,8 @@ def _bars(progress: Progress) -> Iterator[None]:
     class Now:
         def __rich__(self) -> Text:
             lines = [f"{name:<9} {bar(stage)} {describe(stage)}" for name, stage in _stages(progress)]
-            if progress.spent_usd:
-                lines.append(f"{'':<9} {progress.spent_usd:.4f} USD")
+            if spent := money(progress):
+                lines.append(f"{'':<9} {spent}")
             return Text("\n".join(lines))
 
     with Live(Now(), console=console, refresh_per_second=4, transient=False):
@@ -158,20 +157,43 @@ def _stages(progress: Progress) -> list[tuple[str, Stage]]:
     return [(name, stage) for name, stage in both if stage.started is not None and stage.total != 0]
 
 
+def _clock(seconds: float) -> str:
+    """03:25:45, also beyond a day."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
+
+
 def bar(stage: Stage, width: int = 24) -> str:
     """A bar of `width` cells; empty while the total is unknown."""
     filled = round(width * min(1.0, stage.done / stage.total)) if stage.total else 0
     return "━" * filled + "╌" * (width - filled)
 
 
+def _line(name: str, stage: Stage, progress: Progress) -> str:
+    spent = money(progress) if stage is progress.judge else ""
+    return f"{name}: {describe(stage)}" + (f" · {spent}" if spent else "")
+
+
+def money(progress: Progress) -> str:
+    """What was spent, what the rest will cost, and what it may; empty where nothing costs."""
+    if not progress.spent_usd:
+        return ""
+    parts = [f"{progress.spent_usd:.4f} USD spent"]
+    if progress.to_go_usd:
+        parts.append(f"about {progress.to_go_usd:.4f} to go")
+    if progress.limit_usd is not None:
+        parts.append(f"limit {progress.limit_usd:g}")
+    return ", ".join(parts)
+
+
 def describe(stage: Stage) -> str:
     """Done of total, rate, time left, what failed and what was found done."""
-    rate = stage.done / stage.seconds if stage.seconds > 0 else 0.0
+    rate, left = stage.rate(), stage.left_s()
     parts = [f"{stage.done}/{stage.total}" if stage.total else f"{stage.done}"]
     if stage.done:
         parts.append(f"{rate:.1f}/s")
-    if stage.total and rate and stage.done < stage.total:
-        parts.append(f"{time.strftime('%H:%M:%S', time.gmtime((stage.total - stage.done) / rate))} left")
+    if left:
+        parts.append(f"{_clock(left)} left")
     if stage.failed:
         parts.append(f"{stage.failed} failed")
     if stage.reused:

@@ -41,7 +41,7 @@ class Grid(NamedTuple):
 
 def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
     """All tables of a run, those with nothing to show left out. `intervals` puts one beside every mean."""
-    from simsa.report.judge_grids import judge_grids
+    from simsa.report.judge_grids import judge_grids, usage
 
     made = (
         scores(summary, intervals=intervals),
@@ -50,6 +50,7 @@ def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
         metrics(summary),
         abstention(summary),
         speed(summary),
+        usage(summary),
         *judge_grids(summary),
     )
     return [grid for grid in made if grid.rows]

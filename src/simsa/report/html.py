@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.records import CRITERIA
-from simsa.report import grids, marks
+from simsa.report import grids, judge_grids, marks
 from simsa.report.examined import examined
 from simsa.report.numbers import count, fixed
 from simsa.report.sentences import headline, judged, unscored
@@ -61,6 +61,7 @@ def render(summary: Summary) -> str:
         examined=examined(summary),
         metrics=grids.metrics(summary),
         speed=grids.speed(summary),
+        spent=judge_grids.usage(summary),
         took=list(_took(summary, say)),
         kinds=[
             (kind, shown) for kind in _KINDS if (shown := [e for e in summary.examples if e.kind == kind])

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from simsa.records import CRITERIA, MAX_TOTAL
 from simsa.report import noise
 from simsa.report.grids import Cell, Grid, Row
-from simsa.report.numbers import DASH, fixed, percent
+from simsa.report.numbers import DASH, count, fixed, percent, usd
 from simsa.report.probed import examination_grids
 from simsa.report.table import TOTAL
 from simsa.report.words import words
 
 if TYPE_CHECKING:
     from simsa.report.model import Mean, Summary, VariantSummary
+    from simsa.report.usage import Usage
 
 
 def judge_grids(summary: Summary) -> list[Grid]:
@@ -27,6 +28,31 @@ def judge_grids(summary: Summary) -> list[Grid]:
         noise.grid(summary.variance, summary.language),
         *examination_grids(summary.judge.examination if summary.judge else None, words(summary.language)),
     ]
+
+
+def usage(summary: Summary) -> Grid:
+    """Calls and USD of the verdicts, by part and variant, with the calls that were found done."""
+    say = words(summary.language)
+    variants = tuple(v.name for v in summary.variants)
+    title = say("head.usage")
+    found = summary.judge.usage if summary.judge else None
+    if found is None or not found.shares or (summary.judge and summary.judge.is_lexical):
+        return Grid(title, (), ())
+    parts = found.parts if len(found.parts) > 1 else ()
+    rows = [
+        Row(
+            part,
+            (*(_spent(found.of(part=part, variant=name)) for name in variants), _spent(found.of(part=part))),
+        )
+        for part in parts
+    ]
+    whole = (*(_spent(found.of(variant=name)) for name in variants), _spent(found.of()))
+    return Grid(title, (*variants, say("usage.whole")), (*rows, Row(say("usage.whole"), whole, "strong")))
+
+
+def _spent(found: Usage) -> Cell:
+    cost = DASH if found.cost_usd is None else usd(found.cost_usd)
+    return Cell(f"{count(found.calls)} · {cost}" + (f" (+{count(found.reused)})" if found.reused else ""))
 
 
 def expected(summary: Summary) -> Grid:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simsa.report.abstaining import JudgedAbstention
     from simsa.report.expected import ExpectedScores
     from simsa.report.noise import Noise
+    from simsa.report.usage import UsageInfo
     from simsa.report.voices import PanelInfo, RepeatsInfo
     from simsa.report.words import Language
     from simsa.stats import Comparison, Distribution, LengthBias, Spread
@@ -66,19 +67,21 @@ class JudgeInfo:
     repeats: RepeatsInfo | None = None
     examination: Mapping[str, Any] | None = None
     length_bias: Mapping[str, LengthBias] = field(default_factory=dict)
+    usage: UsageInfo | None = None
 
     @property
     def is_lexical(self) -> bool:
         return is_lexical(self.model)
 
     def to_dict(self) -> dict[str, Any]:
-        apart = ("context_spread", "panel", "repeats", "examination", "length_bias")
+        apart = ("context_spread", "panel", "repeats", "examination", "length_bias", "usage")
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         spread = {name: found._asdict() for name, found in self.context_spread.items()}
         return plain | {
             "context_spread": spread,
             "panel": None if self.panel is None else self.panel.to_dict(),
             "repeats": None if self.repeats is None else self.repeats.to_dict(),
+            "usage": None if self.usage is None else self.usage.to_dict(),
             "probes": self.probes,
             "retest": (self.examination or {}).get("retest"),
             "length_bias": {name: found.to_dict() for name, found in self.length_bias.items()},

@@ -15,9 +15,10 @@ from simsa.report.noise import decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
 from simsa.report.probed import length_biases
 from simsa.report.table import TOTAL, Part, Table, load
+from simsa.report.usage import UsageInfo
 from simsa.report.voices import panel, repeated
 from simsa.report.words import LANGUAGES, Language
-from simsa.store import Store, judge_usage, snapshot
+from simsa.store import Store, judge_usage, snapshot, usage_shares
 
 if TYPE_CHECKING:
     from simsa.report.table import Floats
@@ -118,6 +119,7 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         repeats=repeated(store, facts.get("repeats", 1), facts.get("temperature")),
         examination=store.examination(facts.get("key", "")),
         length_bias=length_biases(table),
+        usage=UsageInfo(tuple(usage_shares(store))),
     )
 
 

@@ -453,6 +453,11 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{criterion}: over all {k} variants and {n} questions, Friedman p {p}",
     ),
     # Several judges, and one asked several times.
+    "head.usage": (
+        "심사 호출 · 비용 (+다시 쓴 호출): 함께 쓰는 호출은 앞선 변형의 몫",
+        "Calls of the judge · cost (+reused): a shared call is the first variant's",
+    ),
+    "usage.whole": ("모두", "all"),
     "head.expected": (
         "정수 점수 / 토큰 확률로 본 기댓값 (있는 답변 수)",
         "Integers / expected scores by token probabilities (answers that have one)",

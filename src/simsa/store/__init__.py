@@ -4,6 +4,7 @@ from simsa.store.reading import (
     Heard,
     JudgeUsage,
     Result,
+    UsageShare,
     analyses,
     expected,
     judge_usage,
@@ -15,6 +16,7 @@ from simsa.store.reading import (
     results,
     snapshot,
     statuses,
+    usage_shares,
     voices,
 )
 from simsa.store.store import TRANSIENT, Answered, Planned, Role, Store, Voice
@@ -28,6 +30,7 @@ __all__ = [
     "Result",
     "Role",
     "Store",
+    "UsageShare",
     "Voice",
     "analyses",
     "expected",
@@ -40,5 +43,6 @@ __all__ = [
     "results",
     "snapshot",
     "statuses",
+    "usage_shares",
     "voices",
 ]

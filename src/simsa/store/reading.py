@@ -300,6 +300,57 @@ def judge_usage(store: Store) -> JudgeUsage:
     )
 
 
+class UsageShare(NamedTuple):
+    """What the calls took that one variant's verdicts made to one judge for one part of them.
+
+    A call that several variants share is the first one's; for the others, and for rows with
+    equal answers, it is `reused`. `criteria` are those that the part has scores for.
+    """
+
+    variant: str
+    part: str
+    judge: str
+    calls: int
+    reused: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+    criteria: tuple[str, ...]
+
+
+def usage_shares(store: Store) -> list[UsageShare]:
+    """The usage of `judge_usage` by variant, part and judge; sums over it are the whole."""
+    rows = store.db.execute(
+        f"""WITH RECURSIVE used (place, variant, part, hash) AS (
+            SELECT t.position, g.variant, g.part, g.request_hash FROM {_LINKED}
+            UNION ALL
+            SELECT u.place, u.variant, u.part, v.source FROM used u JOIN voices v ON v.request_hash = u.hash),
+        asked AS (
+            SELECT place, variant, part, hash,
+                row_number() OVER (PARTITION BY hash ORDER BY place, part) = 1 AS pays
+            FROM used u WHERE NOT EXISTS (SELECT 1 FROM voices v WHERE v.request_hash = u.hash))
+        SELECT a.variant, a.part, j.judge, total(a.pays * j.attempts), total(1 - a.pays),
+            total(a.pays * j.prompt_tokens), total(a.pays * j.completion_tokens),
+            total(a.pays * j.cached_tokens), total(a.pays * j.cost_usd),
+            total(a.pays AND j.cost_usd IS NULL),
+            {", ".join(f"max(j.{name} IS NOT NULL)" for name in CRITERIA)}
+        FROM asked a JOIN judgements j ON j.request_hash = a.hash
+        GROUP BY a.place, a.part, j.judge ORDER BY a.place, a.part, j.judge"""
+    )
+    return [
+        UsageShare._make(
+            (
+                *row[:3],
+                *map(int, row[3:8]),
+                None if row[9] else float(row[8]),
+                tuple(name for name, there in zip(CRITERIA, row[10:], strict=True) if there),
+            )
+        )
+        for row in rows
+    ]
+
+
 def _scores(values: Sequence[int | None]) -> dict[str, int]:
     return {name: value for name, value in zip(CRITERIA, values, strict=True) if value is not None}
 

@@ -246,15 +246,19 @@ class Store:
             (*retry, serial, judge_key, limit),
         ).fetchall()
 
-    def count_unjudged(self, judge_key: str, *, answered: bool) -> int:
-        """Planned rows without a standing verdict of this judge; only those `answered`, or all."""
+    def count_unjudged(self, judge_key: str, *, answered: bool, retry: Sequence[str] = ()) -> int:
+        """Planned rows without a standing verdict of this judge, or with one that is to be asked again
+        for a status in `retry`; only those `answered`, or all."""
         return int(
             self.db.execute(
-                """SELECT count(*) FROM plan p WHERE NOT EXISTS
+                f"""WITH RECURSIVE {_again(retry)}
+                SELECT count(*) FROM plan p WHERE (NOT EXISTS
                     (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
                     AND g.variant = p.variant AND g.judge_key = ? AND g.answer_hash = p.request_hash)
+                OR EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
+                    AND g.variant = p.variant AND g.request_hash IN again))
                 AND (? OR EXISTS (SELECT 1 FROM answers a WHERE a.request_hash = p.request_hash))""",
-                (judge_key, not answered),
+                (*retry, judge_key, not answered),
             ).fetchone()[0]
         )
 
