@@ -141,6 +141,25 @@ def test_a_job_that_the_endpoint_lists_late_is_not_submitted_again(tmp_path: Pat
         assert len(server.batches) == 1
 
 
+@pytest.mark.parametrize("flag", ["--cancel", "--rubric"])
+def test_a_job_that_is_listed_late_is_not_given_up(tmp_path: Path, flag: str) -> None:
+    """Neither by the user's wish nor because another rubric is judged by now."""
+    with BatchServer(hold="created", looks=99, cancels=lambda line, n: "answered") as server:
+        config = write_run(tmp_path, server.url, batch="settle_s = 5")
+        config.write_text(config.read_text().replace("settle_s = 0.2\n", ""))
+        kill_when(config, lambda: server.held == "created")
+        server.hold = None
+        server.lists_after = server.asked["list"] + 2
+        if flag == "--cancel":
+            assert run(["judge", str(config), "--cancel", "-q"]) == 4
+            assert server.asked["cancel"] == 1
+        else:
+            assert run(["judge", str(config), "--rubric", "rag-en", "--submit", "-q"]) == 4
+        server.looks = 1
+        assert run(["judge", str(config), "-q"]) == 0
+        assert set(server.times_submitted().values()) == {1}
+
+
 def test_a_job_beyond_the_first_page_of_the_list_is_found(tmp_path: Path) -> None:
     with BatchServer(hold="created", page=3) as server:
         config = write_run(tmp_path, server.url)

@@ -55,7 +55,7 @@ class Jobs:
     async def cancel(self) -> None:
         """Ends what is open; gives up what the endpoint does not know, or was never told of."""
         for job in self.mine():
-            job = await self.find(job)
+            job = await self.find(job, surely=True)
             if job.batch_id and await self._api.cancel(job.batch_id):
                 self._work.progress.say(f"batch {job.batch_id} is being cancelled")
             else:
@@ -64,8 +64,9 @@ class Jobs:
 
     async def submit(self, job: Job) -> None:
         """Takes a job to `submitted` from wherever it got to; one for another judge, if it is not there yet, is dropped."""
-        job = await self.find(job)
-        if job.judge_key != self._work.judge.task and job.stage != "submitted":
+        stale = job.judge_key != self._work.judge.task
+        job = await self.find(job, surely=stale)
+        if stale and job.stage != "submitted":
             self._work.progress.say(
                 "a batch that was never submitted was for another judge or rubric: dropped"
             )
@@ -92,10 +93,14 @@ class Jobs:
             )
             self._submitted(job, state)
 
-    async def find(self, job: Job) -> Job:
-        """A job that may have been submitted, as far as that can be known without submitting it."""
+    async def find(self, job: Job, *, surely: bool = False) -> Job:
+        """A job that may have been submitted, as far as that can be known without submitting it.
+
+        `surely`: it is going to be given up, so it is looked for as long as it may take to show.
+        """
         if job.stage == "creating":
-            state = await self._api.find(job.key, since=job.created_at)
+            look = self._api.find_surely if surely else self._api.find
+            state = await look(job.key, since=job.created_at)
             if state:
                 return self._submitted(job, state)
         return job

@@ -195,6 +195,14 @@ class BatchEndpoint:
 
     # Looking --------------------------------------------------------------------------------
 
+    async def find_surely(self, key: str, *, since: float) -> BatchState | None:
+        """As `find`; None only when a job whose submission was interrupted must have shown by now."""
+
+        async def look() -> BatchState | None:
+            return await self.find(key, since=since)
+
+        return await self._settled(look, self.settle_s)
+
     async def find(self, key: str, *, since: float) -> BatchState | None:
         """The job named `key`, among those younger than `since` (and a day, for clocks)."""
         async for page in self._pages("batches", {}):
