@@ -344,3 +344,24 @@ def test_questions_come_back_as_they_went_in(
         assert list(store.questions()) == [one]
         assert store.question("id") == one
         assert store.question("other") is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(shared=st.lists(st.integers(1, 5), min_size=1, max_size=6), limit=st.integers(1, 6))
+def test_no_row_is_passed_over_where_rows_share_an_answer(
+    tmp_path_factory: pytest.TempPathFactory, shared: list[int], limit: int
+) -> None:
+    """`shared`: how many variants have each question's answer in common, read in blocks of `limit`."""
+    with Store.create(tmp_path_factory.mktemp("run")) as store:
+        store.set_questions(questions(len(shared)))
+        store.set_variants((f"v{n}", {}) for n in range(max(shared)))
+        planned = [
+            Planned(f"q{i}", f"v{n}", f"same-{i}") for i, many in enumerate(shared) for n in range(many)
+        ]
+        store.set_plan(planned)
+        store.add_predictions(Prediction(f"q{i}", "v0", "답", f"same-{i}") for i in range(len(shared)))
+        seen, after = [], 0
+        while block := store.unjudged("k", after, limit, ()):
+            after = block[-1].serial
+            seen += [(row.question.id, row.variant) for row in block]
+        assert sorted(seen) == sorted((p.question_id, p.variant) for p in planned)
