@@ -212,3 +212,89 @@ def test_titles_and_several_passages_together_bear_a_reference_out() -> None:
         )
         == 1
     )
+
+
+QUESTION = "한빛시 시립 도서관은 몇 년에 문을 열었습니까?"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        f"다음 글을 읽고 답하시오.\n\n{LONG}\n\n질문: {QUESTION}\n답:",
+        f"### 문맥\n1. 다른 글이 여기에 있다.\n2. {LONG.replace(' ', '  ')}\n### 질문\n{QUESTION.replace(' ', '')}",
+    ],
+)
+def test_a_training_message_with_passages_and_question_in_one_is_looked_through(prompt: str) -> None:
+    test = [
+        ask("q1", QUESTION, LONG),
+        ask("q2", "너울강은 어디로 흐르나요, 말씀해 주십시오.", "너울강 이야기"),
+    ]
+    found = {(one.kind, one.question_id): one for one in leaks(test, [ask("t1", prompt)])}
+    assert set(found) == {("leaked_question", "q1"), ("leaked_passage", "q1")}
+    assert found["leaked_question", "q1"].match == "normalised"
+    assert found["leaked_passage", "q1"].match == "near"
+
+
+@pytest.mark.parametrize("short", ["왜?", "언제인가요?", "누구인가요"])
+def test_a_short_question_inside_a_prompt_is_no_leak(short: str) -> None:
+    prompt = f"다음을 읽고 답하시오. {LONG} 질문: 그는 누구인가요? 언제인가요? 왜?"
+    assert [
+        one for one in leaks([ask("q1", short)], [ask("t1", prompt)]) if one.kind == "leaked_question"
+    ] == []
+
+
+def test_the_same_shingles_in_another_order_are_not_the_question() -> None:
+    scattered = " ".join(QUESTION[i : i + 9] + "그리고 또" for i in range(0, len(QUESTION), 4)) + LONG
+    assert not [
+        one for one in leaks([ask("q1", QUESTION)], [ask("t1", scattered)]) if one.match == "normalised"
+    ]
+
+
+def test_chat_rows_of_a_fine_tune_are_training_rows(tmp_path: Path) -> None:
+    import json
+
+    system = (
+        f"검색 결과를 참고하여 답하세요.\n검색 결과:\n-----\n문서1: {LONG}\n문서2: 너울강은 남쪽으로 흐른다."
+    )
+    rows = [
+        {
+            "messages": [
+                {"role": "system", "content": system},
+                {"role": "user", "content": f"{QUESTION} "},
+                {"role": "assistant", "content": "1987년입니다."},
+            ]
+        },
+        {
+            "messages": [
+                {"role": "user", "content": f"{LONG}\n\n{QUESTION}"},
+                {"role": "assistant", "content": "1987년입니다."},
+            ]
+        },
+    ]
+    for row in rows:
+        file = tmp_path / "train.jsonl"
+        file.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+        found = leaks([ask("q1", QUESTION, LONG)], data.read(file))
+        assert {one.kind for one in found} == {"leaked_question", "leaked_passage"}
+
+
+@given(st.integers(0, 10_000))
+def test_every_planted_leak_is_found_and_nothing_else(seed: int) -> None:
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    words = ["".join(map(chr, random.integers(0xAC00, 0xAC00 + 400, 3))) for _ in range(400)]
+
+    def text(n: int) -> str:
+        return " ".join(random.choice(words, n))
+
+    test = [ask(f"q{n}", text(10) + "?", text(60)) for n in range(12)]
+    train = [ask(f"t{n}", text(10) + "?", text(60)) for n in range(30)]
+    passage = test[3].contexts[0].text.split()
+    passage[int(random.integers(60))] = "바뀜"
+    train[5] = ask("t5", test[7].question.replace("?", " ?!"), text(60))
+    train[9] = ask("t9", text(10), f"{text(20)} {' '.join(passage)} {text(20)}")
+    assert {(one.kind, one.question_id, one.other) for one in leaks(test, train)} == {
+        ("leaked_question", "q7", "t5"),
+        ("leaked_passage", "q3", "t9"),
+    }

@@ -68,3 +68,27 @@ def test_many_rows_take_seconds() -> None:
     found = [s for text in texts for s in index.find(text)]
     assert time.process_time() - begun < 20
     assert len(found) == 500
+
+
+@pytest.mark.parametrize("contained", [True, False])
+@given(st.integers(0, 100_000), st.sampled_from([0.5, 0.8, 0.95]))
+def test_long_texts_are_found_as_comparing_every_pair_does(
+    contained: bool, seed: int, threshold: float
+) -> None:
+    """Texts with more shingles than have to be shared, each a little altered from the one before."""
+    random = np.random.default_rng(seed)
+    text, texts = list(random.choice(list("가나다라마바사아자차"), 60)), []
+    for _ in range(8):
+        text[random.integers(60)] = random.choice(list("가나다라마바사아자차"))
+        texts.append("".join(text))
+    asked = texts[0] + ("나다" * 9 if contained else "")
+    found = {
+        s.place
+        for s in Index(texts, size=3, threshold=threshold, contained=contained).find(asked)
+        if s.match == "near"
+    }
+    theirs = shingles(asked, 3)
+    for place, one in enumerate(texts):
+        mine = shingles(one, 3)
+        share = len(mine & theirs) / len(mine if contained else mine | theirs)
+        assert (place in found) == (share >= threshold and one != asked), (place, share)

@@ -2,8 +2,9 @@
 
 Texts are compared by the sets of their character shingles. Each kept text is indexed
 under its rarest shingles only: a text that shares the share `threshold` of another's
-shingles must share one of the rarest (1 − threshold) of them (prefix filtering, Chaudhuri,
-Ganti and Kaushik 2006). The texts asked about are streamed and never kept.
+shingles must share one of the rarest (1 − threshold) of them, and k of the rarest
+(1 − threshold) and k − 1 more (prefix filtering: Chaudhuri, Ganti and Kaushik 2006; Wang,
+Li and Feng 2012). The texts asked about are streamed and never kept.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from simsa.hygiene.model import Match
 
+_HITS = 8  # so many rare shingles in common, where a text has enough, before it is looked at
 _SILENT = re.compile(r"[\W_]+")
 
 
@@ -58,8 +61,10 @@ class Index:
             if bare:
                 self._same.setdefault(bare, []).append(place)
         known = {bare: self._shingles(bare) for bare in self._same if len(bare) >= max(shortest, size)}
-        self._sets = known
-        self._rarest = self._indexed(known)
+        self._kept = list(known)
+        self._sets = list(known.values())
+        self._least = [_hits(shingles, threshold) for shingles in self._sets]
+        self._rarest = self._indexed()
 
     def find(self, text: str) -> Iterator[Similar]:
         """Every kept text that is the same as `text`, or near it."""
@@ -69,11 +74,12 @@ class Index:
         if len(bare) < self._size:
             return
         shingles = self._shingles(bare)
-        nearby = {other for shingle in shingles & self._rarest.keys() for other in self._rarest[shingle]}
-        for other in sorted(nearby - {bare}):
-            similarity = self._similarity(self._sets[other], shingles)
-            if similarity >= self._threshold:
-                for place in self._same[other]:
+        hits = Counter(chain.from_iterable(map(self._rarest.__getitem__, shingles & self._rarest.keys())))
+        least = self._least
+        for number in sorted(other for other, n in hits.items() if n >= least[other]):
+            similarity = self._similarity(self._sets[number], shingles)
+            if similarity >= self._threshold and self._kept[number] != bare:
+                for place in self._same[self._kept[number]]:
                     yield Similar(place, "near", similarity)
 
     def _similarity(self, kept: frozenset[str], asked: frozenset[str]) -> float:
@@ -84,15 +90,22 @@ class Index:
         size = self._size
         return frozenset([bare[i : i + size] for i in range(len(bare) - size + 1)])
 
-    def _indexed(self, known: dict[str, frozenset[str]]) -> dict[str, list[str]]:
-        frequency = Counter(shingle for shingles in known.values() for shingle in shingles)
-        rarest: dict[str, list[str]] = {}
-        for bare, shingles in known.items():
-            for shingle in _first(shingles, frequency, self._threshold):
-                rarest.setdefault(shingle, []).append(bare)
+    def _indexed(self) -> dict[str, list[int]]:
+        """Shingle → the numbers of the texts that it is one of the rarest of."""
+        frequency = Counter(shingle for shingles in self._sets for shingle in shingles)
+        rarest: dict[str, list[int]] = {}
+        for number, shingles in enumerate(self._sets):
+            for shingle in _first(shingles, frequency, self._threshold, self._least[number]):
+                rarest.setdefault(shingle, []).append(number)
         return rarest
 
 
-def _first(shingles: Iterable[str], frequency: Counter[str], threshold: float) -> list[str]:
+def _hits(shingles: Collection[str], threshold: float) -> int:
+    """How many of the indexed shingles a near text shares at least."""
+    return min(_HITS, math.ceil(threshold * len(shingles)))
+
+
+def _first(shingles: Collection[str], frequency: Counter[str], threshold: float, least: int) -> list[str]:
+    """The rarest shingles, as many as hold `least` of any text that shares `threshold` of all."""
     ordered = sorted(shingles, key=lambda shingle: (frequency[shingle], shingle))
-    return ordered[: len(ordered) - math.ceil(threshold * len(ordered)) + 1]
+    return ordered[: len(ordered) - math.ceil(threshold * len(ordered)) + least]
