@@ -45,7 +45,7 @@ PATHS = (
     ("search, two words", f"0/questions?search={quote('도서관 등대')}"),
     ("search, everywhere", f"0/questions?search={quote('입니다')}"),
     ("search, filter, sort", f"0/questions?search={quote('별빛')}&type=no_answer&diff=lower&sort=diff"),
-    ("one question", "0/question?id=q77777&diff=lower"),
+    ("one question", "0/question?id=q77&diff=lower"),
     ("overview", "0/"),
 )
 _WORDS = WORDS.split()

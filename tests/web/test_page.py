@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from simsa.records import Passage
 from simsa.store import Store
-from simsa.web.asking import DIFFERENCES, SORTS, Ask, ask_from
+from simsa.web.asking import DIFFERENCES, SORTS, Ask, ask_from, folded
 from simsa.web.guard import Guard
-from simsa.web.index import PAGE, Index, build
+from simsa.web.index import PAGE, Index, build, sought
 from tests.report.runs import make_run, question
 
 HOSTILE = (
@@ -188,6 +188,26 @@ def test_filters_and_order_are_those_of_plain_python(index: Index, ask: Ask) -> 
         assert got.n_fitting == len(expected)
         found += [row.id for row in got.rows]
     assert found == expected
+
+
+@given(asks, st.sampled_from(["", "하늘빛", "하늘빛 1", "마을의 이름", '"빛 11"', "lora", "없음", "q3"]))
+def test_a_search_narrows_what_is_asked_for(index: Index, ask: Ask, search: str) -> None:
+    def all_of(ask: Ask) -> list[str]:
+        pages = [index.find(ask.changed(page=page)) for page in (1, 2, 3)]
+        rows = [row for page in pages for row in page.rows]
+        assert [page.n_fitting for page in pages] == [len(rows)] * 3
+        assert [row.n for row in rows] == list(range(len(rows)))
+        return [row.id for row in rows]
+
+    def holds(question_id: str) -> bool:
+        n = int(question_id[1:])
+        asked = HOSTILE if n == 3 else f"{n}번 마을의 이름은 무엇인가요?"
+        known = (question_id, asked, HOSTILE if n == 3 else f"별빛마을 {n}호", HOSTILE, f"하늘빛 {n}")
+        # The row that has a megabyte for its reference holds none of the words there.
+        texts = tuple(text for text in known if n != 4 or "별빛마을" not in text)
+        return all(any(word in folded(text) for text in texts) for word in sought(search))
+
+    assert all_of(ask.changed(search=search)) == [one for one in all_of(ask) if holds(one)]
 
 
 @given(asks)

@@ -36,10 +36,10 @@ def test_found_is_what_python_finds(texts: list[str], words: list[str], block: i
 
 def test_places_are_remembered_and_the_file_goes(tmp_path: Path) -> None:
     texts = written(tmp_path, ["별빛마을", "하늘", "별"])
-    assert texts.places(("별",)) == "[0,2]"
+    assert texts.places(("별",)) == [0, 2]
     texts.close()
     assert list(tmp_path.iterdir()) == []
-    assert texts.places(("별",)) == "[0,2]"
+    assert texts.places(("별",)) == [0, 2]
     with pytest.raises(FileNotFoundError):
         texts.places(("하늘",))
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @click.option("--no-open", is_flag=True, help="Don't open a browser.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
 def command(runs: tuple[Path, ...], host: str, port: int, no_open: bool, language: Language | None) -> None:
-    """Show runs as a web page, also while they are going on. Ctrl-C ends it.
+    """Show runs as a web page, also while they are going on: browse, compare side by side,
+    label answers blind and by keyboard, see how far people and judge agree. Several runs are
+    shown over time. Labels are kept in the run's folder, where `simsa calibrate RUN` finds
+    them. Ctrl-C ends it.
 
     \b
     simsa view simsa.simsa

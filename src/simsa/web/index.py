@@ -22,6 +22,7 @@ from simsa.web.texts import Texts, Writing
 PAGE = 50
 _SEARCHED = 20_000
 _BATCH = 1_000
+_ALL = "TRUE"
 _SOUGHT = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 
@@ -83,20 +84,26 @@ class Index:
 
     def find(self, ask: Ask, first: int | None = None, limit: int = PAGE) -> Found:
         where, values = _where(ask, len(self.variants), self.types)
-        words = sought(ask.search)
+        start = (ask.page - 1) * PAGE if first is None else first
+        words = tuple(sought(ask.search))
+        if words and where == _ALL and ask.sort == "place":
+            places = self.texts.places(words)[:: -1 if ask.down else 1]
+            return self._named([(place,) for place in places[start : start + limit]], start, len(places))
         if words:
             where += " AND place IN (SELECT value FROM json_each(?))"
-            values.append(self.texts.places(tuple(words)))
-        start = (ask.page - 1) * PAGE if first is None else first
+            values.append(orjson.dumps(self.texts.places(words)).decode())
         with self._open() as db:
             count = int(db.execute(f"SELECT count(*) FROM rows WHERE {where}", values).fetchone()[0])
             rows = db.execute(
                 f"SELECT place FROM rows WHERE {where} ORDER BY {_order(ask)} LIMIT ? OFFSET ?",
                 (*values, limit, start),
             ).fetchall()
-            shown = [db.execute("SELECT id, type FROM names WHERE place = ?", row).fetchone() for row in rows]
-        found = [Row(start + n, name, self._type(code)) for n, (name, code) in enumerate(shown)]
-        return Found(found, count)
+        return self._named(rows, start, count)
+
+    def _named(self, places: Sequence[tuple[int]], start: int, count: int) -> Found:
+        with self._open() as db:
+            shown = [db.execute("SELECT id, type FROM names WHERE place = ?", p).fetchone() for p in places]
+        return Found([Row(start + n, name, self._type(code)) for n, (name, code) in enumerate(shown)], count)
 
     def place(self, question_id: str) -> int | None:
         with self._open() as db:
@@ -201,7 +208,7 @@ def _body(question: Question, found: list[Result]) -> str:
 
 def _where(ask: Ask, n_variants: int, types: Sequence[str]) -> tuple[str, list[Any]]:
     """The condition of SQL and its values, but for the search. Numbers of variants come from `ask_from`, so they exist."""
-    parts, values = ["TRUE"], list[Any]()
+    parts, values = [_ALL], list[Any]()
     of = range(n_variants) if ask.variant is None else [ask.variant]
     if ask.type is not None:
         parts.append("type = ?")

@@ -180,7 +180,7 @@ class Pages:
 
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     def shown(value: Any) -> Any:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -189,6 +189,10 @@ def _environment() -> Environment:
         import orjson
 
         return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+
+    def breakable(name: str) -> Markup:
+        """A name such as mrc_question, which may be broken behind its underscores."""
+        return escape(visible(name)).replace("_", Markup("_<wbr>"))
 
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -199,4 +203,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["pretty"] = pretty
+    made.filters["breakable"] = breakable
     return made
