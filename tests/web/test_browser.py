@@ -190,7 +190,7 @@ def test_label_twenty_by_keyboard_while_the_server_is_killed(browser: Browser, t
         assert all(label.is_whole and label.annotator == "지우" for label in labels)
 
         browser.click(".tabs a[href$=calibration]")
-        assert "답변 20개 · 지우" in browser.text()
+        browser.sees("main", "답변 20개 · 지우")
         assert browser.all(".confusion")
     assert run(["calibrate", str(folder), "--json"]) == 0
 
@@ -430,7 +430,7 @@ def test_agreement_is_kept_for_the_reports(
 ) -> None:
     browser.open(f"{view.address}0/calibration")
     browser.one("form[action=calibration] button").click()
-    assert "보고서에 나옵니다" in browser.text()
+    browser.sees("main", "보고서에 나옵니다")
     assert run(["report", str(labelled), "--format", "json"]) == 0
     notes = json.loads(capfd.readouterr().out)["notes"]
     assert any("κ" in note["text"] for note in notes)
