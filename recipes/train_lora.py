@@ -279,7 +279,9 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=float, default=usual.epochs)
     parser.add_argument("--batch", type=int, default=usual.batch)
-    parser.add_argument("--together", type=int, default=usual.together, help="examples side by side; for GPUs")
+    parser.add_argument(
+        "--together", type=int, default=usual.together, help="examples side by side; for GPUs"
+    )
     parser.add_argument("--lr", type=float, default=usual.lr)
     parser.add_argument("--rank", type=int, default=usual.rank)
     parser.add_argument("--alpha", type=int, default=usual.alpha)

@@ -79,7 +79,7 @@ async def check(config: Config, folder: Path, train: Path | None = None, *, ask:
     _adapters(config, findings)
     findings.extend([finding async for finding in _endpoints(config, known, ask)])
     judge = _judge(config, findings)
-    if config.judge and judge and not config.judge.is_local:
+    if config.judge and judge and not (config.judge.is_local or config.judge.adapter):
         findings.extend([finding async for finding in _judge_endpoint(config.judge, known, ask)])
     takes = estimate(config, folder, judge, questions) if judge and questions else None
     described = data.describe(questions).to_dict() if questions else None

@@ -169,6 +169,9 @@ class JudgeConfig(_Section):
     """Several judges in place of one: `[{ model = "…", base_url = "…", api_key_env = "…" }, …]`. Each
     criterion's score is the median of theirs, of an even number the lower of the two in the middle; more
     than half of them must have scored a row."""
+    adapter: str | None = None
+    """A PEFT folder on the base model of `[serving]`: simsa serves it beside the variants, under the name
+    `model`, and it judges there once the answers are written. In place of `base_url`."""
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str | None = None
     rubric: str = "rag-ko"
@@ -191,6 +194,8 @@ class JudgeConfig(_Section):
     max_cost_usd: Annotated[float, Field(ge=0)] | None = None
     price: PriceConfig | None = None
     extra_body: dict[str, Any] = {}
+    note: str | None = None
+    """A remark on this judge that every report repeats."""
 
     @model_validator(mode="before")
     @classmethod
@@ -214,9 +219,23 @@ class JudgeConfig(_Section):
             raise ValueError(f"panel: two members are called {doubled[0]!r}; give each a name of its own")
         if local := [member.model for member in self.panel if member.model in LOCAL_JUDGES]:
             raise ValueError(f"panel: {local[0]!r} reads nothing and has no vote; judge with it by itself")
+        if self.adapter:
+            self._served_alone()
         if self.is_local and self.repeats > 1:
             raise ValueError(f"repeats: {self.model!r} says the same every time")
         return self
+
+    def _served_alone(self) -> None:
+        """What does not go with an adapter that simsa serves itself."""
+        elsewhere = [key for key in ("base_url", "api_key_env", "panel") if key in self.model_fields_set]
+        if elsewhere:
+            raise ValueError(f"adapter: simsa serves it itself; leave out {elsewhere[0]}")
+        if self.via == "batch":
+            raise ValueError('adapter: simsa serves it itself; batches are for an endpoint: via = "direct"')
+        if self.is_local:
+            raise ValueError(
+                f"adapter: {self.model!r} is the name of a judge without a model; choose another"
+            )
 
     @property
     def is_local(self) -> bool:
@@ -243,7 +262,7 @@ class JudgeConfig(_Section):
     @property
     def key_variable(self) -> str | None:
         """Name of the variable that holds the key; OpenAI's own is assumed only for OpenAI's own address."""
-        if self.api_key_env:
+        if self.api_key_env or self.adapter:
             return self.api_key_env
         return "OPENAI_API_KEY" if self.base_url.startswith("https://api.openai.com/") else None
 
@@ -282,11 +301,28 @@ class Config(_Section):
                     f"variants: {variant.name!r} is served by [serving], which names no model; "
                     "add serving.model, or give the variant a model, endpoint or predictions"
                 )
+        if self.judge and self.judge.adapter:
+            if self.judge.model in names:
+                raise ValueError(
+                    f"judge.model: {self.judge.model!r} is a variant; name the judge's adapter otherwise"
+                )
+            if not self.serving.model:
+                raise ValueError(
+                    "judge.adapter: is served by [serving], which names no model; add serving.model"
+                )
         if self.report.baseline and self.report.baseline not in names:
             raise ValueError(
                 f"report.baseline: no variant is named {self.report.baseline!r}; there are {', '.join(names)}"
             )
         return self
+
+    @property
+    def served(self) -> tuple[VariantConfig, ...]:
+        """What simsa's own vLLM has to serve: variants, and a judge that is an adapter."""
+        ours = tuple(v for v in self.variants if not (v.endpoint or v.predictions))
+        if self.judge and self.judge.adapter:
+            return (*ours, VariantConfig(name=self.judge.model, adapter=self.judge.adapter))
+        return ours
 
     @property
     def baseline(self) -> str:

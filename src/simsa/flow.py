@@ -100,6 +100,11 @@ class Backlog:
     def closed(self) -> bool:
         return self._no_more.is_set()
 
+    @property
+    def has_work(self) -> bool:
+        """Whether an answer waits now."""
+        return bool(self._ready) or bool(self._store.unjudged(self._judge_key, self._after, 1, self._retry))
+
     def close(self) -> None:
         self._no_more.set()
         self._added.set()

@@ -11,7 +11,8 @@ import asyncio
 import datetime
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from simsa.errors import Unusable
 from simsa.flow import Backlog, Budget, each, stream, together, unless
 from simsa.hearing import Hearing, directly
 from simsa.judges import Judge
+from simsa.judges.llm import LLMJudge
 from simsa.progress import Progress
 from simsa.records import Message, Prediction
 from simsa.store import TRANSIENT, Answered, Planned, Store
@@ -62,9 +64,11 @@ async def evaluate(
         _describe(store, config, judge, progress)
         backlog = Backlog(store, judge.task if judge else "", (*TRANSIENT, *retry))
         prompt = prompts.load(config.generation.prompt, config.root)
-        run = _Run(store, config, progress, backlog, prompt, proven=asyncio.Event())
+        asked = [v.name for v in config.variants if not v.predictions] if "generate" in stages else []
+        lent = Lent(asyncio.get_running_loop().create_future()) if judge and judge_is_ours(config) else None
+        run = _Run(store, config, progress, backlog, prompt, asked, proven=asyncio.Event(), lent=lent)
         async with store.writing(), together() as side_by_side:
-            side_by_side.create_task(generate(run) if "generate" in stages else run.nothing_to_generate())
+            side_by_side.create_task(generate(run))
             if judge:
                 by_batch = batch or batching.default(config.judge)
                 side_by_side.create_task(
@@ -76,6 +80,15 @@ async def evaluate(
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """The vLLM that a judge of ours is on: open from the last answer to the last verdict."""
+
+    server: asyncio.Future[serving.VllmServer | None]
+    """None: there is nothing to judge."""
+    returned: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """What both stages share."""
 
@@ -84,12 +97,12 @@ class _Run:
     progress: Progress
     backlog: Backlog
     prompt: prompts.Prompt
+    asked: Sequence[str]
+    """The variants whose answers this sitting gets."""
     proven: asyncio.Event
     """Set once every adapter is known to work: nothing is spent on the judge before."""
-
-    async def nothing_to_generate(self) -> None:
-        self.proven.set()
-        self.backlog.close()
+    lent: Lent | None = None
+    """Where the judge is served, when it is an adapter beside the variants."""
 
 
 # Generating --------------------------------------------------------------------------
@@ -97,44 +110,81 @@ class _Run:
 
 async def generate(run: _Run) -> None:
     """Every variant answers every question that it has not answered yet."""
-    wanted = [variant.name for variant in run.config.variants if not variant.predictions]
-    run.progress.generate.begin(total=len(run.store.pending_answers(wanted)))
-    try:
-        elsewhere = {v.name: v.endpoint for v in run.config.variants if v.endpoint}
-        for name, endpoint in elsewhere.items():
-            await _load_elsewhere(run, name, endpoint)
-        await _generate_served(run)
-        run.proven.set()
-        for name, endpoint in elsewhere.items():
-            await _generate_elsewhere(run, name, endpoint)
-    finally:
-        run.progress.generate.end()
-        run.backlog.close()
-
-
-async def _generate_served(run: _Run) -> None:
-    """vLLM by vLLM: base and adapters on one, merged checkpoints one after another."""
-    for plan in serving.plan_servers(run.config):
-        pending = run.store.pending_answers(list(plan.variants))
-        if not pending:
-            continue
-        async with serving.VllmServer(plan, run.store.folder / "logs", run.progress.say) as server:
-            if run.config.serving.check_adapters:
-                for finding in await serving.prove_adapters(server, sample(run)):
-                    run.progress.note("template", str(finding))
+    run.progress.generate.begin(total=len(run.store.pending_answers(run.asked)))
+    async with AsyncExitStack() as kept:
+        server = None
+        try:
+            elsewhere = {
+                v.name: v.endpoint for v in run.config.variants if v.endpoint and v.name in run.asked
+            }
+            for name, endpoint in elsewhere.items():
+                await _load_elsewhere(run, name, endpoint)
+            server = await _generate_served(run, kept)
             run.proven.set()
-            async with ChatEndpoint(
-                server.base_url,
-                plan.variants[pending[0].variant],
-                key=server.key,
-                on_event=run.progress.say,
-                max_concurrency=run.config.serving.max_concurrency,
-                timeout_s=run.config.serving.request_timeout_s,
-                max_attempts=run.config.generation.max_attempts,
-            ) as endpoint:
-                run.progress.generate.ready()
-                for block in _blocks(pending, apart=plan.vllm.cpu):
-                    await unless(server.died(), answer(run, endpoint, plan.variants, block))
+            for name, endpoint in elsewhere.items():
+                await _generate_elsewhere(run, name, endpoint)
+        finally:
+            run.progress.generate.end()
+            run.backlog.close()
+        if run.lent:
+            await _lend(run.lent, server)
+
+
+async def _lend(lent: Lent, server: serving.VllmServer | None) -> None:
+    """Keeps the judge's server open until the last verdict."""
+    lent.server.set_result(server)
+    if server:
+        await unless(server.died(), lent.returned.wait())
+
+
+async def _generate_served(run: _Run, kept: AsyncExitStack) -> serving.VllmServer | None:
+    """vLLM by vLLM: base and adapters on one, merged checkpoints one after another.
+
+    The one that a judge of ours is on comes last; it stays open on `kept` and is returned.
+    """
+    to_answer = bool(run.store.pending_answers(run.asked))
+    to_judge = run.lent is not None and (to_answer or run.backlog.has_work)
+    if not (to_answer or to_judge):
+        return None
+    judge = run.config.judge.model if to_judge and run.config.judge else ""
+    plans = serving.plan_servers(run.config)
+    for plan in sorted(plans, key=lambda plan: judge in plan.variants):
+        pending = run.store.pending_answers([name for name in plan.variants if name in run.asked])
+        if judge in plan.variants:
+            server = await kept.enter_async_context(_server(run, plan))
+            await _generate_at(run, server, pending)
+            return server
+        if pending:
+            async with _server(run, plan) as server:
+                await _generate_at(run, server, pending)
+    return None
+
+
+def _server(run: _Run, plan: serving.ServerPlan) -> serving.VllmServer:
+    return serving.VllmServer(plan, run.store.folder / "logs", run.progress.say)
+
+
+async def _generate_at(run: _Run, server: serving.VllmServer, pending: Sequence[Planned]) -> None:
+    """The answers of one vLLM's variants."""
+    plan = server.plan
+    if run.config.serving.check_adapters:
+        for finding in await serving.prove_adapters(server, sample(run)):
+            run.progress.note("template", str(finding))
+    if not pending:
+        return
+    run.proven.set()
+    async with ChatEndpoint(
+        server.base_url,
+        plan.variants[pending[0].variant],
+        key=server.key,
+        on_event=run.progress.say,
+        max_concurrency=run.config.serving.max_concurrency,
+        timeout_s=run.config.serving.request_timeout_s,
+        max_attempts=run.config.generation.max_attempts,
+    ) as endpoint:
+        run.progress.generate.ready()
+        for block in _blocks(pending, apart=plan.vllm.cpu):
+            await unless(server.died(), answer(run, endpoint, plan.variants, block))
 
 
 def _blocks(pending: Sequence[Planned], *, apart: bool) -> list[Sequence[Planned]]:
@@ -265,6 +315,9 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
         run.progress.spent_usd = budget.spent
 
     await run.proven.wait()
+    if run.lent and (server := await run.lent.server):
+        assert isinstance(judge, LLMJudge)
+        judge.served_at(server.base_url, server.key)
     again = (*TRANSIENT, *retry)
     stage.begin(total=store.count_unjudged(judge.task, answered=run.backlog.closed, retry=again))
     run.progress.spent_usd = run.progress.before_usd = budget.spent
@@ -277,6 +330,9 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
             run.progress.say(f"the judge has stopped; generation goes on. {error}")
             await run.backlog.wait_closed()
         raise
+    finally:
+        if run.lent:
+            run.lent.returned.set()
     stage.end()
     if budget.exhausted:
         store.set_meta(stopped="budget")
@@ -295,6 +351,10 @@ async def score_by_batch(run: _Run, judge: Judge, retry: Collection[str], mode: 
 
 
 # Around ------------------------------------------------------------------------------
+
+
+def judge_is_ours(config: Config) -> bool:
+    return bool(config.judge and config.judge.adapter)
 
 
 def _timing(store: Store, progress: Progress) -> dict[str, dict[str, float]]:

@@ -6,9 +6,7 @@ adapter, the template, the messages, the sampling. Work is found again by it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from simsa import data, prompts
@@ -17,6 +15,7 @@ from simsa.errors import DataError
 from simsa.progress import Progress
 from simsa.records import Prediction, Question, content_hash
 from simsa.store import Planned, Store
+from simsa.weights import weights_hash
 
 # vLLM arguments that change speed and memory, not answers.
 _OPERATIONAL = {
@@ -38,7 +37,6 @@ _OPERATIONAL = {
     "swap_space",
     "tensor_parallel_size",
 }
-_EDGE = 64 * 1024
 
 
 def prepare(store: Store, config: Config, progress: Progress) -> None:
@@ -149,26 +147,3 @@ def _identity(config: Config, variant: VariantConfig) -> Any:
     weights = weights_hash(config.local(variant.model or s.model or ""))
     adapter = weights_hash(str(config.path(variant.adapter))) if variant.adapter else None
     return ["vllm", weights, adapter, s.dtype, template, args]
-
-
-def weights_hash(model: str) -> str:
-    """Names a model by its folder's content; by its name where it is not a folder here.
-
-    Small files count whole. Of large ones the size and both ends do: a safetensors
-    file begins with its table of tensors and ends in the last of them.
-    """
-    folder = Path(model)
-    if not folder.is_dir():
-        return content_hash("hub", model)
-    digest = hashlib.blake2b(digest_size=16)
-    for file in sorted(folder.iterdir()):
-        if not file.is_file() or file.suffix not in (".json", ".safetensors", ".jinja", ".model", ".txt"):
-            continue
-        size = file.stat().st_size
-        digest.update(f"{file.name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(_EDGE if size > 16 * _EDGE else size))
-            if size > 16 * _EDGE:
-                stream.seek(-_EDGE, 2)
-                digest.update(stream.read(_EDGE))
-    return digest.hexdigest()

@@ -8,8 +8,8 @@ from typing import Any
 
 from simsa import prompts, rubrics
 from simsa.config import Config, VariantConfig
-from simsa.planning import weights_hash
 from simsa.serving import engine
+from simsa.weights import weights_hash
 
 # Their versions can change an answer or a figure.
 _LIBRARIES = ("torch", "transformers", "kiwipiepy", "numpy", "scipy")

@@ -12,11 +12,18 @@ from simsa.text import visible
 KEY = "OPENAI_API_KEY"
 MAX_TOKENS = 48
 VARIANTS = ("base", "rag-early", "rag-final")
+OWN_JUDGE = "demo-judge"
+TOY = {
+    "ko": "데모의 심사 모델은 시연용으로 파인튜닝한 270M짜리 장난감입니다. 실제 평가에는 GPT-4o 같은 강한 모델을 쓰세요",
+    "en": "the demo's judge is a toy, a 270M model fine-tuned for this demo; for real work take a strong one such as GPT-4o",
+}
 
 
 @click.command()
 @click.option("--replay", is_flag=True, help="Recorded predictions: no vLLM, seconds.")
-@click.option("--judge", help=f'Who judges; "gpt-4o" where {KEY} is set, else "lexical".')
+@click.option(
+    "--judge", help=f'Who judges; "gpt-4o" where {KEY} is set, else "{OWN_JUDGE}", and "lexical" in a replay.'
+)
 @click.option("--language", type=click.Choice(["ko", "en"]), default="ko", help="Language of the report.")
 @click.option("--limit", type=int, default=60, show_default=True, help="The first N of its 83 questions.")
 @click.option(
@@ -36,7 +43,7 @@ def command(
     from simsa.cli import ending
     from simsa.cli.live import perform
 
-    judge = judge or ("gpt-4o" if configuration.secret(KEY) else "lexical")
+    judge = judge or ("gpt-4o" if configuration.secret(KEY) else "lexical" if replay else OWN_JUDGE)
     text = _data(limit) + (_recorded() if replay else _served(quiet))
     out.mkdir(parents=True, exist_ok=True)
     file = out / "simsa.toml"
@@ -84,7 +91,6 @@ def _variant(name: str, source: str) -> str:
 
 
 def _rest(judge: str, language: str) -> str:
-    key = f"api_key_env = {_quoted(KEY)}\n" if judge != "lexical" else ""
     return f"""
 [generation]
 prompt = "rag-ko"
@@ -92,12 +98,24 @@ max_tokens = {MAX_TOKENS}
 
 [judge]
 model = {_quoted(judge)}
-rubric = "rag-{language}"
-{key}
+{_asked(judge, language)}
 [report]
 language = {_quoted(language)}
 baseline = "base"
 """
+
+
+def _asked(judge: str, language: str) -> str:
+    """Where and how the judge is asked. Its own was trained on one short Korean rubric, and knows no other."""
+    from simsa import demo
+
+    files = demo.demo_files()
+    if judge == OWN_JUDGE:
+        return f"adapter = {_quoted(files.judge)}\nrubric = {_quoted(files.rubric)}\nmax_tokens = 96\n" + (
+            f"note = {_quoted(TOY[language])}\n"
+        )
+    key = f"api_key_env = {_quoted(KEY)}\n" if judge != "lexical" else ""
+    return f'rubric = "rag-{language}"\n{key}'
 
 
 def _quoted(value: object) -> str:
@@ -111,7 +129,7 @@ def _next_steps(out: Path, replay: bool, judge: str) -> str:
         (f"simsa report {out} --format html --out report.html", "the report to show around"),
         (f"simsa compare {out} --baseline base --gate 'total > baseline'", "a gate for CI"),
     ]
-    if judge == "lexical":
+    if judge in ("lexical", OWN_JUDGE):
         steps.append((f"{KEY}=… simsa demo{' --replay' if replay else ''}", "the same, judged by GPT-4o"))
     steps.append(("simsa init my-evaluation", "your own model and adapter"))
     width = max(len(step) for step, _ in steps)

@@ -23,6 +23,7 @@ _PLAIN = {
     "max_tokens": "generation.max_tokens",
     "judge": "judge.model",
     "judge_url": "judge.base_url",
+    "judge_adapter": "judge.adapter",
     "api_key_env": "judge.api_key_env",
     "rubric": "judge.rubric",
     "mode": "judge.mode",
@@ -51,6 +52,11 @@ def run_options(command: F) -> F:
         click.option("--max-tokens", type=int, help="Longest answer, in tokens."),
         click.option("--judge", help='Who judges: "gpt-4o", another model, or "lexical".'),
         click.option("--judge-url", help="Base URL of the judge's OpenAI-compatible API."),
+        click.option(
+            "--judge-adapter",
+            metavar="DIR",
+            help="A LoRA adapter on the base model that judges, named by --judge.",
+        ),
         click.option("--api-key-env", help="Name of the variable with the judge's key."),
         click.option("--rubric", help="rag-ko, rag-en or a text file."),
         click.option(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ADAPTERS = ("rag-early", "rag-final")
+JUDGE = "demo-judge"
 _HERE = Path(__file__).parent
 
 
@@ -13,12 +14,15 @@ class DemoFiles(NamedTuple):
     """Where the parts of the example lie.
 
     `adapters` maps a variant's name to its PEFT folder, in the order of training;
+    `judge` is the adapter of the demo's own judge, `rubric` the short text that it was trained to be asked by;
     `recorded` has the predictions of base and adapters that `simsa demo --replay` reads.
     """
 
     test: Path
     adapters: dict[str, Path]
     recorded: Path
+    judge: Path
+    rubric: Path
 
 
 def demo_files() -> DemoFiles:
@@ -27,4 +31,6 @@ def demo_files() -> DemoFiles:
         test=_HERE / "data" / "test.jsonl",
         adapters={name: _HERE / "adapters" / name for name in ADAPTERS},
         recorded=_HERE / "data" / "predictions.jsonl",
+        judge=_HERE / "adapters" / JUDGE,
+        rubric=_HERE / "data" / "demo-ko.txt",
     )

@@ -11,6 +11,7 @@ from simsa.config import JudgeConfig, secret
 from simsa.errors import ConfigError
 from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
 from simsa.judges.composing import of_criteria, of_many
+from simsa.weights import weights_hash
 
 __all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make", "of_criteria", "of_many"]
 
@@ -40,10 +41,16 @@ def make(
 
     salt = salt or secrets.token_bytes(32)
     made = {
-        name: LLMJudge(one, rubric, _key(one, keyless), name=name, salt=salt, say=say)
+        name: LLMJudge(
+            one, rubric, _key(one, keyless), name=name, weights=_weights(one, root), salt=salt, say=say
+        )
         for name, one in config.each.items()
     }
     return Panel(config.model, made, say) if config.panel else made[config.model]
+
+
+def _weights(config: JudgeConfig, root: Path) -> str | None:
+    return weights_hash(str(root / Path(config.adapter).expanduser())) if config.adapter else None
 
 
 def _key(config: JudgeConfig, keyless: bool) -> str | None:

@@ -40,10 +40,11 @@ class LLMJudge:
         key: str | None = None,
         *,
         name: str | None = None,
+        weights: str | None = None,
         salt: bytes | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        """`key` is the endpoint's API key; `name` what it is called, where not by its model; `salt` makes boundary codes that nobody can know beforehand."""
+        """`key` is the endpoint's API key; `name` what it is called, where not by its model; `weights` names an adapter's; `salt` makes boundary codes that nobody can know beforehand."""
         if config.mode == "split" and not rubric.groups:
             raise RubricError(
                 "a rubric that is one text cannot be split",
@@ -67,6 +68,8 @@ class LLMJudge:
         self._narrow: dict[tuple[str, ...], _Part] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
         told_apart = [] if self.label == config.model else [self.label]
+        if weights:
+            told_apart += ["adapter", weights]
         sampling = (config.model, config.temperature, config.seed, config.extra_body)
         model = content_hash("llm", *sampling, *told_apart)
         # Only a call that was asked for token probabilities has them; the scores are as good as without.
@@ -76,6 +79,11 @@ class LLMJudge:
         asked = [[part.name, content_hash(model, rubric.part_hash(part.criteria))] for part in self._parts]
         self.key = content_hash(asked, *repeats)
         self.task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
+
+    def served_at(self, base_url: str, key: str) -> None:
+        """Says where the judge is, when simsa serves it itself; before it is entered."""
+        self._config = self._config.model_copy(update={"base_url": base_url})
+        self._secret = key
 
     async def __aenter__(self) -> Self:
         config = self._config
@@ -276,16 +284,19 @@ def _again(request: JudgeRequest, repeat: int) -> JudgeRequest:
 
 
 def _notes(config: JudgeConfig) -> list[str]:
+    notes = [config.note] if config.note else []
     if config.repeats > 1 and config.temperature == 0:
-        return ["repeats at temperature 0 hardly differ; set judge.temperature to measure the judge's noise"]
-    return []
+        notes.append(
+            "repeats at temperature 0 hardly differ; set judge.temperature to measure the judge's noise"
+        )
+    return notes
 
 
 def price_of(config: JudgeConfig) -> Price | None:
     """The price that the config gives; None leaves it to the table."""
     given = config.price
     if given is None:
-        return None
+        return Price(0.0, 0.0, 0.0) if config.adapter else None
     return Price(given.input, given.input if given.cached is None else given.cached, given.output)
 
 

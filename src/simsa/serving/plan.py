@@ -55,8 +55,7 @@ def plan_servers(config: Config) -> list[ServerPlan]:
     where vLLM is not installed.
     """
     groups: dict[str, list[VariantConfig]] = {}
-    served = [v for v in config.variants if not (v.endpoint or v.predictions)]
-    for variant in sorted(served, key=lambda v: v.model is not None):
+    for variant in sorted(config.served, key=lambda v: v.model is not None):
         groups.setdefault(config.local(variant.model or config.serving.model or ""), []).append(variant)
     if not groups:
         return []

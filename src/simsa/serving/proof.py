@@ -39,9 +39,9 @@ def check_adapters(config: Config) -> list[str]:
     """
     notes: list[str] = []
     base = None
-    if any(v.adapter or not (v.model or v.endpoint or v.predictions) for v in config.variants):
+    if any(v.model is None for v in config.served):
         base = _checked_model(config, config.serving.model or "", notes)
-    for variant in config.variants:
+    for variant in config.served:
         if variant.model:
             _checked_model(config, variant.model, notes)
         if variant.adapter:
