@@ -38,6 +38,31 @@ def test_every_variant_answers_and_every_answer_is_scored(demo: tuple[Path, dict
     assert [(v["n_predicted"], v["n_scored"]) for v in variants] == [(4, 4)] * 3
 
 
+def test_the_demos_own_judge_was_served_beside_them_and_read_what_they_said(
+    demo: tuple[Path, dict[str, object]],
+) -> None:
+    folder, report = demo
+    judge = report["judge"]
+    assert isinstance(judge, dict)
+    assert judge["model"] == "demo-judge" and judge["rubric"].startswith("demo-ko@")
+    assert judge["cost_usd"] == 0 and judge["calls"] >= 8
+    with Store.read(folder / "simsa.simsa") as store:
+        rows = [(row.variant, row.scores, row.analysis) for row in results(store)]
+    assert all(analysis.startswith("예측은 정답과 ") for _, _, analysis in rows), "as it was trained to"
+    assert len({tuple(sorted(scores.items())) for _, scores, _ in rows}) > 1
+    assert any("데모의 심사 모델" in str(note) for note in report["notes"])
+
+
+def test_the_judge_on_the_same_server_can_be_examined(
+    demo: tuple[Path, dict[str, object]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = demo
+    assert run(["probe", str(folder / "simsa.toml"), "-n", "1", "--retest", "2", "-q", "--json"]) in (0, 4)
+    found = json.loads(capsys.readouterr().out)
+    assert found["judge"]["model"] == "demo-judge"
+    assert found["n_unscored"] == 0
+
+
 def test_each_variant_is_itself_though_all_share_one_server(demo: tuple[Path, dict[str, object]]) -> None:
     folder, _ = demo
     with Store.read(folder / "simsa.simsa") as store:

@@ -19,6 +19,7 @@ from simsa.records import content_hash
 
 DEFAULT_CONFIG = "simsa.toml"
 LOCAL_JUDGES = ("lexical",)
+OPENAI = "https://api.openai.com/v1"
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/\\\x00-\x1f]+$")]
 Positive = Annotated[int, Field(ge=1)]
@@ -172,7 +173,7 @@ class JudgeConfig(_Section):
     adapter: str | None = None
     """A PEFT folder on the base model of `[serving]`: simsa serves it beside the variants, under the name
     `model`, and it judges there once the answers are written. In place of `base_url`."""
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str = OPENAI
     api_key_env: str | None = None
     rubric: str = "rag-ko"
     mode: Literal["joint", "split"] = "joint"
@@ -227,8 +228,12 @@ class JudgeConfig(_Section):
 
     def _served_alone(self) -> None:
         """What does not go with an adapter that simsa serves itself."""
-        elsewhere = [key for key in ("base_url", "api_key_env", "panel") if key in self.model_fields_set]
-        if elsewhere:
+        given = {
+            "base_url": self.base_url != OPENAI,
+            "api_key_env": self.api_key_env is not None,
+            "panel": bool(self.panel),
+        }
+        if elsewhere := [key for key, is_given in given.items() if is_given]:
             raise ValueError(f"adapter: simsa serves it itself; leave out {elsewhere[0]}")
         if self.via == "batch":
             raise ValueError('adapter: simsa serves it itself; batches are for an endpoint: via = "direct"')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +151,21 @@ class _Prepared:
         work = probing.examine(
             self.planned, self.judge, self.second, store, max_cost_usd=limit, progress=self.progress
         )
-        return watched(work, self.progress, quiet=quiet)
+        return watched(self._served(work), self.progress, quiet=quiet)
+
+    async def _served(self, work: Coroutine[Any, Any, Examination]) -> Examination:
+        """`work` with vLLM up, where the judge is an adapter that we serve."""
+        from simsa import serving
+        from simsa.judges.llm import LLMJudge
+
+        plan = serving.plan_judge(self.config)
+        if plan is None:
+            return await work
+        async with serving.VllmServer(plan, self.folder / "logs", self._say) as server:
+            for judge in (self.judge, self.second):
+                if isinstance(judge, LLMJudge):
+                    judge.served_at(server.base_url, server.key)
+            return await work
 
     def _questions(self, store: Store) -> list[Question]:
         from simsa import planning

@@ -13,7 +13,7 @@ import orjson
 
 from simsa.config import JudgeConfig
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost, remembered
-from simsa.errors import RubricError
+from simsa.errors import ConfigError, RubricError
 from simsa.judges.asking import Asking
 from simsa.judges.base import JOINT, JudgeRequest
 from simsa.judges.expected import ALTERNATIVES, expected_scores
@@ -82,11 +82,18 @@ class LLMJudge:
 
     def served_at(self, base_url: str, key: str) -> None:
         """Says where the judge is, when simsa serves it itself; before it is entered."""
-        self._config = self._config.model_copy(update={"base_url": base_url})
+        self._config = self._config.model_copy(update={"base_url": base_url, "adapter": None})
         self._secret = key
 
     async def __aenter__(self) -> Self:
         config = self._config
+        if config.adapter:  # its address is not known, and must never be taken for OpenAI's
+            raise ConfigError(
+                "is served by `simsa run`, `judge` and `probe`, and by nothing else yet",
+                field="judge.adapter",
+                found=config.adapter,
+                hint="start it with `simsa serve`, and name its address as judge.base_url instead",
+            )
         known = remembered(config.base_url, config.model)
         self._endpoint = await ChatEndpoint(
             config.base_url,

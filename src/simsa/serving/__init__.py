@@ -7,7 +7,7 @@ for plan in plan_servers(config):
 """
 
 from simsa.serving.adapters import Adapter, read_adapter
-from simsa.serving.plan import ServerPlan, plan_servers
+from simsa.serving.plan import ServerPlan, plan_judge, plan_servers
 from simsa.serving.proof import check_adapters, load_adapter, prove_adapters
 from simsa.serving.server import VllmServer
 from simsa.serving.templates import TemplateFinding
@@ -19,6 +19,7 @@ __all__ = [
     "VllmServer",
     "check_adapters",
     "load_adapter",
+    "plan_judge",
     "plan_servers",
     "prove_adapters",
     "read_adapter",

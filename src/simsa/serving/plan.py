@@ -63,6 +63,13 @@ def plan_servers(config: Config) -> list[ServerPlan]:
     return [_plan(config, vllm, model, variants) for model, variants in groups.items()]
 
 
+def plan_judge(config: Config) -> ServerPlan | None:
+    """The server that a judge that is an adapter is on; None where the judge is none. Raises as `plan_servers`."""
+    if not (config.judge and config.judge.adapter):
+        return None
+    return next(plan for plan in plan_servers(config) if config.judge.model in plan.variants)
+
+
 def _plan(config: Config, vllm: engine.Engine, model: str, variants: list[VariantConfig]) -> ServerPlan:
     serving = config.serving
     adapters = {v.name: read_adapter(config.path(v.adapter).resolve()) for v in variants if v.adapter}

@@ -1,0 +1,154 @@
+"""A judge that is an adapter beside the variants: what may be configured, and that it goes nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsa import config as configuration
+from simsa import judges
+from simsa.config import Config, JudgeConfig
+from simsa.demo import demo_files
+from simsa.errors import ConfigError
+from simsa.judges.llm import LLMJudge, price_of
+from simsa.records import Question
+from simsa.serving import check_adapters, plan_judge, plan_servers
+from tests.servers.chat import ChatServer
+
+QUESTION = Question(id="1", question="언제?", contexts=(), reference=("1443년",))
+
+
+def config_of(model: Path | str, **judge: Any) -> Config:
+    adapters = demo_files().adapters
+    return configuration.build(
+        {
+            "data": {"path": str(demo_files().test)},
+            "serving": {"model": str(model)},
+            "variants": [{"name": "base"}, {"name": "final", "adapter": str(adapters["rag-final"])}],
+            "judge": {"model": "judge", "adapter": str(demo_files().judge), **judge},
+        }
+    )
+
+
+def judge_of(config: Config) -> LLMJudge:
+    assert config.judge
+    made = judges.make(config.judge, root=config.root)
+    assert isinstance(made, LLMJudge)
+    return made
+
+
+def test_it_is_served_on_the_variants_server(demo_model: Path) -> None:
+    config = config_of(demo_model)
+    (plan,) = plan_servers(config)
+    assert list(plan.variants) == ["base", "final", "judge"]
+    assert set(plan.adapters) == {"final", "judge"}
+    assert plan_judge(config) == plan
+    assert check_adapters(config) == []
+    slots = plan.argv[plan.argv.index("--max-loras") + 1] if "--max-loras" in plan.argv else ""
+    assert "3" in slots or any(arg == "--max-loras=3" for arg in plan.argv), "two adapters and the empty slot"
+
+
+def test_variants_with_finished_answers_leave_it_a_server_of_its_own(demo_model: Path) -> None:
+    files = demo_files()
+    config = configuration.build(
+        {
+            "data": {"path": str(files.test)},
+            "serving": {"model": str(demo_model)},
+            "variants": [{"name": "base", "predictions": str(files.recorded)}],
+            "judge": {"model": "judge", "adapter": str(files.judge)},
+        }
+    )
+    plan = plan_judge(config)
+    assert plan and list(plan.variants) == ["judge"] and plan.base == "base"
+
+
+def test_without_an_adapter_there_is_no_such_server() -> None:
+    config = configuration.build({"data": {"path": "x"}, "serving": {"model": "m"}, "judge": {"model": "gpt-4o"}})
+    assert plan_judge(config) is None
+
+
+@pytest.mark.parametrize(
+    ("judge", "complaint"),
+    [
+        ({"base_url": "http://127.0.0.1:1/v1"}, "leave out base_url"),
+        ({"api_key_env": "KEY"}, "leave out api_key_env"),
+        ({"via": "batch"}, "batches are for an endpoint"),
+        ({"model": "lexical"}, "a judge without a model"),
+        ({"model": "final"}, "'final' is a variant"),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(judge: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        config_of("m", **judge)
+
+
+def test_a_base_model_is_needed() -> None:
+    with pytest.raises(ConfigError, match="names no model"):
+        configuration.build(
+            {
+                "data": {"path": "x"},
+                "variants": [{"name": "a", "predictions": "y"}],
+                "judge": {"model": "judge", "adapter": "dir"},
+            }
+        )
+
+
+def test_a_kept_config_can_be_read_again() -> None:
+    config = config_of("m")
+    assert configuration.build(config.model_dump(mode="json")) == config
+
+
+def test_it_costs_nothing_and_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    config = config_of("m")
+    assert config.judge and config.judge.key_variable is None
+    price = price_of(config.judge)
+    assert price and (price.input, price.cached, price.output) == (0, 0, 0)
+    judge_of(config)  # would complain of a missing key
+
+
+def test_it_never_asks_the_default_address() -> None:
+    async def enter() -> None:
+        async with judge_of(config_of("m")):
+            pass
+
+    with pytest.raises(ConfigError, match=r"served by `simsa run`"):
+        asyncio.run(enter())
+
+
+def test_it_asks_where_it_is_served_and_nobody_else() -> None:
+    async def ask(url: str) -> Any:
+        judge = judge_of(config_of("m"))
+        judge.served_at(url, "the-key")
+        async with judge:
+            (request,) = judge.requests(QUESTION, "1443년입니다.")
+            return await judge.judge(request)
+
+    with ChatServer() as server:
+        judgement = asyncio.run(ask(server.url))
+    assert judgement.status == "scored"
+    assert judgement.cost_usd == 0
+    assert {call.body["model"] for call in server.calls} == {"judge"}
+
+
+def test_another_adapter_is_another_judge(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in demo_files().judge.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    one, same = judge_of(config_of("m")), judge_of(config_of("m", adapter=str(other)))
+    assert one.key == same.key, "weights by content, not by folder"
+    (other / "adapter_config.json").write_text("{}", encoding="utf-8")
+    changed = judge_of(config_of("m", adapter=str(other)))
+    assert changed.key != one.key
+    plain = judges.make(JudgeConfig(model="judge", base_url="http://127.0.0.1:1/v1"))
+    assert plain.key != one.key
+
+
+def test_a_remark_on_the_judge_is_a_note_and_changes_no_score() -> None:
+    noted, plain = judge_of(config_of("m", note="a toy")), judge_of(config_of("m"))
+    assert "a toy" in noted.notes and "a toy" not in plain.notes
+    assert noted.key == plain.key
