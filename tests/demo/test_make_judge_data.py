@@ -126,7 +126,9 @@ def test_relevance_is_the_share_of_passages(made: ModuleType) -> None:
     assert made.Case("q", ["p"], "r", "k", None).relevance is None
 
 
-@given(st.integers(0, 10**6), st.sampled_from(["{}년", "{:,}명이 왔다", "3월 {}일과 {}일"]), st.integers(0, 99))
+@given(
+    st.integers(0, 10**6), st.sampled_from(["{}년", "{:,}명이 왔다", "3월 {}일과 {}일"]), st.integers(0, 99)
+)
 def test_swapping_changes_every_number_and_nothing_else(n: int, text: str, seed: int) -> None:
     swapped = recipe("make_judge_data").swapped
     answer = text.format(n, n + 1)

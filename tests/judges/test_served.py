@@ -21,12 +21,12 @@ from tests.servers.chat import ChatServer
 QUESTION = Question(id="1", question="언제?", contexts=(), reference=("1443년",))
 
 
-def config_of(model: Path | str, **judge: Any) -> Config:
+def config_of(base: Path | str, **judge: Any) -> Config:
     adapters = demo_files().adapters
     return configuration.build(
         {
             "data": {"path": str(demo_files().test)},
-            "serving": {"model": str(model)},
+            "serving": {"model": str(base)},
             "variants": [{"name": "base"}, {"name": "final", "adapter": str(adapters["rag-final"])}],
             "judge": {"model": "judge", "adapter": str(demo_files().judge), **judge},
         }
@@ -66,7 +66,9 @@ def test_variants_with_finished_answers_leave_it_a_server_of_its_own(demo_model:
 
 
 def test_without_an_adapter_there_is_no_such_server() -> None:
-    config = configuration.build({"data": {"path": "x"}, "serving": {"model": "m"}, "judge": {"model": "gpt-4o"}})
+    config = configuration.build(
+        {"data": {"path": "x"}, "serving": {"model": "m"}, "judge": {"model": "gpt-4o"}}
+    )
     assert plan_judge(config) is None
 
 

@@ -67,7 +67,9 @@ def test_power_at_the_mde_is_eighty_percent() -> None:
 def test_bounds_hold_the_truth_whatever_is_missing(share: float, by_badness: bool) -> None:
     shares = missing_scores(share, 60, by_badness=by_badness)
     assert shares["bounds of the mean"] == shares["bounds of the difference"] == shares["said"] == 1.0
-    assert (abs(shares["mean rises"]) > 0.5 * share) == by_badness, "the figure rises, and never without a word"
+    assert (abs(shares["mean rises"]) > 0.5 * share) == by_badness, (
+        "the figure rises, and never without a word"
+    )
 
 
 def test_the_simulated_scores_are_what_they_are_said_to_be() -> None:
