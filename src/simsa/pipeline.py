@@ -65,12 +65,13 @@ async def evaluate(
         backlog = Backlog(store, judge.task if judge else "", (*TRANSIENT, *retry))
         prompt = prompts.load(config.generation.prompt, config.root)
         asked = [v.name for v in config.variants if not v.predictions] if "generate" in stages else []
-        lent = Lent(asyncio.get_running_loop().create_future()) if judge and judge_is_ours(config) else None
+        by_batch = batch or batching.default(config.judge)
+        ours = judge is not None and judge_is_ours(config) and not by_batch
+        lent = Lent(asyncio.get_running_loop().create_future()) if ours else None
         run = _Run(store, config, progress, backlog, prompt, asked, proven=asyncio.Event(), lent=lent)
         async with store.writing(), together() as side_by_side:
             side_by_side.create_task(generate(run))
             if judge:
-                by_batch = batch or batching.default(config.judge)
                 side_by_side.create_task(
                     score_by_batch(run, judge, retry, by_batch) if by_batch else score(run, judge, retry)
                 )

@@ -14,6 +14,7 @@ from simsa.store import Store
 from tests.batching.making import statuses_of, write_rows, write_run
 from tests.servers.chat import Body, text_of, verdict
 from tests.servers.runner import results, write
+from tests.serving.making import make_adapter, make_model
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -250,3 +251,26 @@ def test_the_answers_price_is_the_batch_price(tmp_path: Path) -> None:
     with Store.read(tmp_path / "simsa.simsa") as store:
         tokens = used["prompt_tokens"] + used["completion_tokens"]
         assert store.spent_usd() == pytest.approx(tokens * 10 / 1e6 * 0.75)
+
+
+def test_a_judge_of_ours_is_not_served_for_files(tmp_path: Path) -> None:
+    """Its requests are run by whoever has its adapter; nothing is started for them."""
+    config = write_run(tmp_path, NOWHERE, n=2, variants=("base",))
+    make_model(tmp_path / "model")
+    make_adapter(tmp_path / "judge")
+    text = config.read_text()
+    for line in (
+        'model = "gpt-4o"\n',
+        'via = "batch"\n',
+        f'base_url = "{NOWHERE}"\n',
+        'api_key_env = "JUDGE_KEY"\n',
+    ):
+        assert line in text
+        text = text.replace(line, "")
+    ours = '[serving]\nmodel = "model"\n\n[judge]\nmodel = "own-judge"\nadapter = "judge"\n'
+    config.write_text(text.replace("[judge]\n", ours))
+    (requests,) = written(config, tmp_path / "out")
+    assert {json.loads(line)["body"]["model"] for line in requests.read_text().splitlines()} == {"own-judge"}
+    assert read(config, write(tmp_path / "results.jsonl", results(requests))) == 0
+    assert statuses_of(config) == {"scored": 2}
+    assert not (tmp_path / "simsa.simsa" / "logs").exists(), "no vLLM was started"
