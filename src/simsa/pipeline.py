@@ -316,7 +316,12 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
         run.progress.spent_usd = budget.spent
 
     await run.proven.wait()
-    if run.lent and (server := await run.lent.server):
+    if run.lent:
+        server = await run.lent.server
+        if server is None:  # no answer waits for a verdict, so it was not started
+            stage.begin(total=0)
+            stage.end()
+            return
         assert isinstance(judge, LLMJudge)
         judge.served_at(server.base_url, server.key)
     again = (*TRANSIENT, *retry)

@@ -97,6 +97,6 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "judge_completion_tokens": verdict and verdict.completion_tokens,
             "cost_usd": verdict and verdict.cost_usd,
             "request_hash": verdict and verdict.request_hash,
-            "expected": _expected(parts),
             **{name: voices.get(result.variant, {}).get(name) for name in ("members", "repeats")},
+            "expected": _expected(parts),
         }
