@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simsa.records import CRITERIA, STATUSES
+from simsa.report import words as words_module
 from simsa.report.words import CATALOGUE, LANGUAGES, Name, particle, words
 
 
@@ -72,3 +75,9 @@ def test_a_particle_is_one_of_the_two_or_both(name: str) -> None:
 @given(st.text(alphabet="{}%:!/"))
 def test_a_name_full_of_braces_is_not_a_template(name: str) -> None:
     assert words("en")("say.no_others", baseline=name) == f"There is no variant besides {name}."
+
+
+def test_no_word_is_said_twice() -> None:
+    source = Path(words_module.__file__).read_text(encoding="utf-8")
+    keys = re.findall(r'^    "([^"]+)": \(', source, re.MULTILINE)
+    assert len(keys) == len(set(keys)) == len(words_module.CATALOGUE), "the later one would win in silence"

@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bridge's sample.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@click.option("--link", metavar="URL", help="Where the full report is, for --format md.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@console.format_options(("text", "json", "junit"))
+@console.format_options(("text", "md", "json", "junit"))
 def command(
     run: Path,
     run2: Path | None,
@@ -61,6 +62,7 @@ def command(
     max_cost_usd: float | None,
     seed: int,
     language: Language | None,
+    link: str | None,
     quiet: bool,
     format: str | None,
     as_json: bool,
@@ -74,6 +76,7 @@ def command(
     EXPR a number, baseline, or baseline ± a number. METRIC is total, a criterion, a
     deterministic metric, coverage, abstention_f1, over_refusal, … They are decided on
     the bound of the 95 % interval; a gate that fails makes the exit code 3.
+    md is a comment for a pull request.
 
     \b
     simsa compare simsa.simsa --baseline base --gate 'total >= baseline - 0.5'
@@ -95,7 +98,7 @@ def command(
     with ExitStack() as opened:
         stores = [opened.enter_context(console.open_run(path)) for path in (run, run2) if path is not None]
         found = comparing.comparing(stores, baseline, wanted, language, bridge=built, only_common=common)
-    console.put(_rendered(found, chosen, out), out)
+    console.put(_rendered(found, chosen, out, link), out)
     failed = [outcome for outcome in found.outcomes if not outcome.passed]
     if failed:
         raise GateFailed(f"{len(failed)} of {len(found.outcomes)} gates failed")
@@ -127,9 +130,13 @@ def _bridge(
     )
 
 
-def _rendered(found: Comparing, format: str, out: Path | None) -> str | Iterable[bytes]:
+def _rendered(found: Comparing, format: str, out: Path | None, link: str | None) -> str | Iterable[bytes]:
     if format == "json":
         return console.to_json(found.to_dict())
+    if format == "md":
+        from simsa.report import comment
+
+        return comment.render(found, link)
     if format == "junit":
         from simsa.report import junit
 

@@ -63,7 +63,7 @@ def _spread(summary: Summary, say: Words) -> Finding | None:
         Row(say(name), (Cell(f"{percent(s.differ, 1)} %"), Cell(fixed(s.sd)), Cell(str(s.n))))
         for name, s in spreads.items()
     ]
-    head = (say("spread.differ"), say("spread.sd"), say("spread.n"))
+    head = (say("context.differ"), say("context.sd"), say("context.n"))
     return Finding(title, say("examined.spread_is"), Grid(title, head, tuple(rows)))
 
 

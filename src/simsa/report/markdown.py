@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MARKS = re.compile(r"[\\`*_{}\[\]#!|~^$]")
 # At the beginning of a line these would make a list, a heading or a rule.
 _OPENING = re.compile(r"^(?:[+\-=]|\d+(?=[.)]))")
+_ISSUE = re.compile(r"\b(GH)-(?=\d)", re.IGNORECASE)
 _LONGEST = 600
 
 
@@ -31,7 +32,9 @@ def escape(text: str, limit: int | None = None) -> str:
     plain = html.escape(one_line(text, limit), quote=False)
     marked = _MARKS.sub(r"\\\g<0>", plain)
     # Bare addresses become links, and names behind an @ are called, unless they are cut apart.
-    return marked.replace("://", "&#58;//").replace("www", "ww&#119;").replace("@", "@<!-- -->")
+    cut = marked.replace("://", "&#58;//").replace("www", "ww&#119;").replace("@", "@<!-- -->")
+    # GH-1 is the issue of that number.
+    return _ISSUE.sub(r"\1&#45;", cut)
 
 
 def opening(text: str, limit: int | None = None) -> str:
@@ -65,8 +68,17 @@ def _lines(summary: Summary) -> Iterator[str]:
             yield from _example(example, say)
 
 
+def table(grid: Grid) -> str:
+    """The table alone, without its title."""
+    return "\n".join(_rows(grid))
+
+
 def _table(grid: Grid) -> Iterator[str]:
     yield f"\n## {escape(grid.title)}\n"
+    yield from _rows(grid)
+
+
+def _rows(grid: Grid) -> Iterator[str]:
     yield "| |" + "".join(f" {escape(name)} |" for name in grid.head)
     yield "|:--|" + "--:|" * len(grid.head)
     yield from (_row(row) for row in grid.rows)

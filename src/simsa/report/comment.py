@@ -1,0 +1,103 @@
+"""A comparison as a comment on a pull request: short, folded, and within what GitHub takes."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from simsa.errors import ConfigError
+from simsa.report.grids import Cell, Grid, Row, comparison_grid, metric_grid
+from simsa.report.markdown import escape, opening, table
+from simsa.report.model import is_lexical
+from simsa.report.sentences import verdict
+from simsa.report.words import Name, Words, words
+
+if TYPE_CHECKING:
+    from simsa.report.comparing import Comparing
+
+# GitHub takes 65,536 characters; counted as bytes it is the more careful limit.
+LIMIT = 65_000
+_LONGEST_SENTENCE = 1_000
+_LINK = re.compile(r"https?://[^\s<>()\[\]\"'`\\]+")
+
+
+def render(found: Comparing, link: str | None = None) -> str:
+    """Gates first, then a sentence a variant, the differences, and the metrics behind a fold.
+
+    Whatever does not fit in a comment is left out as a whole, and that is said. `link` is
+    the address of the full report. Raises ConfigError when it is none.
+    """
+    if link is not None and not _LINK.fullmatch(link):
+        hint = "give an address that begins with http:// or https://"
+        raise ConfigError("is no address", field="--link", found=link, hint=hint)
+    say = words(found.language)
+    kept: list[str] = []
+    cut = say("pr.cut")
+    left = LIMIT - len(cut.encode()) - 2
+    for block in _blocks(found, link, say):
+        size = len(block.encode("utf-8", "replace")) + 2
+        if size > left:
+            kept.append(cut)
+            break
+        kept.append(block)
+        left -= size
+    return "\n\n".join(kept) + "\n"
+
+
+def _blocks(found: Comparing, link: str | None, say: Words) -> Iterator[str]:
+    """Pieces that stand by themselves: none leaves a table or a fold open for the next."""
+    yield f"### simsa: {_title(found, say)}"
+    if link:
+        yield f'<a href="{html.escape(link)}">{say("pr.link")}</a>'
+    yield from _said(found, say)
+    if found.outcomes:
+        yield table(_gates(found, say))
+    compared = [name for name in found.variants if name != found.baseline]
+    title = say("head.differences", baseline=Name(found.baseline))
+    differences = comparison_grid(title, found.comparisons, compared, say)
+    if differences.rows:
+        yield f"**{escape(title)}**\n\n{table(differences)}"
+    if found.metrics:
+        metrics = metric_grid(found, say)
+        yield f"<details><summary>{escape(metrics.title)}</summary>\n\n{table(metrics)}\n\n</details>"
+    judge = (found.judge or {}).get("model") or say("none")
+    yield opening(say("pr.made", runs=", ".join(found.runs), judge=judge))
+
+
+def _title(found: Comparing, say: Words) -> str:
+    failed = sum(not outcome.passed for outcome in found.outcomes)
+    if failed:
+        return "❌ " + say("pr.failed", n=len(found.outcomes), failed=failed)
+    return "✅ " + say("pr.passed", n=len(found.outcomes)) if found.outcomes else say("title")
+
+
+def _said(found: Comparing, say: Words) -> Iterator[str]:
+    """What was shown of each variant; of two judges, what their bridge says."""
+    across: set[str] = set()
+    if found.bridged:
+        from simsa.report.bridged import sentences
+
+        across = {net.variant for net in found.bridged.nets}
+        for sentence in sentences(found.bridged, found.language):
+            yield f"**{escape(sentence, _LONGEST_SENTENCE)}**"
+    compared = [name for name in found.variants if name not in (found.baseline, *across)]
+    if not compared and not across:
+        yield opening(say("say.no_others", baseline=found.baseline))
+    elif not found.comparisons:
+        yield opening(say("say.unjudged"))
+    prefix = say("say.lexical") if is_lexical((found.judge or {}).get("model", "")) else ""
+    for name in compared if found.comparisons else ():
+        yield f"**{escape(prefix + verdict(found.comparisons, name, found.language), _LONGEST_SENTENCE)}**"
+
+
+def _gates(found: Comparing, say: Words) -> Grid:
+    rows = [
+        Row(
+            f"{'✅' if outcome.passed else '❌'} {outcome.gate.condition}",
+            (Cell(outcome.variant), Cell(outcome.sentence(found.language))),
+        )
+        for outcome in found.outcomes
+    ]
+    return Grid(say("head.gates"), (say("variant"), say("figure")), tuple(rows))
