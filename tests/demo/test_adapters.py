@@ -54,3 +54,18 @@ def test_early_and_final_are_stages_of_one_training() -> None:
     one, two = (f.get_tensor(name).float().numpy().ravel() for f in (early, final))
     assert np.corrcoef(one, two)[0, 1] > 0.5
     assert not np.array_equal(one, two)
+
+
+def test_the_judges_adapter_is_small_and_its_rubric_short() -> None:
+    files = demo_files()
+    weights = files.judge / "adapter_model.safetensors"
+    assert sum(file.stat().st_size for file in files.judge.iterdir()) < 2_000_000
+    config = json.loads((files.judge / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == NAME
+    assert (config["r"], config["lora_alpha"], len(config["target_modules"])) == (4, 8, 7)
+    assert (files.judge / "chat_template.jinja").read_bytes() == CHAT_TEMPLATE.read_bytes()
+    with safe_open(weights, framework="pt") as file:
+        assert len(list(file.keys())) == 18 * 7 * 2
+    text = files.rubric.read_text(encoding="utf-8")
+    assert len(text) < 600
+    assert all(f"{{{part}}}" in text for part in ("question", "context", "prediction", "label"))
