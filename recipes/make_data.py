@@ -52,6 +52,15 @@ class Entity:
         return list(KINDS[self.kind]["facts"])
 
 
+@dataclass
+class Told:
+    """A passage, and what it tells of which entity."""
+
+    entity: Entity
+    facts: list[dict[str, Any]]
+    text: str
+
+
 class World:
     """Makes entities, passages and rows from one random generator."""
 
@@ -182,6 +191,13 @@ class World:
 
     def negatives(self, entity: Entity, asked: dict[str, Any], n: int) -> list[str]:
         """`n` passages about something else, mostly of the same kind, mostly with the asked attribute."""
+        return [told.text for told in self.distractors(entity, asked, n)]
+
+    def tell(self, entity: Entity, facts: list[dict[str, Any]]) -> Told:
+        return Told(entity, facts, self.passage(entity, facts))
+
+    def distractors(self, entity: Entity, asked: dict[str, Any], n: int) -> list[Told]:
+        """The same, with what each passage tells."""
         found = []
         for _ in range(n):
             if self.rng.random() < 0.75:
@@ -194,7 +210,7 @@ class World:
             else:
                 other = self.entity(self.rng.choice(list(KINDS)))
                 facts = self.others(other) or other.facts[:1]
-            found.append(self.passage(other, facts))
+            found.append(self.tell(other, facts))
         return found
 
     # Questions and answers

@@ -19,12 +19,12 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from josa import fill, particle
-from make_data import KINDS, REFUSAL, TOPICS, Entity, World
+from make_data import KINDS, REFUSAL, TOPICS, Entity, Told, World
 
 from simsa import rubrics
 from simsa.records import CRITERIA, Passage, Question
@@ -89,15 +89,6 @@ class Answer:
     kind: str = ""
 
 
-@dataclass
-class Told:
-    """A passage, and what it tells of which entity."""
-
-    entity: Entity
-    facts: list[dict[str, Any]] = field(default_factory=list)
-    text: str = ""
-
-
 def messages(case: Case, answer: Answer, analysed: bool) -> dict[str, Any]:
     """A training row: what the judge is asked, and what it should say."""
     scores = dict(zip(CRITERIA, (answer.correct, case.relevance, answer.faithful, case.recall), strict=True))
@@ -147,26 +138,6 @@ class JudgeWorld(World):
         ]  # fmt: skip
         for make in self.rng.choices([m for m, _ in makers], [w for _, w in makers], k=n):
             yield make()
-
-    # Passages
-
-    def tell(self, entity: Entity, facts: list[dict[str, Any]]) -> Told:
-        return Told(entity, facts, self.passage(entity, facts))
-
-    def distractors(self, entity: Entity, asked: dict[str, Any], n: int) -> list[Told]:
-        """Passages about other things, mostly of the same kind and with the asked attribute."""
-        found = []
-        for _ in range(n):
-            if self.rng.random() < 0.75:
-                other = self.entity(entity.kind, like=entity)
-                if other.name == entity.name:
-                    continue
-                facts = [*self.others(other, asked=asked), asked]
-                found.append(self.tell(other, facts if self.rng.random() < 0.7 else facts[:-1] or [asked]))
-            else:
-                other = self.entity(self.rng.choice(list(KINDS)))
-                found.append(self.tell(other, self.others(other) or other.facts[:1]))
-        return found
 
     def value(self, fact: dict[str, Any], unlike: str, context: str = "") -> str:
         """Another value of the same form, which the passages do not have."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -237,6 +238,8 @@ class JudgeConfig(_Section):
             raise ValueError(f"adapter: simsa serves it itself; leave out {elsewhere[0]}")
         if self.via == "batch":
             raise ValueError('adapter: simsa serves it itself; batches are for an endpoint: via = "direct"')
+        if re.search(r"[\s/\\\x00-\x1f]", self.model):
+            raise ValueError(f"adapter: is served under the name {self.model!r}: no spaces or slashes in it")
         if self.is_local:
             raise ValueError(
                 f"adapter: {self.model!r} is the name of a judge without a model; choose another"

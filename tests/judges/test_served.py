@@ -80,6 +80,8 @@ def test_without_an_adapter_there_is_no_such_server() -> None:
         ({"via": "batch"}, "batches are for an endpoint"),
         ({"model": "lexical"}, "a judge without a model"),
         ({"model": "final"}, "'final' is a variant"),
+        ({"model": "my judge"}, "no spaces or slashes"),
+        ({"model": "a/b"}, "no spaces or slashes"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(judge: dict[str, Any], complaint: str) -> None:

@@ -44,7 +44,8 @@ def command(
     from simsa.cli.live import perform
 
     judge = judge or ("gpt-4o" if configuration.secret(KEY) else "lexical" if replay else OWN_JUDGE)
-    text = _data(limit) + (_recorded() if replay else _served(quiet))
+    serving = "" if replay and judge != OWN_JUDGE else _serving(quiet)
+    text = _data(limit) + serving + (_recorded() if replay else _adapters())
     out.mkdir(parents=True, exist_ok=True)
     file = out / "simsa.toml"
     file.write_text(text + _rest(judge, language), encoding="utf-8")
@@ -62,18 +63,22 @@ def _data(limit: int) -> str:
     return f"[data]\npath = {_quoted(demo.demo_files().test)}\nlimit = {limit}\n"
 
 
-def _served(quiet: bool) -> str:
-    from simsa import demo
+def _serving(quiet: bool) -> str:
     from simsa.demo.model import ensure_model
 
     def say(text: str) -> None:
         if not quiet:
             click.echo(visible(text), err=True)
 
-    adapters = demo.demo_files().adapters
     model = ensure_model(configuration.cache_dir(), say)
-    serving = f'\n[serving]\nmodel = {_quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n'
-    return serving + "".join(
+    return f'\n[serving]\nmodel = {_quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n'
+
+
+def _adapters() -> str:
+    from simsa import demo
+
+    adapters = demo.demo_files().adapters
+    return "".join(
         _variant(name, f"adapter = {_quoted(adapters[name])}\n" if name in adapters else "")
         for name in VARIANTS
     )

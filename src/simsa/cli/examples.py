@@ -60,7 +60,11 @@ def command(
     from simsa.report import text
 
     if not found:
-        click.echo("no question fits: a total is needed in every variant that is compared", err=True)
+        click.echo(
+            "no question fits: a total is needed in every variant that is compared; "
+            "`simsa report` says what is missing, `simsa view` shows each answer of the judge",
+            err=True,
+        )
     console.page(text.render_examples(found, spoken, *console.terminal()))
 
 

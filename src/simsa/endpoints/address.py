@@ -62,6 +62,12 @@ class Address(NamedTuple):
         """Whether what is sent can be read on the way."""
         return self.base_url.startswith("http://") and not self.is_loopback
 
+    def warning(self, key: str | None) -> str | None:
+        """What to tell a person who sends `key` there; None where nothing is wrong with it."""
+        if key and self.is_open:
+            return f"{self.base_url} is not encrypted: the key can be read on the way there"
+        return None
+
 
 def check_key(key: str | None, name: str | None) -> None:
     """Raises ConfigError for a key that no header can carry; `name` is the variable it came from."""

@@ -94,8 +94,8 @@ class BatchEndpoint:
         from simsa.endpoints.batch_transport import BatchTransport
 
         self._transport = BatchTransport(self.address, self._key, 8, self._timeout_s)
-        if self._key and self.address.is_open:
-            self._say(f"{self.address.base_url} is not encrypted: the key can be read on the way there")
+        if warning := self.address.warning(self._key):
+            self._say(warning)
         return self
 
     async def __aexit__(

@@ -85,8 +85,8 @@ class ChatEndpoint:
         from simsa.endpoints.transport import Transport
 
         self._transport = Transport(self.address, self._key, self.max_concurrency, self.timeout_s)
-        if self._key and self.address.is_open:
-            self._say(f"{self.base_url} is not encrypted: the key can be read on the way there")
+        if warning := self.address.warning(self._key):
+            self._say(warning)
         return self
 
     async def __aexit__(

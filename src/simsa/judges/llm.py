@@ -19,10 +19,14 @@ from simsa.judges.base import JOINT, JudgeRequest
 from simsa.judges.expected import ALTERNATIVES, expected_scores
 from simsa.records import Judgement, Question, Status, content_hash
 from simsa.rubrics import Rubric, Scored, Unreadable, read_verdict
+from simsa.text import one_line
 
 # How often a row may be asked until its answer is read, by what the last answer was.
 _READINGS: dict[Status, int] = {"unreadable": 3, "empty": 3, "truncated": 2, "refused": 2}
 _SCORED: Status = "scored"
+_HOPELESS = 10
+"""Rows without one readable answer, repetitions included, after which nothing is repeated any more."""
+_EXCERPT = 120
 
 
 class LLMJudge:
@@ -64,6 +68,8 @@ class LLMJudge:
         self._price = price_of(config)
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
+        self._was_read = False
+        self._in_vain = 0
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
         self._narrow: dict[tuple[str, ...], _Part] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
@@ -207,7 +213,8 @@ class LLMJudge:
             return self._judgement(asking, asking.outcome or Unreadable(reply.kind, reply.detail))
         outcome = read_reply(reply, asking.request.criteria, asking.quoted)
         asking.readings += 1
-        if isinstance(outcome, Scored) or asking.readings >= _READINGS[outcome.status]:
+        self._was_read |= isinstance(outcome, Scored)
+        if isinstance(outcome, Scored) or not self._can_help(asking, outcome):
             made = self._judgement(asking, outcome)
             wanted = self._config.logprobs and made.scores
             return (
@@ -217,6 +224,20 @@ class LLMJudge:
             )
         asking.again(outcome)
         return None
+
+    def _can_help(self, asking: Asking, outcome: Unreadable) -> bool:
+        """Whether asking again can help: up to a limit, and only a judge that was ever understood."""
+        hopeless = self._in_vain >= _HOPELESS and not self._was_read
+        if not hopeless and asking.readings < _READINGS[outcome.status]:
+            return True
+        self._in_vain += 1
+        if self._in_vain == _HOPELESS and not self._was_read and self._say:
+            said = one_line(asking.texts[-1], _EXCERPT)
+            self._say(
+                f"none of {self.label}'s first answers could be read as a verdict; what follows is asked "
+                f"only once. It said: «{said}»"
+            )
+        return False
 
     def _code(self, material: Mapping[str, str]) -> str:
         """What marks where the row's texts begin and end.

@@ -10,6 +10,7 @@ from simsa.report.numbers import fixed, interval, percent, signed
 from simsa.report.probed import examination_notes
 from simsa.report.table import Table
 from simsa.report.words import Language, Name, Words, words
+from simsa.text import one_line, visible
 
 if TYPE_CHECKING:
     from simsa.report.model import JudgeInfo, VariantSummary
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _CUT = 0.02
 _DECLINED = 0.1
 _SHOWN = 5
+_EXCERPT = 160
 # Krippendorff's bar for conclusions that are at least tentative (Content Analysis, 2004, p. 241).
 _AGREED = 0.667
 # They are judged from question, passages and reference alone.
@@ -50,14 +52,17 @@ def notes(
     comparisons: Sequence[Comparison],
     stopped: str | None,
     calibration: Mapping[str, Any] | None = None,
+    unread: tuple[int, str] | None = None,
 ) -> tuple[Note, ...]:
     """What the figures call for, then what the run has kept of other kinds.
 
-    `calibration` is what `simsa calibrate` kept of this judge.
+    `calibration` is what `simsa calibrate` kept of this judge; `unread` how many of its
+    answers could not be read, and what one of them was.
     """
     say = words(language)
     own = [
         *_of_judge(say, judge, stopped),
+        *_of_unread(say, unread),
         *_of_panel(say, judge.panel if judge else None),
         *_of_calibration(say, calibration or {}),
         *examination_notes(say, judge),
@@ -97,6 +102,12 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
     ]
     if spreads:
         yield Note("context_spread", say("note.context_spread", list=", ".join(spreads)))
+
+
+def _of_unread(say: Words, unread: tuple[int, str] | None) -> Iterator[Note]:
+    if unread:
+        n, said = unread
+        yield Note("unreadable", say("note.unreadable", n=n, said=one_line(visible(said), _EXCERPT)))
 
 
 def _of_panel(say: Words, panel: PanelInfo | None) -> Iterator[Note]:

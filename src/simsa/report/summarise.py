@@ -18,7 +18,7 @@ from simsa.report.table import TOTAL, Part, Table, load
 from simsa.report.usage import UsageInfo
 from simsa.report.voices import panel, repeated
 from simsa.report.words import LANGUAGES, Language
-from simsa.store import Store, judge_usage, snapshot, usage_shares
+from simsa.store import Store, judge_usage, snapshot, unread, usage_shares
 
 if TYPE_CHECKING:
     from simsa.report.table import Floats
@@ -69,7 +69,16 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
         variants=variants,
         comparisons=comparisons,
         notes=(
-            *notes(store.meta("notes") or (), spoken, judge, variants, comparisons, stopped, calibration),
+            *notes(
+                store.meta("notes") or (),
+                spoken,
+                judge,
+                variants,
+                comparisons,
+                stopped,
+                calibration,
+                unread(store),
+            ),
             *said,
         ),
         examples=_examples(store, table, n_examples),

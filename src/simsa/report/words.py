@@ -295,6 +295,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "The judge `lexical` is no language model. It counts how far the morphemes of question, context, "
         "answer and reference overlap and understands nothing: take it as the floor that an LLM judge must beat.",
     ),
+    "note.unreadable": (
+        "심사 모델의 답 {n}개를 판정으로 읽지 못했습니다. 그 가운데 하나: «{said}»",
+        "{n} of the judge's answers could not be read as a verdict. One of them: «{said}»",
+    ),
     "note.missing": (
         "{variant}: {n}문항 중 {missing}개({share} %)에 총점이 없습니다. 모두 최저점이거나 최고점이라면 "
         "총점 평균은 {low} ~ {high}입니다.",

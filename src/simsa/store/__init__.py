@@ -16,6 +16,7 @@ from simsa.store.reading import (
     results,
     snapshot,
     statuses,
+    unread,
     usage_shares,
     voices,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "results",
     "snapshot",
     "statuses",
+    "unread",
     "usage_shares",
     "voices",
 ]

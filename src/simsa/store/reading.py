@@ -209,6 +209,23 @@ def expected(store: Store) -> Iterator[tuple[str, str, dict[str, Expected]]]:
         yield question_id, variant, scores
 
 
+def unread(store: Store) -> tuple[int, str] | None:
+    """How many judgements of standing verdicts could not be read, and what the first of them said; None: all could."""
+    n, raw = store.db.execute(
+        f"""SELECT count(DISTINCT j.request_hash), (SELECT j.raw FROM {_LINKED}
+                JOIN judgements j ON j.request_hash = g.request_hash
+                WHERE j.status = 'unreadable' ORDER BY q.position, t.position LIMIT 1)
+        FROM {_LINKED} JOIN judgements j ON j.request_hash = g.request_hash WHERE j.status = 'unreadable'"""
+    ).fetchone()
+    if not n:
+        return None
+    try:
+        said = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        said = raw
+    return int(n), str(said[-1]) if isinstance(said, list) and said else raw
+
+
 def _with_its_voices(store: Store, made: Judgement) -> Judgement:
     """`made` with what the judgements that it was made from said and took."""
     if made.attempts:
