@@ -221,11 +221,23 @@ class JudgeConfig(_Section):
             raise ValueError(f"panel: two members are called {doubled[0]!r}; give each a name of its own")
         if local := [member.model for member in self.panel if member.model in LOCAL_JUDGES]:
             raise ValueError(f"panel: {local[0]!r} reads nothing and has no vote; judge with it by itself")
+        if self.via == "batch":
+            self._one_key_an_address()
         if self.adapter:
             self._served_alone()
         if self.is_local and self.repeats > 1:
             raise ValueError(f"repeats: {self.model!r} says the same every time")
         return self
+
+    def _one_key_an_address(self) -> None:
+        """The batches of an address are one account's: two keys there would be taken for one."""
+        keys: dict[str, str | None] = {}
+        for member in self.each.values():
+            if keys.setdefault(member.base_url, member.key_variable) != member.key_variable:
+                raise ValueError(
+                    f'panel: two members at {member.base_url} have different keys, which via = "batch" '
+                    "cannot tell apart; give them one, or judge directly"
+                )
 
     def _served_alone(self) -> None:
         """What does not go with an adapter that simsa serves itself."""

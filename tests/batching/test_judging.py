@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
+from simsa.config import JudgeConfig
 from simsa.store import Store
 from tests.batching.making import KEY, statuses_of, write_rows, write_run
 from tests.servers.batch import BatchServer, Line, Outcome
@@ -494,3 +495,17 @@ def test_the_lexical_judge_has_no_use_for_batches(tmp_path: Path, capsys: pytest
     assert run(["judge", str(config), "-q"]) == 0
     assert run(["judge", str(config), "-q", "--write-batch", str(tmp_path / "out")]) == 2
     assert "lexical" in capsys.readouterr().err
+
+
+def panel_at(*keys: str, via: str = "batch") -> JudgeConfig:
+    """A panel whose members ask one address, each with its key."""
+    url = "http://127.0.0.1:1/v1"
+    members = [{"model": f"m{n}", "base_url": url, "api_key_env": key} for n, key in enumerate(keys)]
+    return JudgeConfig.model_validate({"panel": members, "via": via})
+
+
+def test_two_accounts_at_one_address_are_not_billed_as_one() -> None:
+    with pytest.raises(ValueError, match="different keys"):
+        panel_at("ONE", "TWO")
+    assert panel_at("ONE", "ONE").via == "batch"
+    assert panel_at("ONE", "TWO", via="direct").panel
