@@ -95,7 +95,8 @@ def _questions(config: Config, findings: list[Finding]) -> list[Question]:
         questions = list(planning.read_questions(config))
         for variant in config.variants:
             if variant.predictions:
-                n = sum(1 for _ in data.read_predictions(config.path(variant.predictions)))
+                rows = data.read_predictions(config.path(variant.predictions))
+                n = sum(row.variant in (None, variant.name) for row in rows)
                 findings.append(Finding("ok", variant.name, f"{n} predictions in {variant.predictions}"))
     except SimsaError as error:
         findings.append(_wrong("data", error))
