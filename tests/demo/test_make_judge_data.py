@@ -113,6 +113,33 @@ def test_an_order_to_the_judge_gains_nothing(cases: list[tuple[Any, Any]]) -> No
         assert answer.correct == answer.faithful == 1
 
 
+def test_an_answer_turned_round_is_wrong_and_unsupported(cases: list[tuple[Any, Any]]) -> None:
+    found = of_kind(cases, "negated")
+    for case, answer in found:
+        assert (answer.correct, answer.faithful) == (1, 1)
+        assert answer.text != case.reference
+    denied = [a for _, a in found if any(word in a.text for word in ("않", "아니", "아닙", "아닌", "없", "못"))]
+    assert len(denied) > 0.9 * len(found), "all but what was denied before, and is asserted now"
+
+
+def test_a_sentence_of_the_passages_that_answers_nothing_is_faithful_and_wrong(
+    cases: list[tuple[Any, Any]],
+) -> None:
+    for case, answer in of_kind(cases, "sentence"):
+        assert (answer.correct, answer.faithful) == (1, 5)
+        bare = answer.text.split("[[")[0].strip()
+        assert any(sentence in bare for text in case.passages for sentence in re.split(r"(?<=[.?!]) ", text))
+
+
+def test_courtesies_change_the_words_and_no_score(made: ModuleType) -> None:
+    plain = made.Answer("1999년입니다.", "1999년", 5, 5, "right")
+    dressed = made.courteous(random.Random(1), plain)
+    assert plain.text in dressed.text and dressed.text != plain.text
+    assert (dressed.correct, dressed.faithful, dressed.key) == (5, 5, "1999년")
+    empty = made.Answer("", "", 1, 1, "empty")
+    assert made.courteous(random.Random(1), empty) is empty
+
+
 def test_half_an_answer_is_worth_three(cases: list[tuple[Any, Any]]) -> None:
     assert {answer.correct for _, answer in of_kind(cases, "half", "half swapped")} == {3}
 
@@ -160,7 +187,8 @@ def test_cases_on_a_test_set_know_what_they_cannot_know(made: ModuleType) -> Non
         assert shown["scores"]["context_relevance"] in (None, 1, 5)
         if case.relevant == 0 and case.key != made.NOTHING:
             assert case.recall == 1
-            assert answer.faithful in (1, 5) and (answer.faithful == 1 or answer.kind == "wrong refusal")
+            assert answer.faithful in (1, 5)
+            assert answer.faithful == 1 or answer.kind in ("wrong refusal", "sentence")
 
 
 def test_training_never_sees_the_documents_kept_for_choosing(made: ModuleType, tmp_path: Path) -> None:
