@@ -118,7 +118,9 @@ def test_an_answer_turned_round_is_wrong_and_unsupported(cases: list[tuple[Any, 
     for case, answer in found:
         assert (answer.correct, answer.faithful) == (1, 1)
         assert answer.text != case.reference
-    denied = [a for _, a in found if any(word in a.text for word in ("않", "아니", "아닙", "아닌", "없", "못"))]
+    denied = [
+        a for _, a in found if any(word in a.text for word in ("않", "아니", "아닙", "아닌", "없", "못"))
+    ]
     assert len(denied) > 0.9 * len(found), "all but what was denied before, and is asserted now"
 
 
