@@ -20,3 +20,21 @@ def one_line(text: str, limit: int | None = None) -> str:
     """`visible` text on one line, cut to `limit` characters with an ellipsis."""
     flat = " ".join(visible(text).split())
     return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def quoted(text: object) -> str:
+    """`text` as a TOML basic string; what cannot be seen is escaped, and half a character pair becomes `�`."""
+    return '"' + "".join(_quoted(character) for character in str(text)) + '"'
+
+
+def _quoted(character: str) -> str:
+    code = ord(character)
+    if character in '\\"':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    if 0xD800 <= code <= 0xDFFF:
+        return "�"
+    return {"\n": "\\n", "\t": "\\t"}.get(character) or (
+        f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    )

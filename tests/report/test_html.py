@@ -206,7 +206,7 @@ def test_how_it_was_made_is_enough_to_make_it_again(tmp_path: Path) -> None:
         "adapter hash bb22",
     ):
         assert part in text, part
-    assert "검색 결과만 <근거>로" in text and "levels = 5" in text and '"path": "test.jsonl"' in text
+    assert "검색 결과만 <근거>로" in text and "levels = 5" in text and 'path = "test.jsonl"' in text
 
 
 def test_seconds_and_rates_of_the_stages_are_told(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_hostile_text_is_shown_and_does_nothing(tmp_path: Path) -> None:
         analysis=HOSTILE,
         judge=JUDGE | {"model": HOSTILE, "rubric": HOSTILE},
         notes=[{"kind": "x", "text": HOSTILE}],
-        config={"x": HOSTILE, HOSTILE: "y"},
+        config={"data": {"path": HOSTILE, HOSTILE: "y"}, HOSTILE: [{"name": HOSTILE}]},
     )
     text = rendered(run)
     page = Page(text)

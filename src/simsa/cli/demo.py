@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from simsa import config as configuration
-from simsa.text import visible
+from simsa.text import quoted, visible
 
 KEY = "OPENAI_API_KEY"
 MAX_TOKENS = 48
@@ -60,7 +60,7 @@ def command(
 def _data(limit: int) -> str:
     from simsa import demo
 
-    return f"[data]\npath = {_quoted(demo.demo_files().test)}\nlimit = {limit}\n"
+    return f"[data]\npath = {quoted(demo.demo_files().test)}\nlimit = {limit}\n"
 
 
 def _serving(quiet: bool) -> str:
@@ -71,7 +71,7 @@ def _serving(quiet: bool) -> str:
             click.echo(visible(text), err=True)
 
     model = ensure_model(configuration.cache_dir(), say)
-    return f'\n[serving]\nmodel = {_quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n'
+    return f'\n[serving]\nmodel = {quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n'
 
 
 def _adapters() -> str:
@@ -79,7 +79,7 @@ def _adapters() -> str:
 
     adapters = demo.demo_files().adapters
     return "".join(
-        _variant(name, f"adapter = {_quoted(adapters[name])}\n" if name in adapters else "")
+        _variant(name, f"adapter = {quoted(adapters[name])}\n" if name in adapters else "")
         for name in VARIANTS
     )
 
@@ -87,12 +87,12 @@ def _adapters() -> str:
 def _recorded() -> str:
     from simsa import demo
 
-    recorded = _quoted(demo.demo_files().recorded)
+    recorded = quoted(demo.demo_files().recorded)
     return "".join(_variant(name, f"predictions = {recorded}\n") for name in VARIANTS)
 
 
 def _variant(name: str, source: str) -> str:
-    return f"\n[[variants]]\nname = {_quoted(name)}\n{source}"
+    return f"\n[[variants]]\nname = {quoted(name)}\n{source}"
 
 
 def _rest(judge: str, language: str) -> str:
@@ -102,10 +102,10 @@ prompt = "rag-ko"
 max_tokens = {MAX_TOKENS}
 
 [judge]
-model = {_quoted(judge)}
+model = {quoted(judge)}
 {_asked(judge, language)}
 [report]
-language = {_quoted(language)}
+language = {quoted(language)}
 baseline = "base"
 """
 
@@ -116,16 +116,11 @@ def _asked(judge: str, language: str) -> str:
 
     files = demo.demo_files()
     if judge == OWN_JUDGE:
-        return f"adapter = {_quoted(files.judge)}\nrubric = {_quoted(files.rubric)}\nmax_tokens = 96\n" + (
-            f"note = {_quoted(TOY[language])}\n"
+        return f"adapter = {quoted(files.judge)}\nrubric = {quoted(files.rubric)}\nmax_tokens = 96\n" + (
+            f"note = {quoted(TOY[language])}\n"
         )
-    key = f"api_key_env = {_quoted(KEY)}\n" if judge != "lexical" else ""
+    key = f"api_key_env = {quoted(KEY)}\n" if judge != "lexical" else ""
     return f'rubric = "rag-{language}"\n{key}'
-
-
-def _quoted(value: object) -> str:
-    """A TOML basic string."""
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _next_steps(out: Path, replay: bool, judge: str) -> str:

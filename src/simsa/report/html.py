@@ -11,6 +11,7 @@ from simsa.report import grids, judge_grids, marks
 from simsa.report.examined import examined
 from simsa.report.numbers import count, fixed
 from simsa.report.sentences import headline, judged, unscored
+from simsa.report.settings import toml
 from simsa.report.words import Words, words
 from simsa.text import visible
 
@@ -68,6 +69,7 @@ def render(summary: Summary) -> str:
         ],
         facts=list(_facts(summary, say)),
         texts=[(say(f"made.{name}"), summary.made[name]) for name in _TEXTS if name in summary.made],
+        settings=toml(summary.config, summary.language) if summary.config else "",
         chips=_chips,
         most_passages=_PASSAGES,
     )
@@ -92,7 +94,6 @@ def _environment() -> Environment:
         "shown": lambda text: _cut(text, _LONGEST),
         "analysis": lambda text: _cut(text, _ANALYSIS),
         "whole": lambda text: _cut(text, _TEXT),
-        "pretty": _pretty,
         "figure": _figure,
     }
     return environment
