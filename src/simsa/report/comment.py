@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # GitHub takes 65,536 characters; counted as bytes it is the more careful limit.
 LIMIT = 65_000
+MARK = "<!-- simsa -->"
 _LONGEST_SENTENCE = 1_000
 _LINK = re.compile(r"https?://[^\s<>()\[\]\"'`\\]+")
 
@@ -27,7 +28,8 @@ def render(found: Comparing, link: str | None = None) -> str:
     """Gates first, then a sentence a variant, the differences, and the metrics behind a fold.
 
     Whatever does not fit in a comment is left out as a whole, and that is said. `link` is
-    the address of the full report. Raises ConfigError when it is none.
+    the address of the full report. Raises ConfigError when it is none. The last line is
+    `MARK`, by which a script finds its earlier comment; GitHub does not show it.
     """
     if link is not None and not _LINK.fullmatch(link):
         hint = "give an address that begins with http:// or https://"
@@ -35,7 +37,7 @@ def render(found: Comparing, link: str | None = None) -> str:
     say = words(found.language)
     kept: list[str] = []
     cut = say("pr.cut")
-    left = LIMIT - len(cut.encode()) - 2
+    left = LIMIT - len(cut.encode()) - len(MARK) - 4
     for block in _blocks(found, link, say):
         size = len(block.encode("utf-8", "replace")) + 2
         if size > left:
@@ -43,7 +45,7 @@ def render(found: Comparing, link: str | None = None) -> str:
             break
         kept.append(block)
         left -= size
-    return "\n\n".join(kept) + "\n"
+    return "\n\n".join((*kept, MARK)) + "\n"
 
 
 def _blocks(found: Comparing, link: str | None, say: Words) -> Iterator[str]:
