@@ -222,6 +222,8 @@ async def _reachable(
             models = await endpoint.models()
     except SimsaError as error:
         yield _wrong(about, error)
+        for finding in _retiring(about, model, None):
+            yield finding
         return
     known = {info.id: info for info in models}
     if known and model not in known and not has_adapter:

@@ -24,6 +24,7 @@ from simsa.flow import Backlog, Budget, each, stream, together, unless
 from simsa.hearing import Hearing, directly
 from simsa.judges import Judge
 from simsa.judges.llm import LLMJudge
+from simsa.judges.retiring import models_of, retiring, shutdown_dates
 from simsa.progress import Progress
 from simsa.records import Message, Prediction
 from simsa.store import TRANSIENT, Answered, Planned, Store
@@ -72,6 +73,7 @@ async def evaluate(
         async with store.writing(), together() as side_by_side:
             side_by_side.create_task(generate(run))
             if judge:
+                side_by_side.create_task(look_ahead(run, ask=not batching.is_offline(by_batch)))
                 side_by_side.create_task(
                     score_by_batch(run, judge, retry, by_batch) if by_batch else score(run, judge, retry)
                 )
@@ -357,6 +359,19 @@ async def score_by_batch(run: _Run, judge: Judge, retry: Collection[str], mode: 
 
 
 # Around ------------------------------------------------------------------------------
+
+
+async def look_ahead(run: _Run, *, ask: bool) -> None:
+    """Says when the judge's model leaves its API, and keeps what its endpoint says of it for reports."""
+    config = run.config.judge
+    if config is None or not (models := models_of(config)):
+        return
+    kept: dict[str, str] = run.store.meta("shutdown_dates") or {}
+    if ask and (listed := await shutdown_dates(config)):
+        kept |= listed
+        run.store.set_meta(shutdown_dates=kept)
+    for end in retiring(models, kept):
+        run.progress.note("judge_retiring", str(end))
 
 
 def judge_is_ours(config: Config) -> bool:

@@ -316,7 +316,9 @@ def test_a_batch_whose_every_line_is_turned_away_is_exit_5(
     with BatchServer(outcome=lambda line, n: gone) as server:
         config = write_run(tmp_path, server.url)
         assert run(["judge", str(config), "-q"]) == 5
-        assert "does not exist" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "does not exist" in said
+        assert "suggested successor: gpt-6-luna" in said
         server.outcome = lambda line, n: "answered"
         assert run(["judge", str(config), "-q"]) == 0
 

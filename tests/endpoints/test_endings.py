@@ -102,6 +102,16 @@ def test_a_missing_model_that_has_retired_says_so_and_names_its_successor() -> N
     assert "reasoning_effort" in missing.hint
 
 
+def test_a_400_may_say_that_the_model_has_retired() -> None:
+    gone = error(400, "The model `gpt-4o` has been deprecated", code="model_deprecated")
+    with ChatServer(reply=gone) as server:
+        outcome = ask(server, 5, model="gpt-4o")
+    assert len(outcome.errors) == 5
+    assert "has no model 'gpt-4o'" in str(outcome.errors[0])
+    assert "gpt-6-luna" in (outcome.errors[0].hint or "")
+    assert server.count == 1, "those who waited for the first are told by it"
+
+
 def test_many_models_are_not_all_listed() -> None:
     with ChatServer(models=[f"model-{i:02}" for i in range(30)]) as server:
         (missing,) = ask(server, model="model-7").errors

@@ -95,3 +95,23 @@ def test_today_is_the_default() -> None:
     known = retirement("gpt-4o")
     assert known is not None
     assert known.today == datetime.datetime.now(datetime.UTC).date()
+
+
+def test_a_date_that_was_seen_long_ago_is_said_to_be_old() -> None:
+    fresh, aged = retirement("gpt-4o", DAY), retirement("gpt-4o", datetime.date(2027, 12, 1))
+    assert fresh is not None
+    assert not fresh.is_aged
+    assert "known in" not in str(fresh)
+    assert aged is not None
+    assert aged.as_of is not None
+    assert f"left the API on 2027-01-14 (as it was known in {aged.as_of}: look whether" in str(aged)
+    listed = retirement("gpt-4o", datetime.date(2027, 12, 1), datetime.date(2027, 12, 2))
+    assert listed is not None
+    assert not listed.is_aged, "the endpoint itself says it"
+    assert listed.to_dict() == {
+        "model": "gpt-4o",
+        "date": "2027-12-02",
+        "days_left": 1,
+        "successor": "gpt-6-luna",
+        "as_of": None,
+    }

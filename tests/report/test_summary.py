@@ -208,7 +208,24 @@ def test_notes_of_the_run_and_a_judge_that_retires(tmp_path: Path) -> None:
     )
     found = texts(summarised(run))
     assert found["template"] == "chat templates differ"
-    assert "gpt-4o is shut down on 2027-01-14" in found["judge_retiring"]
+    assert "gpt-4o" in found["judge_retiring"]
+    assert "2027-01-14" in found["judge_retiring"]
+    assert "Suggested successor: gpt-6-luna" in found["judge_retiring"]
+
+
+@pytest.mark.parametrize(
+    ("model", "day", "says"),
+    [
+        ("own", "2001-02-03", "The judge own was shut down on 2001-02-03. Nothing can be measured again with it."),
+        ("gpt-4o-2024-05-13", None, "The judge gpt-4o-2024-05-13 was shut down some time ago."),
+    ],
+)
+def test_a_judge_that_has_gone(tmp_path: Path, model: str, day: str | None, says: str) -> None:
+    dates = {} if day is None else {model: day}
+    run = make_run(
+        tmp_path / "run", {"base": [(3, 3, 3, 3)]}, judge=JUDGE | {"model": model}, shutdown_dates=dates
+    )
+    assert texts(summarised(run))["judge_retiring"].startswith(says)
 
 
 def test_few_documents_are_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from simsa.batching.files import RequestFiles
 from simsa.batching.forms import Forms
 from simsa.batching.work import Member, Work
-from simsa.endpoints import ChatFailure, ChatReply, batch_lines
+from simsa.endpoints import ChatFailure, ChatReply, batch_lines, retirement
 from simsa.endpoints.batch_lines import Lost, Result
 from simsa.endpoints.chat import FailureKind
 from simsa.endpoints.refusals import Meaning, Refusal
@@ -103,12 +103,7 @@ class Pass:
         for forms in self._forms.values():
             forms.keep(self.work)
         if self._turned_away and not self._replies:
-            member, refusal = self._turned_away
-            raise EndpointError(
-                f"turned every request of a batch away: {refusal.detail}",
-                where=member.config.base_url,
-                hint="check the model's name and what the key may do; then run again: it goes on from here",
-            )
+            raise _turned_away(*self._turned_away)
 
     # One request --------------------------------------------------------------------------
 
@@ -214,3 +209,13 @@ class Pass:
         self._standings.pop(key, None)
         estimated = row.estimate_usd if row and usd else 0.0
         return Heard(made, (self._ledger.judged(key), self._ledger.heard(row and row.batch, usd, estimated)))
+
+
+def _turned_away(member: Member, refusal: Refusal) -> EndpointError:
+    gone = retirement(member.config.model) if refusal.is_missing_model else None
+    hint = "check the model's name and what the key may do; then run again: it goes on from here"
+    return EndpointError(
+        f"turned every request of a batch away: {refusal.detail}",
+        where=member.config.base_url,
+        hint=f"{gone}; {hint}" if gone else hint,
+    )

@@ -148,6 +148,8 @@ class ChatEndpoint:
         flow = self._flow
         ticket = flow.enter() or await flow.wait(urgent=trial.calls > 0)
         try:
+            if self._ends:  # since it has waited
+                self._check(trial.model)
             trial.calls += 1
             abilities = self.abilities
             sent = abilities.compose(trial.request, trial.model)

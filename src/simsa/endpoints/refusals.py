@@ -39,8 +39,12 @@ class Refusal(NamedTuple):
 
     @property
     def is_missing_model(self) -> bool:
-        """Whether a 404 is about the model and not about the path."""
-        return self.status == 404 and (
+        """Whether it is about the model, which is not there or no more, and not about the path or the request."""
+        about_it = self.param in (None, "model")
+        text = f"{self.code} {self.message}"
+        if about_it and self.status in (400, 403, 404, 410, 422) and _NO_SUCH_MODEL.search(text):
+            return True
+        return self.status in (404, 410) and (
             "model" in self.code or self.param == "model" or "model" in self.message.lower()
         )
 
@@ -53,6 +57,8 @@ class Refusal(NamedTuple):
             return Meaning.TOO_LONG
         if self.status >= 500 or self.status in (408, 409, 425):
             return Meaning.AGAIN
+        if self.is_missing_model:
+            return Meaning.END
         if self.status in (400, 403, 422) and _FILTERED.search(text):
             return Meaning.FILTERED
         if self.status in (400, 422):
@@ -71,6 +77,13 @@ _TOO_LONG = re.compile(
 _FILTERED = re.compile(
     r"content_filter|content_policy|content management policy|ResponsibleAI|invalid_prompt|safety system|moderation|"
     r"flagged",
+    re.I,
+)
+# Some say it with a 400; a model that has retired is "deprecated" or "decommissioned".
+_NO_SUCH_MODEL = re.compile(
+    r"model_(?:not_found|deprecated|decommissioned|retired)|ModelDeprecated|"
+    r"\bmodel:?(?: [`'\"]?[\w./:@-]+[`'\"]?)? (?:has been|was|is) "
+    r"(?:deprecated|decommissioned|retired|discontinued|shut ?down|sunset)",
     re.I,
 )
 _NO_CREDIT = re.compile(

@@ -13,6 +13,8 @@ import orjson
 from simsa.endpoints.prices import family
 
 SOON_DAYS = 90
+_AGED_DAYS = 120
+"""After so many days the table may have been overtaken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Retirement:
     successor: str | None = None
     advice: str | None = None
     """How the successor wants to be called."""
+    as_of: str | None = None
+    """Year and month in which the date was last seen; None: the endpoint itself says it."""
 
     @property
     def days_left(self) -> int:
@@ -36,12 +40,31 @@ class Retirement:
         """Within 90 days, or passed: people should hear of it."""
         return self.days_left <= SOON_DAYS
 
+    @property
+    def is_aged(self) -> bool:
+        """Whether the date was seen so long ago that another may hold by now."""
+        if self.as_of is None:
+            return False
+        return (self.today - datetime.date.fromisoformat(f"{self.as_of}-01")).days > _AGED_DAYS
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it; `days_left` counts from today."""
+        return {
+            "model": self.model,
+            "date": self.date and self.date.isoformat(),
+            "days_left": self.days_left if self.date else None,
+            "successor": self.successor,
+            "as_of": self.as_of,
+        }
+
     def __str__(self) -> str:
         when = f"on {self.date}" if self.date else "some time ago"
         if self.days_left >= 0:
             text = f"{self.model} leaves the API {when}, in {self.days_left} days"
         else:
             text = f"{self.model} left the API {when}"
+        if self.is_aged:
+            text += f" (as it was known in {self.as_of}: look whether that still holds)"
         if self.successor:
             text += f"; suggested successor: {self.successor}" + (f" ({self.advice})" if self.advice else "")
         return text
@@ -62,7 +85,8 @@ def retirement(
     entry = entry or {}
     date = listed or (datetime.date.fromisoformat(entry["shutdown"]) if entry.get("shutdown") else None)
     successor = entry.get("successor")
-    return Retirement(model, date, today or _today(), successor, table["notes"].get(successor))
+    as_of = None if listed else table["as_of"]
+    return Retirement(model, date, today or _today(), successor, table["notes"].get(successor), as_of)
 
 
 def _today() -> datetime.date:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from simsa.records import CRITERIA, MAX_TOTAL, Question
 
 if TYPE_CHECKING:
+    from simsa.endpoints import Retirement
     from simsa.metrics.abstention import AbstentionTable
     from simsa.report.abstaining import JudgedAbstention
     from simsa.report.expected import ExpectedScores
@@ -45,8 +46,8 @@ def is_lexical(model: str) -> bool:
 class JudgeInfo:
     """Who judged and what it took.
 
-    `cost_usd` is None where no price is known. `shutdown_date` is when the model leaves
-    its API, where that is known and near or past. `context_spread` says, for criteria that do not
+    `cost_usd` is None where no price is known. `retiring` are its models that leave their API
+    soon, or have left, the next first. `context_spread` says, for criteria that do not
     depend on the answer, how far they differ between variants on the same question.
     `examination` is the document of `simsa probe` for this judge, None before there is one;
     `length_bias` how its scores go with the length of answers to the same question.
@@ -61,7 +62,7 @@ class JudgeInfo:
     completion_tokens: int
     cached_tokens: int
     cost_usd: float | None
-    shutdown_date: str | None = None
+    retiring: tuple[Retirement, ...] = ()
     context_spread: Mapping[str, Spread] = field(default_factory=dict)
     panel: PanelInfo | None = None
     repeats: RepeatsInfo | None = None
@@ -74,10 +75,12 @@ class JudgeInfo:
         return is_lexical(self.model)
 
     def to_dict(self) -> dict[str, Any]:
-        apart = ("context_spread", "panel", "repeats", "examination", "length_bias", "usage")
+        apart = ("retiring", "context_spread", "panel", "repeats", "examination", "length_bias", "usage")
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         spread = {name: found._asdict() for name, found in self.context_spread.items()}
         return plain | {
+            "shutdown_date": self.shutdown_date,
+            "retiring": [end.to_dict() for end in self.retiring],
             "context_spread": spread,
             "panel": None if self.panel is None else self.panel.to_dict(),
             "repeats": None if self.repeats is None else self.repeats.to_dict(),
@@ -86,6 +89,11 @@ class JudgeInfo:
             "retest": (self.examination or {}).get("retest"),
             "length_bias": {name: found.to_dict() for name, found in self.length_bias.items()},
         }
+
+    @property
+    def shutdown_date(self) -> str | None:
+        """The first day on which one of its models is gone; None where that is not near, or not known."""
+        return next((str(end.date) for end in self.retiring if end.date), None)
 
     @property
     def probes(self) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from simsa.report.words import Language, Name, Words, words
 from simsa.text import one_line, visible
 
 if TYPE_CHECKING:
+    from simsa.endpoints import Retirement
     from simsa.report.model import JudgeInfo, VariantSummary
     from simsa.report.voices import PanelInfo
     from simsa.stats import Comparison, Spread
@@ -92,9 +93,8 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
         return
     if judge.is_lexical:
         yield Note("judge", say("note.lexical"))
-    if judge.shutdown_date:
-        model, date = Name(judge.model), judge.shutdown_date
-        yield Note("judge_retiring", say("note.judge_retiring", model=model, date=date))
+    for end in judge.retiring:
+        yield Note("judge_retiring", _retiring(say, end))
     spreads = [
         say("note.spread_of", what=say(name), share=percent(s.differ, 1), sd=fixed(s.sd), n=s.n)
         for name, s in judge.context_spread.items()
@@ -102,6 +102,21 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
     ]
     if spreads:
         yield Note("context_spread", say("note.context_spread", list=", ".join(spreads)))
+
+
+def _retiring(say: Words, end: Retirement) -> str:
+    """When the judge's model leaves its API, counted from today, and what to use then."""
+    model = Name(end.model)
+    if end.days_left >= 0:
+        parts = [say("note.judge_retiring", model=model, date=end.date, days=end.days_left)]
+    else:
+        date = say("note.retired_on", date=end.date) if end.date else say("note.unknown_day")
+        parts = [say("note.judge_retired", model=model, date=date)]
+    if end.successor:
+        parts.append(say("note.successor", model=Name(end.successor)))
+    if end.is_aged:
+        parts.append(say("note.aged", as_of=end.as_of))
+    return " ".join(parts)
 
 
 def _of_unread(say: Words, unread: tuple[int, str] | None) -> Iterator[Note]:

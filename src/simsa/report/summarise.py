@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from simsa.report.words import LANGUAGES, Language
 from simsa.store import Store, judge_usage, snapshot, unread, usage_shares
 
 if TYPE_CHECKING:
+    from simsa.endpoints import Retirement
     from simsa.report.table import Floats
     from simsa.stats import Comparison, Distribution
 
@@ -122,7 +122,7 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         rubric=facts.get("rubric", ""),
         mode=mode,
         **judge_usage(store)._asdict(),
-        shutdown_date=_shutdown(facts),
+        retiring=_retiring(store, facts),
         context_spread=context_spread(table) if mode == "joint" else {},
         panel=panel(store, [one["name"] for one in facts.get("members", ())]),
         repeats=repeated(store, facts.get("repeats", 1), facts.get("temperature")),
@@ -132,15 +132,14 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
     )
 
 
-def _shutdown(facts: Mapping[str, Any]) -> str | None:
-    """The judge's last day when that is near or has passed: kept with the run, or known by its name."""
-    from simsa.endpoints import retirement
+def _retiring(store: Store, facts: Mapping[str, Any]) -> tuple[Retirement, ...]:
+    """The judge's models that leave their API soon or have left: by what their endpoints said in the run, else by name."""
+    from simsa.judges.retiring import retiring
 
     kept = facts.get("shutdown_date")
-    listed = datetime.date.fromisoformat(kept) if kept else None
+    listed = (store.meta("shutdown_dates") or {}) | ({facts["model"]: kept} if kept else {})
     models = [one["model"] for one in facts.get("members", ())] or [facts["model"]]
-    ends = [end for model in models if (end := retirement(model, listed=listed)) and end.date and end.is_soon]
-    return str(min(end.date for end in ends if end.date)) if ends else None
+    return tuple(retiring(models, listed))
 
 
 def calibration_of(store: Store) -> Mapping[str, Any] | None:

@@ -297,8 +297,19 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "the difference in total is {low} to {high}.",
     ),
     "note.judge_retiring": (
-        "심사 모델 {model:은/는} {date}에 서비스가 끝납니다. 그 뒤에는 같은 심사로 다시 잴 수 없습니다.",
-        "The judge {model} is shut down on {date}. After that nothing can be measured again with it.",
+        "심사 모델 {model:은/는} {date}에 서비스가 끝납니다(앞으로 {days}일). 그 뒤에는 같은 심사로 다시 잴 수 없습니다.",
+        "The judge {model} is shut down on {date}, in {days} days. After that nothing can be measured again with it.",
+    ),
+    "note.judge_retired": (
+        "심사 모델 {model:은/는} {date} 서비스가 끝났습니다. 같은 심사로 다시 잴 수 없습니다.",
+        "The judge {model} was shut down {date}. Nothing can be measured again with it.",
+    ),
+    "note.retired_on": ("{date}에", "on {date}"),
+    "note.unknown_day": ("이미", "some time ago"),
+    "note.successor": ("대신 권하는 모델: {model}.", "Suggested successor: {model}."),
+    "note.aged": (
+        "이 날짜는 {as_of}에 알려진 것이니 그대로인지 확인하십시오.",
+        "The date is as it was known in {as_of}: look whether it still holds.",
     ),
     "note.context_spread": (
         "답변과 무관한 기준인데도 변형마다 점수가 다른 문항이 있습니다: {list}. 심사의 잡음입니다. "
