@@ -15,6 +15,8 @@ from simsa.cli.main import run
 from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.chat import Body, ChatServer, text_of, verdict
+from tests.serving.making import lora, make_adapter, make_model
+from tests.serving.standing_in import stand_in
 from tests.test_pipeline import write_rows
 
 N = 40
@@ -507,3 +509,33 @@ def test_a_question_that_stands_twice_is_paired_in_order(tmp_path: Path) -> None
         assert common(b, a).pairs == (("q0", "q0"),)
         assert common(a, a).pairs == (("q0", "q0"), ("q1", "q1"), ("q9", "q9"))
         assert common(a, b).n == (3, 2)
+
+
+def test_a_judge_that_is_an_adapter_is_served_for_it(
+    tmp_path: Path, server: ChatServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = stand_in(monkeypatch, tmp_path)
+    base = make_model(tmp_path / "model")
+    make_adapter(tmp_path / "new" / "judge", lora())
+    old, _ = two_runs(tmp_path, server, second="lexical")
+    new = tmp_path / "new" / "simsa.toml"
+    new.write_text(
+        new.read_text().split("[judge]")[0]
+        + f'[serving]\nmodel = "{base}"\ncheck_adapters = false\n'
+        + '[judge]\nmodel = "own-judge"\nadapter = "judge"\nmax_concurrency = 4\n',
+        encoding="utf-8",
+    )
+    assert run(["run", str(new), "-q"]) == 0
+    assert calls.read_text().split() == ["own-judge"] * N
+    found = compared(capsys, old, new, "--bridge", 12)
+    assert found["bridge"]["n_judged"] == 12
+    assert [judge["model"] for judge in found["bridge"]["judges"]] == ["judge-1", "own-judge"]
+    of_the_other_run = len(calls.read_text().split()) - N
+    assert 0 < of_the_other_run <= 12
+    calls.unlink()
+    again = compared(capsys, old, new, "--bridge", 12)
+    assert again["bridge"]["calls"] == 0
+    assert not calls.exists(), "with everything on file nothing is served"
+    (tmp_path / "new" / "judge" / "adapter_config.json").unlink()
+    assert run(["compare", str(old), str(new), "--bridge", "12"]) == 2
+    assert "judge can't be made again: judge or its base model" in capsys.readouterr().err

@@ -9,22 +9,25 @@ part of that run's own results.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from simsa import config as configuration
 from simsa import judges, rubrics
-from simsa.config import JudgeConfig
+from simsa.config import Config, JudgeConfig
 from simsa.errors import InputError, RunError
 from simsa.flow import Budget, each, stream
 from simsa.hearing import Hearing, directly
 from simsa.judges import Judge, JudgeRequest, combine
 from simsa.judges.estimate import NOTHING, Expense, expense
+from simsa.lending import while_served
 from simsa.progress import Progress
 from simsa.records import Question
 from simsa.store import TRANSIENT, Store, judgement, results
@@ -88,7 +91,7 @@ class Plan:
 
     runs: tuple[Run, Run]
     judges: tuple[Judge, Judge]
-    configs: tuple[JudgeConfig, JudgeConfig]
+    configs: tuple[Config, Config]
     described: tuple[Mapping[str, Any], Mapping[str, Any]]
     sample: tuple[Sampled, ...]
     seed: int
@@ -121,7 +124,7 @@ def plan(
         total = NOTHING
         for judge, config, store in zip(made, configs, stores, strict=True):
             known = store.judged(TRANSIENT)
-            total = total.plus(expense(judge, config, _requests(judge, sample), known))
+            total = total.plus(expense(judge, _of(config), _requests(judge, sample), known))
     return Plan(
         runs,
         (made[0], made[1]),
@@ -152,9 +155,9 @@ async def build(
         # Both runs are locked before either judge is paid.
         stores = [opened.enter_context(Store.create(run.folder)) for run in planned.runs]
         for store, judge, config in zip(stores, planned.judges, planned.configs, strict=True):
-            budget = shared or Budget(config.max_cost_usd, store.spent_usd())
+            budget = shared or Budget(_of(config).max_cost_usd, store.spent_usd())
             before, (asked, unknown) = budget.spent, _used(store)
-            found.append(await _hear(store, judge, budget, planned.sample, progress))
+            found.append(await _hear(store, judge, config, budget, planned.sample, progress))
             spent += budget.spent - before
             calls, unpriced = calls + _used(store)[0] - asked, unpriced + _used(store)[1] - unknown
             stopped |= budget.exhausted
@@ -172,9 +175,12 @@ async def build(
 
 
 async def _hear(
-    store: Store, judge: Judge, budget: Budget, sample: Sequence[Sampled], progress: Progress
+    store: Store, judge: Judge, config: Config, budget: Budget, sample: Sequence[Sampled], progress: Progress
 ) -> list[_Verdict | None]:
-    """One judge's verdicts on the sample, in its order; None where there was no money left to ask."""
+    """One judge's verdicts on the sample, in its order; None where there was no money left to ask.
+
+    Where nothing is to be asked the judge need not be there, nor be served by us.
+    """
     hearing = Hearing(store, judge, directly(judge, budget), progress.judge, TRANSIENT)
     heard: list[bool] = [False] * len(sample)
     before = budget.spent
@@ -186,8 +192,16 @@ async def _hear(
         progress.judge.done += heard[place]
         progress.spent_usd = budget.spent - before
 
-    async with store.writing(), judge:
-        await each(stream(range(len(sample))), look, judge.width)
+    async def look_at_all(asking: AbstractAsyncContextManager[object]) -> None:
+        async with asking:
+            await each(stream(range(len(sample))), look, judge.width)
+
+    known = store.judged(TRANSIENT)
+    async with store.writing():
+        if any(request.request_hash not in known for request in _requests(judge, sample)):
+            await while_served(config, (judge,), store.folder, progress.say, look_at_all(judge))
+        else:
+            await look_at_all(nullcontext())
     return [_verdict(store, judge, one) if there else None for one, there in zip(sample, heard, strict=True)]
 
 
@@ -242,21 +256,27 @@ def _requests(judge: Judge, sample: Sequence[Sampled]) -> Iterator[JudgeRequest]
         yield from judge.requests(one.question, one.prediction)
 
 
-def _judge(store: Store, run: Run) -> tuple[Judge, JudgeConfig]:
-    """The run's judge as it was. Raises RunError when it, or its rubric, is another now."""
-    described, kept = store.meta("judge"), (store.meta("config") or {}).get("judge")
-    if not described or not kept:
+def _of(config: Config) -> JudgeConfig:
+    assert config.judge is not None
+    return config.judge
+
+
+def _judge(store: Store, run: Run) -> tuple[Judge, Config]:
+    """The run's judge as it was, and the config it goes by. Raises RunError when it, or its rubric, is another now."""
+    described, kept = store.meta("judge"), store.meta("config")
+    if not described or not kept or not kept.get("judge"):
         raise RunError("has no judge to bridge from", where=str(run.folder), hint="`simsa judge` names one")
-    config = JudgeConfig.model_validate({**kept, "via": "direct"})
+    roots = dict.fromkeys((*run.roots, Path(store.meta("root") or "."), run.folder.resolve().parent))
     failure: InputError | None = None
     with tempfile.TemporaryDirectory() as aside:
-        written = _kept_rubric(store, config, Path(aside))
-        for root, one in (
-            *((root, config) for root in (*run.roots, run.folder.resolve().parent)),
-            *((Path(aside), again) for again in written),
-        ):
+        named = kept["judge"]["rubric"]
+        rubric = _kept_rubric(store, named, Path(aside))
+        for path, root in itertools.product((named, rubric) if rubric else (named,), roots):
+            config = configuration.rebuild(
+                {**kept, "judge": {**kept["judge"], "rubric": path, "via": "direct"}}, root=root
+            )
             try:
-                judge = judges.make(one, root=root)
+                judge = judges.make(_of(config), root=root)
             except InputError as error:
                 failure = failure or error
                 continue
@@ -264,21 +284,22 @@ def _judge(store: Store, run: Run) -> tuple[Judge, JudgeConfig]:
                 return judge, config
     if failure is not None:
         raise failure
+    adapter = f"{kept['judge']['adapter']} or its base model, or " if kept["judge"].get("adapter") else ""
     raise RunError(
-        f"its judge can't be made again: {config.rubric} is no longer {described['rubric']}",
+        f"its judge can't be made again: {adapter}{named} is no longer what {described['rubric']} was judged by",
         where=str(run.folder),
-        hint="give the run by the config it was made from, with the rubric as it was",
+        hint="give the run by the config it was made from, with everything as it was",
     )
 
 
-def _kept_rubric(store: Store, config: JudgeConfig, folder: Path) -> list[JudgeConfig]:
-    """The judge by the rubric that the run has kept, written to `folder`; empty where it has kept none."""
+def _kept_rubric(store: Store, named: str, folder: Path) -> str | None:
+    """The rubric that the run has kept, written into `folder`; None where it has kept none."""
     kept = (store.meta("made") or {}).get("rubric")
     if not kept:
-        return []
-    name = f"{config.rubric}.toml" if config.rubric in rubrics.BUILT_IN else Path(config.rubric).name
-    (folder / name).write_text(kept["text"], encoding="utf-8")
-    return [config.model_copy(update={"rubric": name})]
+        return None
+    file = folder / (f"{named}.toml" if named in rubrics.BUILT_IN else Path(named).name)
+    file.write_text(kept["text"], encoding="utf-8")
+    return str(file)
 
 
 def _lot(*parts: str | int) -> bytes:

@@ -173,7 +173,8 @@ class JudgeConfig(_Section):
     than half of them must have scored a row."""
     adapter: str | None = None
     """A PEFT folder on the base model of `[serving]`: simsa serves it beside the variants, under the name
-    `model`, and it judges there once the answers are written. In place of `base_url`."""
+    `model`, and it judges there: on a GPU while answers are written, on a CPU once they are. In place of
+    `base_url`."""
     base_url: str = OPENAI
     api_key_env: str | None = None
     rubric: str = "rag-ko"
@@ -397,6 +398,11 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
     return build(raw, overrides, root=file.parent, source=file)
+
+
+def rebuild(kept: dict[str, Any], overrides: dict[str, Any] | None = None, *, root: Path = Path()) -> Config:
+    """A Config as a run has kept it. What its variables for vLLM were is not kept: it gets this process's."""
+    return build({**kept, "serving": {**kept.get("serving", {}), "env": {}}}, overrides, root=root)
 
 
 def build(

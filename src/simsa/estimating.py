@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from simsa.config import Config, JudgeConfig
-from simsa.endpoints import cost
+from simsa.endpoints import price
 from simsa.errors import SimsaError
 from simsa.judges import Judge, JudgeRequest
-from simsa.judges.estimate import ANSWER_TOKENS, tokens
+from simsa.judges.estimate import NOTHING, Expense, of_call, whole
 from simsa.judges.llm import price_of
 from simsa.records import Question
 from simsa.store import TRANSIENT, Store, results
@@ -22,20 +22,12 @@ _ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What one judge, or one part of the verdicts, would take. `cost_usd` is None without a price."""
-
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Estimate:
     """What judging would take. Tokens are estimated from characters; `cost_usd` is None without a price.
 
-    `judges` has the share of each member of a panel, `parts` that of each part of a verdict.
+    `prices_as_of` is the month in which the oldest price of simsa's own table was seen; None: none of it was used.
+    `judges` has the share of each member of a panel, `parts` that of each part of a verdict, `criteria` that of
+    each criterion: what is asked for together is divided evenly.
     """
 
     calls: int
@@ -43,18 +35,15 @@ class Estimate:
     completion_tokens: int
     cost_usd: float | None
     prices_as_of: str | None
-    judges: Mapping[str, Share] = field(default_factory=dict)
-    parts: Mapping[str, Share] = field(default_factory=dict)
+    judges: Mapping[str, Expense] = field(default_factory=dict)
+    parts: Mapping[str, Expense] = field(default_factory=dict)
+    criteria: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         names = ("calls", "prompt_tokens", "completion_tokens", "cost_usd", "prices_as_of")
         shares = {"judges": self.judges, "parts": self.parts}
-        return {name: getattr(self, name) for name in names} | {
-            kind: {
-                name: {key: getattr(share, key) for key in Share.__slots__} for name, share in found.items()
-            }
-            for kind, found in shares.items()
-        }
+        found = {kind: {name: share.to_dict() for name, share in one.items()} for kind, one in shares.items()}
+        return {name: getattr(self, name) for name in names} | found | {"criteria_usd": dict(self.criteria)}
 
 
 def estimate(config: Config, folder: Path, judge: Judge, questions: list[Question]) -> Estimate:
@@ -67,7 +56,8 @@ def estimate(config: Config, folder: Path, judge: Judge, questions: list[Questio
         return Estimate(0, 0, 0, 0.0, None)
     rows = questions[:: max(1, len(questions) // _ROWS)]
     names = [variant.name for variant in config.variants]
-    asked: dict[tuple[str, str], list[float]] = {}
+    asked: dict[tuple[str, str], Expense] = {}
+    criteria: dict[str, float | None] = {}
     with contextlib.ExitStack() as opened:
         store = _store(opened, folder)
         known = store.judged(TRANSIENT) | Ledger(store).under_way() if store else set()
@@ -77,9 +67,26 @@ def estimate(config: Config, folder: Path, judge: Judge, questions: list[Questio
                 for request in judge.requests(question, answer):
                     calls |= {call.request_hash: call for call in _open(request, known, store, judge)}
             for call in calls.values():
-                of = asked.setdefault((call.member, call.part), [])
-                of.append(tokens(judge.prompt_text(call)))
-    return _sum(config.judge, asked, len(questions) / len(rows))
+                one = of_call(_asked(config.judge, call), judge.prompt_text(call))
+                key = call.member, call.part
+                asked[key] = asked.get(key, NOTHING).plus(one)
+                for name in call.criteria:
+                    criteria[name] = _plus(criteria.get(name, 0.0), one.cost_usd, 1 / len(call.criteria))
+    scale = len(questions) / len(rows)
+    return _sum(
+        config.judge,
+        {key: found.scaled(scale) for key, found in asked.items()},
+        {name: _plus(0.0, usd, scale) for name, usd in criteria.items()},
+    )
+
+
+def _asked(config: JudgeConfig, call: JudgeRequest) -> JudgeConfig:
+    """Who is asked by a call."""
+    return config.each[call.member] if call.member else config
+
+
+def _plus(so_far: float | None, usd: float | None, share: float) -> float | None:
+    return None if so_far is None or usd is None else so_far + usd * share
 
 
 def _store(opened: contextlib.ExitStack, folder: Path) -> Store | None:
@@ -115,38 +122,15 @@ def _open(
         yield request
 
 
-def _sum(config: JudgeConfig, asked: Mapping[tuple[str, str], list[float]], scale: float) -> Estimate:
-    by_judge: dict[str, list[Share]] = {}
-    by_part: dict[str, list[Share]] = {}
-    for (member, part), prompts in asked.items():
-        name, one = next((n, o) for n, o in config.each.items() if n == member or not member)
-        share = _share(one, round(len(prompts) * scale), round(sum(prompts) * scale))
-        by_judge.setdefault(name, []).append(share)
-        by_part.setdefault(part, []).append(share)
-    whole = _whole([share for shares in by_part.values() for share in shares])
-    dates = [each.as_of for one in config.each.values() if (each := price_of(one))]
-    return Estimate(
-        whole.calls,
-        whole.prompt_tokens,
-        whole.completion_tokens,
-        whole.cost_usd,
-        dates[0] if dates else None,
-        judges={name: _whole(shares) for name, shares in by_judge.items()},
-        parts={name: _whole(shares) for name, shares in by_part.items()},
-    )
-
-
-def _share(config: JudgeConfig, calls: int, prompt: int) -> Share:
-    completion = calls * ANSWER_TOKENS
-    usd = cost(config.model, prompt, 0, completion, price_of(config))
-    return Share(calls, prompt, completion, None if usd is None else usd * config.price_share)
-
-
-def _whole(shares: list[Share]) -> Share:
-    costs = [share.cost_usd for share in shares if share.cost_usd is not None]
-    return Share(
-        calls=sum(share.calls for share in shares),
-        prompt_tokens=sum(share.prompt_tokens for share in shares),
-        completion_tokens=sum(share.completion_tokens for share in shares),
-        cost_usd=sum(costs) if len(costs) == len(shares) else None,
-    )
+def _sum(
+    config: JudgeConfig, asked: Mapping[tuple[str, str], Expense], criteria: Mapping[str, float | None]
+) -> Estimate:
+    judges: dict[str, Expense] = {}
+    parts: dict[str, Expense] = {}
+    for (member, part), share in asked.items():
+        name = member or config.model
+        judges[name] = judges.get(name, NOTHING).plus(share)
+        parts[part] = parts.get(part, NOTHING).plus(share)
+    used = [price_of(one) or price(one.model) for one in config.each.values()]
+    dates = [one.as_of for one in used if one and one.as_of]
+    return Estimate(*whole(parts.values()), min(dates, default=None), judges, parts, criteria)

@@ -84,7 +84,7 @@ async def evaluate(
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """The vLLM that a judge of ours is on: open from the last answer to the last verdict."""
+    """The vLLM that a judge of ours is on: lent from the last answer to the last verdict, on a GPU from the first."""
 
     server: asyncio.Future[serving.VllmServer | None]
     """None: there is nothing to judge."""
@@ -135,7 +135,8 @@ async def generate(run: _Run) -> None:
 
 async def _lend(lent: Lent, server: serving.VllmServer | None) -> None:
     """Keeps the judge's server open until the last verdict."""
-    lent.server.set_result(server)
+    if not lent.server.done():
+        lent.server.set_result(server)
     if server:
         await unless(server.died(), lent.returned.wait())
 
@@ -173,6 +174,9 @@ async def _generate_at(run: _Run, server: serving.VllmServer, pending: Sequence[
     if run.config.serving.check_adapters:
         for finding in await serving.prove_adapters(server, sample(run)):
             run.progress.note("template", str(finding))
+    if run.lent and run.config.judge and run.config.judge.model in plan.variants and not plan.vllm.cpu:
+        # On a CPU one more adapter in a batch would slow all the others: there it waits for the last answer.
+        run.lent.server.set_result(server)
     if not pending:
         return
     run.proven.set()

@@ -4,7 +4,7 @@ import pytest
 
 from simsa import judges
 from simsa.config import JudgeConfig
-from simsa.judges.estimate import NOTHING, Expense, expense, tokens
+from simsa.judges.estimate import NOTHING, Expense, expense, of_call, tokens, whole
 from tests.report.runs import question
 
 PRICE = {"input": 10.0, "output": 40.0}
@@ -64,6 +64,17 @@ def test_an_unknown_price_is_not_nothing() -> None:
     assert found.cost_usd is None
     assert Expense(1, 2, 3, 0.5).plus(found).cost_usd is None
     assert Expense(1, 2, 3, 0.5).plus(Expense(1, 1, 1, 0.25)) == Expense(2, 3, 4, 0.75)
+
+
+def test_a_batch_costs_less_and_many_as_much_as_the_sum() -> None:
+    direct, batch = of_call(config(price=PRICE), "질문"), of_call(config(price=PRICE, via="batch"), "질문")
+    assert direct.cost_usd and batch.cost_usd == pytest.approx(direct.cost_usd / 2)
+    assert whole([direct, batch]) == direct.plus(batch)
+    assert whole([]) == NOTHING
+    tripled = direct.scaled(3)
+    assert tripled[:3] == tuple(3 * n for n in direct[:3])
+    assert tripled.cost_usd == pytest.approx(3 * direct.cost_usd)
+    assert of_call(config(), "질문").scaled(2.5).cost_usd is None
 
 
 def test_the_lexical_judge_is_free() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from simsa import config as configuration
 from simsa import judges
+from simsa.cli.main import run
 from simsa.config import Config, JudgeConfig
 from simsa.demo import demo_files
 from simsa.errors import ConfigError
@@ -17,6 +20,9 @@ from simsa.judges.llm import LLMJudge, price_of
 from simsa.records import Question
 from simsa.serving import check_adapters, plan_judge, plan_servers
 from tests.servers.chat import ChatServer
+from tests.serving.making import lora, make_adapter, make_model
+from tests.serving.standing_in import stand_in
+from tests.test_pipeline import write_data
 
 QUESTION = Question(id="1", question="언제?", contexts=(), reference=("1443년",))
 
@@ -45,10 +51,18 @@ def test_it_is_served_on_the_variants_server(demo_model: Path) -> None:
     (plan,) = plan_servers(config)
     assert list(plan.variants) == ["base", "final", "judge"]
     assert set(plan.adapters) == {"final", "judge"}
-    assert plan_judge(config) == plan
     assert check_adapters(config) == []
     slots = plan.argv[plan.argv.index("--max-loras") + 1] if "--max-loras" in plan.argv else ""
     assert "3" in slots or any(arg == "--max-loras=3" for arg in plan.argv), "two adapters and the empty slot"
+
+
+def test_asked_for_itself_it_is_served_without_the_variants(demo_model: Path, tmp_path: Path) -> None:
+    raw = config_of(demo_model).model_dump(mode="json")
+    raw["variants"][1]["adapter"] = str(tmp_path / "gone since")
+    plan = plan_judge(configuration.build(raw))
+    assert plan
+    assert (list(plan.variants), plan.base) == (["judge"], "base")
+    assert list(plan.adapters) == ["judge"]
 
 
 def test_variants_with_finished_answers_leave_it_a_server_of_its_own(demo_model: Path) -> None:
@@ -156,3 +170,63 @@ def test_a_remark_on_the_judge_is_a_note_and_changes_no_score() -> None:
     noted, plain = judge_of(config_of("m", note="a toy")), judge_of(config_of("m"))
     assert "a toy" in noted.notes and "a toy" not in plain.notes
     assert noted.key == plain.key
+
+
+def served_run(folder: Path, n: int = 12) -> Path:
+    """A config of two variants and a judge, all on one server; not run yet."""
+    base = make_model(folder / "model")
+    for name in ("lora", "judge"):
+        make_adapter(folder / name, lora())
+    write_data(folder, n, ())
+    file = folder / "simsa.toml"
+    file.write_text(
+        f'[data]\npath = "test.jsonl"\n[serving]\nmodel = "{base}"\ncheck_adapters = false\n'
+        'max_concurrency = 2\n[[variants]]\nname = "base"\n[[variants]]\nname = "lora"\nadapter = "lora"\n'
+        '[judge]\nmodel = "own-judge"\nadapter = "judge"\nmax_concurrency = 2\n',
+        encoding="utf-8",
+    )
+    return file
+
+
+@pytest.mark.parametrize("cpu", [True, False])
+def test_on_a_gpu_it_judges_while_the_others_answer_and_on_a_cpu_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpu: bool
+) -> None:
+    calls = stand_in(monkeypatch, tmp_path, cpu=cpu, latency_s=0.01)
+    config = served_run(tmp_path)
+    assert run(["run", str(config), "-q"]) == 0
+    asked = calls.read_text().split()
+    assert Counter(asked) == {"base": 12, "lora": 12, "own-judge": 24}
+    last_answer = max(n for n, model in enumerate(asked) if model != "own-judge")
+    while_answering = asked[:last_answer].count("own-judge")
+    assert while_answering == 0 if cpu else while_answering >= 8
+    assert run(["run", str(config), "-q"]) == 0
+    assert len(calls.read_text().split()) == 48, "what is done starts nothing"
+
+
+def test_interrupted_between_answers_and_verdicts_it_goes_on_with_the_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = stand_in(monkeypatch, tmp_path)
+    config = served_run(tmp_path, 3)
+    assert run(["generate", str(config), "-q"]) == 0
+    assert set(calls.read_text().split()) == {"base", "lora"}
+    calls.unlink()
+    assert run(["judge", str(config), "-q"]) == 0
+    assert calls.read_text().split() == ["own-judge"] * 6
+
+
+def test_it_is_examined_on_a_server_of_its_own_which_is_not_started_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = stand_in(monkeypatch, tmp_path)
+    config = served_run(tmp_path, 3)
+    command = ["probe", str(config), "-n", "1", "--retest", "0", "-q", "--json"]
+    assert run(command) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["calls"] == len(calls.read_text().split()) > 0
+    calls.unlink()
+    assert run(command) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["calls"], again["reused"]) == (0, first["calls"])
+    assert not calls.exists(), "nothing is left to be asked"

@@ -128,7 +128,8 @@ class Pass:
     async def _post(self, member: Member, asking: Asking, row: Row | None) -> Heard | None:
         """Puts a request into a file; a judgement where it could be settled without."""
         key = asking.request.request_hash
-        usd = estimate.usd(member.config, "\n".join(message.content for message in asking.first))
+        said = "\n".join(message.content for message in asking.first)
+        usd = estimate.of_call(member.config, said).cost_usd
         if not self._files or not self._affords(usd):
             self.unasked += 1
             return None

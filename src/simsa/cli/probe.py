@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,31 +141,24 @@ class _Prepared:
             rows=rows,
             seed=self._seed,
         )
-        return probing.estimate(self.planned, self.judge, self.second, self.judge_config, store)
+        estimate = probing.estimate(self.planned, self.judge, self.second, self.judge_config, store)
+        self.nothing_to_ask = not estimate.calls
+        return estimate
 
     def examine(self, store: Store, *, quiet: bool) -> Examination:
         from simsa import probing
         from simsa.cli.live import watched
+        from simsa.lending import while_served
 
         limit = self.judge_config.max_cost_usd
         work = probing.examine(
             self.planned, self.judge, self.second, store, max_cost_usd=limit, progress=self.progress
         )
-        return watched(self._served(work), self.progress, quiet=quiet)
-
-    async def _served(self, work: Coroutine[Any, Any, Examination]) -> Examination:
-        """`work` with vLLM up, where the judge is an adapter that we serve."""
-        from simsa import serving
-        from simsa.judges.llm import LLMJudge
-
-        plan = serving.plan_judge(self.config)
-        if plan is None:
-            return await work
-        async with serving.VllmServer(plan, self.folder / "logs", self._say) as server:
-            for judge in (self.judge, self.second):
-                if isinstance(judge, LLMJudge):
-                    judge.served_at(server.base_url, server.key)
-            return await work
+        if self.nothing_to_ask:
+            return watched(work, self.progress, quiet=quiet)
+        judges = (self.judge, self.second)
+        served = while_served(self.config, judges, self.folder, self._say, work)
+        return watched(served, self.progress, quiet=quiet)
 
     def _questions(self, store: Store) -> list[Question]:
         from simsa import planning
@@ -188,7 +181,7 @@ def _config(path: Path, judge: str | None, max_cost_usd: float | None) -> tuple[
             raise RunError(
                 "does not say what it was made from", where=str(folder), hint="give its config instead"
             )
-        return configuration.build(kept, overrides, root=Path(root or folder.parent)), folder
+        return configuration.rebuild(kept, overrides, root=Path(root or folder.parent)), folder
     if not path.exists():
         console.find_run(path)  # says what may be given
     config = configuration.load(path, overrides)

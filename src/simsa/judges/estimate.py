@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from functools import reduce
+from typing import Any, NamedTuple
 
 from simsa.config import JudgeConfig
 from simsa.endpoints import cost
@@ -20,13 +21,6 @@ ANSWER_TOKENS = 160
 def tokens(text: str) -> float:
     wide = sum(1 for ch in text if ord(ch) > 0x2E7F)
     return wide * _PER_WIDE + (len(text) - wide) * _PER_OTHER
-
-
-def usd(config: JudgeConfig, text: str) -> float | None:
-    """The cost of one call that says `text`; None without a price."""
-    prompt = round(tokens(text))
-    full = cost(config.model, prompt, 0, ANSWER_TOKENS, price_of(config))
-    return None if full is None else full * config.price_share
 
 
 class Expense(NamedTuple):
@@ -46,8 +40,29 @@ class Expense(NamedTuple):
             (self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
         )
 
+    def scaled(self, factor: float) -> Expense:
+        """The same of so many times as many calls."""
+        usd = None if self.cost_usd is None else self.cost_usd * factor
+        calls, prompt, completion = (round(n * factor) for n in self[:3])
+        return Expense(calls, prompt, completion, usd)
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._asdict()
+
 
 NOTHING = Expense(0, 0, 0, 0.0)
+
+
+def of_call(config: JudgeConfig, text: str) -> Expense:
+    """One call that says `text`; `config` is that of the judge that is asked."""
+    prompt = round(tokens(text))
+    full = cost(config.model, prompt, 0, ANSWER_TOKENS, price_of(config))
+    return Expense(1, prompt, ANSWER_TOKENS, None if full is None else full * config.price_share)
+
+
+def whole(parts: Iterable[Expense]) -> Expense:
+    """All of them together."""
+    return reduce(Expense.plus, parts, NOTHING)
 
 
 def expense(
@@ -67,8 +82,7 @@ def expense(
         for call in request.calls():
             if call.request_hash not in seen:
                 seen.add(call.request_hash)
-                text = judge.prompt_text(call)
-                price = usd(config.each.get(call.member, config), text)
-                total = total.plus(Expense(1, round(tokens(text)), ANSWER_TOKENS, price))
+                asked = config.each.get(call.member, config)
+                total = total.plus(of_call(asked, judge.prompt_text(call)))
         seen.add(request.request_hash)
     return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from simsa.flow import Budget, each, stream
 from simsa.hearing import Heard as Said
 from simsa.hearing import Hearing, directly
 from simsa.judges import Judge, JudgeRequest
-from simsa.judges import estimate as estimating
+from simsa.judges.estimate import expense
 from simsa.probing import retest
 from simsa.probing.cases import Case, build
 from simsa.probing.grading import Heard, Probes, grade
@@ -119,25 +120,13 @@ def plan(
 def estimate(plan: Plan, judge: Judge, second: Judge | None, config: JudgeConfig, store: Store) -> Estimate:
     """What the plan would take beyond what is on file. Tokens are estimated from characters."""
     known = store.judged(TRANSIENT)
-    wanted = [(judge, request) for request in plan.first()]
-    wanted += [(second, request) for request in plan.second()] if second else []
-    new = [(who, request) for who, request in wanted if request.request_hash not in known]
-    calls = {call.request_hash: (who, call) for who, request in new for call in request.calls()}
-    todo = [(who, call) for key, (who, call) in calls.items() if key not in known]
-    reused = len(wanted) - len(new)
+    first, again = plan.first(), plan.second() if second else []
+    new = [request for request in (*first, *again) if request.request_hash not in known]
+    reused = len(first) + len(again) - len(new)
     if config.is_local:
-        return Estimate(len(todo), reused, 0, 0, 0.0)
-    each = config.each
-    texts = [(each.get(call.member, config), who.prompt_text(call)) for who, call in todo]
-    prices = [estimating.usd(one, text) for one, text in texts]
-    priced = [price for price in prices if price is not None]
-    return Estimate(
-        len(todo),
-        reused,
-        round(sum(estimating.tokens(text) for _, text in texts)),
-        estimating.ANSWER_TOKENS * len(todo),
-        sum(priced) if len(priced) == len(prices) else None,
-    )
+        return Estimate(len(new), reused, 0, 0, 0.0)
+    found = expense(judge, config, first, known).plus(expense(second or judge, config, again, known))
+    return Estimate(found.calls, reused, found.prompt_tokens, found.completion_tokens, found.cost_usd)
 
 
 async def examine(
@@ -182,6 +171,7 @@ class _Asking:
         self.budget = budget
         self.calls = 0
         self._store = store
+        self._known = store.judged(TRANSIENT)
         self._progress = progress
 
     async def ask(self, judge: Judge, requests: Sequence[JudgeRequest]) -> None:
@@ -200,7 +190,9 @@ class _Asking:
                 self._progress.judge.done += 1
             self._progress.spent_usd = self.budget.spent
 
-        async with judge:
+        # A judge that has nothing to be asked need not be there.
+        to_ask = any(request.request_hash not in self._known for request in requests)
+        async with judge if to_ask else contextlib.nullcontext():
             await each(stream(requests), hear, judge.width)
 
 

@@ -64,10 +64,15 @@ def plan_servers(config: Config) -> list[ServerPlan]:
 
 
 def plan_judge(config: Config) -> ServerPlan | None:
-    """The server that a judge that is an adapter is on; None where the judge is none. Raises as `plan_servers`."""
-    if not (config.judge and config.judge.adapter):
+    """A server for a judge that is an adapter, without the variants; None where the judge is none.
+
+    Raises as `plan_servers`.
+    """
+    judge = config.judge
+    if judge is None or not judge.adapter:
         return None
-    return next(plan for plan in plan_servers(config) if config.judge.model in plan.variants)
+    alone = VariantConfig(name=judge.model, adapter=judge.adapter)
+    return _plan(config, engine.installed(), config.local(config.serving.model or ""), [alone])
 
 
 def _plan(config: Config, vllm: engine.Engine, model: str, variants: list[VariantConfig]) -> ServerPlan:
