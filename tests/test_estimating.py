@@ -11,7 +11,7 @@ import pytest
 from simsa.cli.main import run
 from tests.judges.test_panel import config_of, flat
 from tests.servers.chat import ChatServer
-from tests.test_hearing import edited, giving, split_config
+from tests.test_hearing import GROUPS, edited, giving, split_config
 from tests.test_pipeline import write_config, write_data, write_rows
 
 PRICED = {"price": {"input": 1.0, "output": 2.0}}
@@ -130,3 +130,33 @@ def test_of_many_questions_a_sample_is_enough(tmp_path: Path, capsys: pytest.Cap
         found = estimate(write_config(tmp_path, server.url, variants=("base",)), capsys)
         assert found["calls"] == 1003
         assert server.count == 0
+
+
+def test_a_call_for_several_criteria_is_divided_evenly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(tmp_path, 6)
+    edited(tmp_path)
+    with ChatServer(giving(3)) as server:
+        config = split_config(tmp_path, server.url)
+        config.write_text(config.read_text().replace("judge-1", "gpt-4o"))
+        found = estimate(config, capsys)
+        capsys.readouterr()
+        assert run(["check", str(config)]) == 0
+    shown = capsys.readouterr().out
+    assert found["prices_as_of"] is not None
+    assert f"at prices of {found['prices_as_of']}" in shown
+    assert "divided evenly" in shown
+    by_criterion, parts = found["criteria_usd"], found["parts"]
+    assert sum(by_criterion.values()) == pytest.approx(found["cost_usd"])
+    for name, criteria in GROUPS.items():
+        for criterion in criteria:
+            assert by_criterion[criterion] == pytest.approx(parts[name]["cost_usd"] / len(criteria))
+
+
+def test_without_a_price_no_criterion_has_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_data(tmp_path, 2)
+    with ChatServer(giving(3)) as server:
+        found = estimate(write_config(tmp_path, server.url), capsys)
+    assert set(found["criteria_usd"].values()) == {None}
+    assert found["prices_as_of"] is None

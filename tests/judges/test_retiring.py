@@ -117,7 +117,9 @@ def test_a_panel_names_the_member(tmp_path: Path, capsys: pytest.CaptureFixture[
     cards: list[Any] = [{"id": "first", "shutdown_date": in_days(5)}, "second"]
     with ChatServer(models=cards) as server:
         config = judged(tmp_path, server.url, "-")
-        members = ", ".join(f'{{ model = "{name}", base_url = "{server.url}" }}' for name in ("first", "second"))
+        members = ", ".join(
+            f'{{ model = "{name}", base_url = "{server.url}" }}' for name in ("first", "second")
+        )
         head = config.read_text().split("[judge]")[0]
         config.write_text(f"{head}[judge]\npanel = [{members}]\n", encoding="utf-8")
         assert run(["run", str(config), "-q"]) == 0

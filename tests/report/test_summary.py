@@ -216,7 +216,11 @@ def test_notes_of_the_run_and_a_judge_that_retires(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "day", "says"),
     [
-        ("own", "2001-02-03", "The judge own was shut down on 2001-02-03. Nothing can be measured again with it."),
+        (
+            "own",
+            "2001-02-03",
+            "The judge own was shut down on 2001-02-03. Nothing can be measured again with it.",
+        ),
         ("gpt-4o-2024-05-13", None, "The judge gpt-4o-2024-05-13 was shut down some time ago."),
     ],
 )

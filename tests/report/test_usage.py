@@ -61,6 +61,46 @@ def test_a_part_costs_what_its_calls_cost(tmp_path: Path, capsys: pytest.Capture
         assert parts[name]["prompt_tokens"] == sum(len(text_of(body)) // 4 for body in bodies)
 
 
+def test_a_criterion_costs_its_even_part_of_the_calls_that_asked_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(tmp_path, 4)
+    edited(tmp_path)
+    with ChatServer(giving(3)) as server:
+        config = priced(split_config(tmp_path, server.url))
+        assert run(["judge", str(config), "-q"]) == 0
+        before = report(config, capsys)["judge"]["usage"]
+        edited(tmp_path, answer_correctness="바뀜.")
+        assert run(["judge", str(config), "-q"]) == 0
+    usage = report(config, capsys)["judge"]["usage"]
+    for name, criteria in GROUPS.items():
+        first, *others = [before["by_criterion"][c] for c in criteria]
+        assert all(one == first for one in others), "asked together, they cost the same"
+        assert first["cost_usd"] == pytest.approx(before["by_part"][name]["cost_usd"] / len(criteria))
+    alone = sum(len(text_of(b)) // 4 for b in server.requests if asked_for(b) == ["answer_correctness"])
+    was, now = (found["by_criterion"]["answer_correctness"]["prompt_tokens"] for found in (before, usage))
+    assert now == pytest.approx(was + alone), "what was asked for one alone is its own"
+    assert usage["by_criterion"]["context_faithfulness"] == before["by_criterion"]["context_faithfulness"]
+    for found in (before, usage):
+        assert sum(one["cost_usd"] for one in found["by_criterion"].values()) == pytest.approx(
+            sum(one["cost_usd"] for one in found["by_part"].values())
+        )
+        for one in found["by_criterion"].values():
+            assert sum(one["by_variant"].values()) == pytest.approx(one["cost_usd"])
+
+
+def test_what_was_asked_in_vain_is_divided_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_data(tmp_path, 2, ("base",))
+    with ChatServer("not a verdict") as server:
+        config = priced(write_config(tmp_path, server.url, variants=("base",)))
+        assert run(["judge", str(config), "-q"]) == 4
+    found = report(config, capsys)["judge"]
+    assert found["cost_usd"] > 0
+    assert sum(one["cost_usd"] for one in found["usage"]["by_criterion"].values()) == pytest.approx(
+        found["cost_usd"]
+    )
+
+
 def test_a_call_that_variants_share_is_the_first_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +158,7 @@ def test_every_format_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
             shown = capsys.readouterr().out
             assert words in shown
             assert "(+4)" in shown, "the context of the second variant was found done"
+            assert {"ko": "호출을 고르게 나눔", "en": "calls divided evenly"}[language] in shown
 
 
 def test_the_free_judge_costs_nothing_worth_a_table(

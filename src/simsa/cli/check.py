@@ -63,11 +63,16 @@ def command(train: Path | None, ask: bool, as_json: bool, **flags: Any) -> int:
         click.echo(
             f"\njudging: {estimate.calls} calls, about {estimate.prompt_tokens:,} tokens in and"
             f" {estimate.completion_tokens:,} out (estimated from characters), {cost}"
+            + (f" at prices of {estimate.prices_as_of}" if estimate.prices_as_of else "")
         )
         for shares in (estimate.judges, estimate.parts):
             for name, share in shares.items() if len(shares) > 1 else ():
                 usd = "no price" if share.cost_usd is None else f"{share.cost_usd:.2f} USD"
                 click.echo(f"  {name}: {share.calls} calls, {share.prompt_tokens:,} tokens in, {usd}")
+        if each := [f"{name} {usd:.2f}" for name, usd in estimate.criteria.items() if usd]:
+            click.echo(
+                f"  by criterion, USD, a call's cost divided evenly over what it asks: {', '.join(each)}"
+            )
     return checked.exit_code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from simsa.records import CRITERIA, MAX_TOTAL
@@ -15,7 +15,7 @@ from simsa.report.words import words
 
 if TYPE_CHECKING:
     from simsa.report.model import Mean, Summary, VariantSummary
-    from simsa.report.usage import Usage
+    from simsa.report.usage import Spent, Usage
 
 
 def judge_grids(summary: Summary) -> list[Grid]:
@@ -31,7 +31,10 @@ def judge_grids(summary: Summary) -> list[Grid]:
 
 
 def usage(summary: Summary) -> Grid:
-    """Calls and USD of the verdicts, by part and variant, with the calls that were found done."""
+    """Calls and USD of the verdicts, by part and variant, with the calls that were found done.
+
+    Where parts are asked for apart and prices are known, also USD by criterion.
+    """
     say = words(summary.language)
     variants = tuple(v.name for v in summary.variants)
     title = say("head.usage")
@@ -47,7 +50,21 @@ def usage(summary: Summary) -> Grid:
         for part in parts
     ]
     whole = (*(_spent(found.of(variant=name)) for name in variants), _spent(found.of()))
-    return Grid(title, (*variants, say("usage.whole")), (*rows, Row(say("usage.whole"), whole, "strong")))
+    rows.append(Row(say("usage.whole"), whole, "strong"))
+    if parts and found.of().cost_usd:
+        columns = [found.by_criterion(name) for name in (*variants, None)]
+        label = "usage.evenly" if found.shares_calls else "usage.of"
+        rows += [
+            Row(say(label, what=say(name)), tuple(_usd(column, name) for column in columns), "sub")
+            for name in columns[-1]
+            if name in CRITERIA
+        ]
+    return Grid(title, (*variants, say("usage.whole")), tuple(rows))
+
+
+def _usd(column: Mapping[str, Spent], name: str) -> Cell:
+    cost = column[name].cost_usd if name in column else 0.0
+    return Cell(DASH if cost is None else usd(cost))
 
 
 def _spent(found: Usage) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from simsa.records import CRITERIA
 from simsa.store import UsageShare
@@ -24,6 +24,23 @@ class Usage:
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Spent(NamedTuple):
+    """A criterion's even part of calls: tokens and USD, which need not be whole. `cost_usd` is None without a price."""
+
+    prompt_tokens: float
+    completion_tokens: float
+    cost_usd: float | None
+
+    def plus(self, share: UsageShare, n: int) -> Spent:
+        """With the `n`th part of a share."""
+        known = self.cost_usd is not None and share.cost_usd is not None
+        return Spent(
+            self.prompt_tokens + share.prompt_tokens / n,
+            self.completion_tokens + share.completion_tokens / n,
+            (self.cost_usd or 0.0) + (share.cost_usd or 0.0) / n if known else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +62,46 @@ class UsageInfo:
         found = {name for share in self.shares if share.part == part for name in share.criteria}
         return [name for name in CRITERIA if name in found]
 
+    def by_criterion(self, variant: str | None = None) -> dict[str, Spent]:
+        """What each criterion took: of a call that asks for several, each has an even part.
+
+        What was asked in vain counts as asked for all criteria of its part.
+        """
+        found: dict[str, Spent] = {}
+        for share in self.shares:
+            if variant in (None, share.variant):
+                names = share.criteria or self.criteria(share.part) or [share.part]
+                for name in names:
+                    found[name] = found.get(name, Spent(0.0, 0.0, 0.0)).plus(share, len(names))
+        return {name: found[name] for name in (*CRITERIA, *found) if name in found}
+
+    @property
+    def shares_calls(self) -> bool:
+        """Whether calls asked for several criteria, so that figures by criterion are even parts of them."""
+        return any(len(share.criteria) > 1 for share in self.shares)
+
     def to_dict(self) -> dict[str, Any]:
         def by(key: str) -> dict[str, Any]:
             names = dict.fromkeys(getattr(share, key) for share in self.shares)
             return {name: self.of(**{key: name}).to_dict() for name in names}
 
         parts = {name: figures | {"criteria": self.criteria(name)} for name, figures in by("part").items()}
-        return {"by_variant": by("variant"), "by_part": parts, "by_judge": by("judge")}
+        variants = dict.fromkeys(share.variant for share in self.shares)
+        criteria = {
+            name: spent._asdict()
+            | {
+                "by_variant": {
+                    v: self.by_criterion(v)[name].cost_usd for v in variants if name in self.by_criterion(v)
+                }
+            }
+            for name, spent in self.by_criterion().items()
+        }
+        return {
+            "by_variant": by("variant"),
+            "by_part": parts,
+            "by_judge": by("judge"),
+            "by_criterion": criteria,
+        }
 
 
 def _sum(shares: Iterable[UsageShare]) -> Usage:

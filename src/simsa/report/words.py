@@ -465,6 +465,8 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Calls of the judge · cost (+reused): a shared call is the first variant's",
     ),
     "usage.whole": ("모두", "all"),
+    "usage.of": ("{what}", "{what}"),
+    "usage.evenly": ("{what} (호출을 고르게 나눔)", "{what} (calls divided evenly)"),
     "head.expected": (
         "정수 점수 / 토큰 확률로 본 기댓값 (있는 답변 수)",
         "Integers / expected scores by token probabilities (answers that have one)",

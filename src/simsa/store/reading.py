@@ -192,6 +192,7 @@ def repeats(store: Store, question_id: str | None = None) -> Iterator[Heard]:
         yield Heard._make((*row[:4], int(row[4]), row[5], _scores(row[6:])))
 
 
+_THERE = ", ".join(f"j.{name} IS NOT NULL" for name in CRITERIA)
 _CRITERIA = ", ".join(f"j.{name}" for name in CRITERIA)
 _LINKED = """judging g JOIN questions q ON q.id = g.question_id JOIN variants t ON t.name = g.variant
     JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.request_hash = g.answer_hash"""
@@ -321,7 +322,7 @@ class UsageShare(NamedTuple):
     """What the calls took that one variant's verdicts made to one judge for one part of them.
 
     A call that several variants share is the first one's; for the others, and for rows with
-    equal answers, it is `reused`. `criteria` are those that the part has scores for.
+    equal answers, it is `reused`. `criteria` are those that the calls gave scores for; none where they failed.
     """
 
     variant: str
@@ -337,7 +338,7 @@ class UsageShare(NamedTuple):
 
 
 def usage_shares(store: Store) -> list[UsageShare]:
-    """The usage of `judge_usage` by variant, part and judge; sums over it are the whole."""
+    """The usage of `judge_usage` by variant, part, judge and criteria; sums over it are the whole."""
     rows = store.db.execute(
         f"""WITH RECURSIVE used (place, variant, part, hash) AS (
             SELECT t.position, g.variant, g.part, g.request_hash FROM {_LINKED}
@@ -351,9 +352,9 @@ def usage_shares(store: Store) -> list[UsageShare]:
             total(a.pays * j.prompt_tokens), total(a.pays * j.completion_tokens),
             total(a.pays * j.cached_tokens), total(a.pays * j.cost_usd),
             total(a.pays AND j.cost_usd IS NULL),
-            {", ".join(f"max(j.{name} IS NOT NULL)" for name in CRITERIA)}
+            {_THERE}
         FROM asked a JOIN judgements j ON j.request_hash = a.hash
-        GROUP BY a.place, a.part, j.judge ORDER BY a.place, a.part, j.judge"""
+        GROUP BY a.place, a.part, j.judge, {_THERE} ORDER BY a.place, a.part, j.judge, {_THERE}"""
     )
     return [
         UsageShare._make(
