@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simsa.calibration.model import Calibration, CriterionResult
 from simsa.calibration.words import words
-from simsa.report.grids import Cell, Grid, Row, Tone
+from simsa.report.cells import Cell, Grid, Row, Tone
 from simsa.report.numbers import DASH, fixed, interval, percent, signed
 from simsa.report.words import Language, Words
 

@@ -82,7 +82,7 @@ _TAKES = {True: "yes", False: "no", None: "not tried"}
 def _print_abilities(abilities: Mapping[str, Known | None]) -> None:
     """A table of what each endpoint takes; how to find it out where that is not known."""
     from simsa.cli import console
-    from simsa.report.grids import Cell, Grid, Row
+    from simsa.report.cells import Cell, Grid, Row
     from simsa.report.text import render_grids
 
     known = {name: found for name, found in abilities.items() if found}

@@ -17,7 +17,7 @@ from simsa.errors import DataError
 if TYPE_CHECKING:
     from simsa.data import PredictionRow
     from simsa.records import Question
-    from simsa.report.grids import Grid
+    from simsa.report.cells import Grid
 
 SCHEMA = "simsa.metrics/1"
 
@@ -189,7 +189,7 @@ def _together(tallies: dict[str | None, Tally]) -> Tally:
 
 def _grids(tallies: dict[str | None, Tally]) -> Iterable[Grid]:
     from simsa.metrics.rows import METRICS
-    from simsa.report.grids import Cell, Grid, Row, label
+    from simsa.report.cells import Cell, Grid, Row, label
     from simsa.report.numbers import fixed
     from simsa.report.words import words
 

@@ -14,7 +14,7 @@ from simsa.records import MAX_TOTAL
 
 if TYPE_CHECKING:
     from simsa.data.scores import ScoreTable
-    from simsa.report.grids import Grid, Row
+    from simsa.report.cells import Grid, Row
     from simsa.report.noise import Noise
     from simsa.report.words import Language, Words
     from simsa.stats import Comparison, Distribution, Friedman
@@ -191,7 +191,7 @@ def _verdicts(found: Stats, language: Language) -> list[str]:
 
 def _scores(found: Stats, say: Words) -> Grid:
     """Each criterion's mean with its interval, and what it rests on."""
-    from simsa.report.grids import Cell, Grid, Row
+    from simsa.report.cells import Cell, Grid, Row
     from simsa.report.numbers import DASH, fixed, half, interval
 
     names = list(found.variants)
@@ -207,7 +207,7 @@ def _scores(found: Stats, say: Words) -> Grid:
 
 def _differences(found: Stats, say: Words) -> Grid:
     """Each criterion's paired difference, what the tests say of it, and what could have been found."""
-    from simsa.report.grids import Grid
+    from simsa.report.cells import Grid
     from simsa.report.words import Name
 
     others = [name for name in found.variants if name != found.baseline]
@@ -220,7 +220,7 @@ def _differences(found: Stats, say: Words) -> Grid:
 
 
 def _comparison_rows(criterion: str, of_each: Sequence[Comparison], say: Words) -> list[Row]:
-    from simsa.report.grids import Cell, Row, Tone
+    from simsa.report.cells import Cell, Row, Tone
     from simsa.report.numbers import fixed, interval, p_value, signed
 
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
@@ -246,7 +246,7 @@ def _comparison_rows(criterion: str, of_each: Sequence[Comparison], say: Words) 
 
 def _named(criterion: str, say: Words) -> str:
     """A criterion as the file calls it; in Korean by its Korean name, where it has one."""
-    from simsa.report.grids import label
+    from simsa.report.cells import label
 
     shown = label(say, criterion)
     return criterion if shown.isascii() else shown

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.bridge import Both, Bridge
 from simsa.records import CRITERIA, MAX_TOTAL
-from simsa.report.grids import Cell, Grid, Row
+from simsa.report.cells import Cell, Grid, Row
 from simsa.report.numbers import DASH, fixed, interval, percent, signed, usd
 from simsa.report.words import Language, Name, Words, words
 

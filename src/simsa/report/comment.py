@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsa.errors import ConfigError
-from simsa.report.grids import Cell, Grid, Row, comparison_grid, metric_grid
+from simsa.report.cells import Cell, Grid, Row
+from simsa.report.grids import comparison_grid, metric_grid
 from simsa.report.markdown import escape, opening, table
 from simsa.report.model import is_lexical
 from simsa.report.sentences import verdict

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsa.report.grids import Cell, Grid, Row, Tone
+from simsa.report.cells import Cell, Grid, Row, Tone
 from simsa.report.judge_grids import judge_grids
 from simsa.report.numbers import fixed, interval, percent
 from simsa.report.words import Words, words

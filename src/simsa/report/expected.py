@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simsa.records import CRITERIA, Expected
-from simsa.report.model import Mean
-from simsa.report.table import TOTAL
+from simsa.report.table import TOTAL, Mean
 from simsa.store import Store, expected
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from simsa.records import CRITERIA, MAX_TOTAL
+from simsa.report.cells import Cell, Grid, Row, Tone, Weight, label
+from simsa.report.judge_grids import judge_grids, usage
 from simsa.report.numbers import DASH, fixed, half, interval, p_value, signed
 from simsa.report.words import Name, Words, words
 
@@ -14,35 +16,9 @@ if TYPE_CHECKING:
     from simsa.report.model import Answer, Summary, VariantSummary
     from simsa.stats import Comparison, Distribution
 
-Weight = Literal["normal", "strong", "sub"]
-Tone = Literal["plain", "good", "bad"]
-
-
-class Cell(NamedTuple):
-    text: str
-    tone: Tone = "plain"
-
-
-class Row(NamedTuple):
-    """A label and one cell a column. A "sub" row explains the one above it."""
-
-    label: str
-    cells: tuple[Cell, ...]
-    weight: Weight = "normal"
-
-
-class Grid(NamedTuple):
-    """A table with a heading, a head over every column but the first, and rows."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[Row, ...]
-
 
 def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
     """All tables of a run, those with nothing to show left out. `intervals` puts one beside every mean."""
-    from simsa.report.judge_grids import judge_grids, usage
-
     made = (
         scores(summary, intervals=intervals),
         differences(summary),
@@ -194,14 +170,6 @@ def scores_line(answer: Answer, say: Words) -> str:
     """The criteria that were scored, and the total when there is one."""
     parts = [f"{say(f'short.{name}')} {answer.scores[name]}" for name in CRITERIA if name in answer.scores]
     return " · ".join(parts) + ("" if answer.total is None else f" = {answer.total}/{MAX_TOTAL}")
-
-
-def label(say: Words, name: str) -> str:
-    """A criterion's or metric's name for people; its own where it has none."""
-    try:
-        return say(name)
-    except KeyError:
-        return name
 
 
 def _row(label: str, cells: Iterable[str | None], weight: Weight = "normal") -> Row:

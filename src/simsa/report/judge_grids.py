@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from simsa.records import CRITERIA, MAX_TOTAL
 from simsa.report import noise
-from simsa.report.grids import Cell, Grid, Row
+from simsa.report.cells import Cell, Grid, Row
 from simsa.report.numbers import DASH, count, fixed, percent, usd
 from simsa.report.probed import examination_grids
 from simsa.report.table import TOTAL
 from simsa.report.words import words
 
 if TYPE_CHECKING:
-    from simsa.report.model import Mean, Summary, VariantSummary
+    from simsa.report.model import Summary, VariantSummary
+    from simsa.report.table import Mean
     from simsa.report.usage import Spent, Usage
 
 

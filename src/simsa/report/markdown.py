@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simsa.report.grids import Cell, Grid, Row, grids, scores_line
+from simsa.report.cells import Cell, Grid, Row
+from simsa.report.grids import grids, scores_line
 from simsa.report.sentences import headline, judged, unscored
 from simsa.report.words import Words, words
 from simsa.text import one_line

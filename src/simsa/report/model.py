@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simsa.report.abstaining import JudgedAbstention
     from simsa.report.expected import ExpectedScores
     from simsa.report.noise import Noise
+    from simsa.report.table import Mean
     from simsa.report.usage import UsageInfo
     from simsa.report.voices import PanelInfo, RepeatsInfo
     from simsa.report.words import Language
@@ -103,13 +104,6 @@ class JudgeInfo:
         found = self.examination["probes"]
         failures = [case for case in found["cases"] if case["outcome"] == "failed"]
         return {name: value for name, value in found.items() if name != "cases"} | {"failures": failures}
-
-
-class Mean(NamedTuple):
-    """A mean and how many rows it rests on."""
-
-    mean: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsa.report.grids import Cell, Grid, Row, label
+from simsa.report.cells import Cell, Grid, Row, label
 from simsa.report.numbers import DASH, percent
 from simsa.report.words import Language, Words, words
 

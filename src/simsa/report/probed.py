@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA
-from simsa.report.grids import Cell, Grid, Row
+from simsa.report.cells import Cell, Grid, Row
 from simsa.report.model import Note
 from simsa.report.numbers import DASH, fixed, interval, percent, signed
 from simsa.report.table import TOTAL, Table

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from simsa.records import CRITERIA
 from simsa.report import abstaining, examples
 from simsa.report.expected import expected_scores
-from simsa.report.model import Example, JudgeInfo, Kind, Mean, Note, RunInfo, Slice, Summary, VariantSummary
+from simsa.report.model import Example, JudgeInfo, Kind, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.noise import decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
 from simsa.report.probed import length_biases
-from simsa.report.table import TOTAL, Part, Table, load
+from simsa.report.table import TOTAL, Mean, Part, Table, load
 from simsa.report.usage import UsageInfo
 from simsa.report.voices import panel, repeated
 from simsa.report.words import LANGUAGES, Language

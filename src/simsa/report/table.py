@@ -25,6 +25,13 @@ MISSING = float("nan")
 _BLOCK = 256
 
 
+class Mean(NamedTuple):
+    """A mean and how many rows it rests on."""
+
+    mean: float
+    n: int
+
+
 class Part(NamedTuple):
     """Some of the questions: their places in a `Table`, and their ids."""
 

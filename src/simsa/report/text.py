@@ -6,7 +6,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsa.report.grids import Grid, Row, comparison_grid, grids, metric_grid, scores_line
+from simsa.report.cells import Grid, Row
+from simsa.report.grids import comparison_grid, grids, metric_grid, scores_line
 from simsa.report.model import is_lexical
 from simsa.report.sentences import headline, judged, unscored, verdict
 from simsa.report.words import Language, Name, Words, words

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.records import CRITERIA
-from simsa.report.model import Mean
 from simsa.report.noise import Judgement, Judgements
-from simsa.report.table import TOTAL
+from simsa.report.table import TOTAL, Mean
 from simsa.store import Heard, Store, members, repeats
 
 if TYPE_CHECKING:

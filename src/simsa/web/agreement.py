@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsa.report.grids import Grid
+from simsa.report.cells import Grid
 from simsa.store import Store
 
 if TYPE_CHECKING:

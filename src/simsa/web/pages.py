@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA, STATUSES
 from simsa.report import grids
+from simsa.report.cells import label
 from simsa.report.numbers import count
 from simsa.store import Store, results
 from simsa.text import one_line, visible
@@ -163,7 +164,7 @@ class Pages:
         say = page_words(run.language)
         return page.render(
             say=say,
-            label=lambda name: grids.label(say, name),
+            label=lambda name: label(say, name),
             language=run.language,
             runs=self.runs,
             number=number,
