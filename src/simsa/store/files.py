@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from simsa.errors import RunError
 from simsa.store.migrations import migrate
 
 LOCK = "run.lock"
+_TRIES, _BETWEEN_S = 100, 0.05
 
 
 def take_lock(folder: Path) -> sqlite3.Connection:
@@ -41,6 +43,20 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def into_wal(connection: sqlite3.Connection) -> None:
+    """Lets readers read while one writes. SQLite itself would not wait for whoever holds the file just then."""
+    for _ in range(_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _KIND != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_BETWEEN_S)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
 def migrate_aside(path: Path) -> None:
     """A reader meets an older file: brings it up to date through a writer's connection."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
@@ -49,6 +65,7 @@ def migrate_aside(path: Path) -> None:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
+    """What SQLite complains of becomes a RunError that says what to do about it."""
     try:
         yield
     except sqlite3.IntegrityError as error:
@@ -57,5 +74,22 @@ def translated(path: Path) -> Iterator[None]:
         raise RunError(
             f"cannot be used as a run's database: {error}",
             where=str(path),
-            hint="if it was damaged, move the folder away and run again",
+            hint=_HINTS.get(getattr(error, "sqlite_errorcode", 0) & _KIND, _DAMAGED),
         ) from None
+
+
+_KIND = 0xFF  # the rest of SQLite's code says more than a person needs
+_DISK = "free some disk space; the same command goes on where it stopped"
+_ALLOWED = "check the permissions of the folder and its files"
+_HINTS = {
+    sqlite3.SQLITE_BUSY: "another program holds it: wait for that one, then do the same again",
+    sqlite3.SQLITE_FULL: _DISK,
+    sqlite3.SQLITE_IOERR: _DISK,
+    sqlite3.SQLITE_READONLY: _ALLOWED,
+    sqlite3.SQLITE_CANTOPEN: _ALLOWED,
+    sqlite3.SQLITE_PERM: _ALLOWED,
+}
+_DAMAGED = (
+    "if it was damaged, `sqlite3 run.sqlite .recover` saves what can still be read; "
+    "or move the folder away and run again"
+)

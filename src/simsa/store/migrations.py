@@ -7,6 +7,7 @@ leaves the file at one version or the next, never between.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 from simsa.errors import RunError
 
@@ -164,6 +165,29 @@ def migrate(connection: sqlite3.Connection, where: str, upto: int = len(MIGRATIO
             hint="pip install --upgrade simsa",
         )
     for number in range(version, upto):
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"
-        )
+        _step(connection, number)
+
+
+def _step(connection: sqlite3.Connection, number: int) -> None:
+    """Takes step `number`, unless another process has while this one waited for the file."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] == number:
+            for statement in _statements(MIGRATIONS[number]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: `executescript` would end the transaction that they belong in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -17,7 +17,7 @@ import orjson
 
 from simsa.errors import RunError
 from simsa.records import CRITERIA, Judgement, Prediction, Question, data_hash
-from simsa.store.files import connect_reader, migrate_aside, take_lock, translated
+from simsa.store.files import connect_reader, into_wal, migrate_aside, take_lock, translated
 from simsa.store.migrations import MIGRATIONS, migrate
 from simsa.store.writer import GroupCommit
 
@@ -92,7 +92,7 @@ class Store:
             self.db = self._connect() if writable else connect_reader(self.path)
             with translated(self.path):
                 if writable:
-                    self.db.execute("PRAGMA journal_mode=WAL")
+                    into_wal(self.db)
                     migrate(self.db, str(self.path))
                 elif self.db.execute("PRAGMA user_version").fetchone()[0] != len(MIGRATIONS):
                     migrate_aside(self.path)
@@ -123,8 +123,11 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self.close()
+        if isinstance(error, sqlite3.DatabaseError):  # met while rows were being read
+            with translated(self.path):
+                raise error
 
     def close(self) -> None:
         self.db.close()
@@ -143,7 +146,10 @@ class Store:
             self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
 
     def set_questions(self, questions: Iterable[Question]) -> int:
-        """Replaces the test set; verdicts on questions that changed no longer stand. Returns how many there are."""
+        """Replaces the test set; only verdicts on questions that stayed as they were still stand.
+
+        What was said of the others is on file, and found again by its content. Returns how many there are.
+        """
         with self._transaction():
             self.db.execute("CREATE TEMP TABLE before AS SELECT id, hash FROM questions")
             self.db.execute("DELETE FROM questions")
@@ -155,8 +161,8 @@ class Store:
                 ),
             )
             self.db.execute(
-                "DELETE FROM judging WHERE question_id IN"
-                " (SELECT id FROM before JOIN questions USING (id) WHERE before.hash <> questions.hash)"
+                "DELETE FROM judging WHERE question_id NOT IN"
+                " (SELECT id FROM before JOIN questions USING (id, hash))"
             )
             self.db.execute("DROP TABLE before")
         return self.count("questions")
