@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -98,10 +98,28 @@ def compared(table: Table, baseline: str) -> list[Comparison]:
         return []
     whole = table.part()
     names = [baseline, *(name for name in table.variants if name != baseline)]
-    scores = {
-        name: {criterion: table.scores(name, criterion, whole) for criterion in SCORED} for name in names
-    }
-    return compare_all(scores, baseline, table.clusters_if_any())
+    return compare_all(
+        {name: _Scores(table, name, whole) for name in names}, baseline, table.clusters_if_any()
+    )
+
+
+class _Scores(Mapping[str, "Mapping[str, float | None]"]):
+    """A variant's scores by criterion, made when asked for: of a large run there isn't room for all at once."""
+
+    def __init__(self, table: Table, variant: str, part: Part) -> None:
+        self._of = table, variant, part
+
+    def __getitem__(self, criterion: str) -> Mapping[str, float | None]:
+        table, variant, part = self._of
+        if criterion not in SCORED:
+            raise KeyError(criterion)
+        return table.scores(variant, criterion, part)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SCORED)
+
+    def __len__(self) -> int:
+        return len(SCORED)
 
 
 def _run(store: Store, table: Table, stopped: str | None) -> RunInfo:

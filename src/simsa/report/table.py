@@ -78,7 +78,8 @@ class Table:
     def scores(self, variant: str, name: str, part: Part) -> dict[str, float | None]:
         """Question id → value, None where there is none, in the order of ids."""
         values = self.column(variant, name)[part.places].tolist()
-        return {q: None if v != v else v for q, v in zip(part.ids, values, strict=True)}
+        known: dict[float, float] = {}  # few values, and one object for each
+        return {q: None if v != v else known.setdefault(v, v) for q, v in zip(part.ids, values, strict=True)}
 
     def part(self, places: Iterable[int] | None = None) -> Part:
         """The questions at `places`, or all of them, in the order of their ids."""
@@ -143,10 +144,7 @@ def load(store: Store) -> Table:
 
 
 def _load(store: Store) -> Table:
-    rows = store.db.execute(
-        "SELECT id, type, answerable, cluster FROM questions ORDER BY position"
-    ).fetchall()
-    ids = tuple(row[0] for row in rows)
+    ids, types, answerable, clusters = _columns(store)
     places = {question_id: place for place, question_id in enumerate(ids)}
     variants = {name: Variant(len(ids)) for name in store.variants()}
     for result, figures in _measured(store):
@@ -168,11 +166,25 @@ def _load(store: Store) -> Table:
         )
     return Table(
         ids,
-        types=tuple(row[1] for row in rows),
-        answerable=tuple(bool(row[2]) for row in rows),
-        clusters=tuple(row[3] for row in rows),
+        types=types,
+        answerable=answerable,
+        clusters=clusters,
         variants=variants,
     )
+
+
+def _columns(
+    store: Store,
+) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[bool, ...], tuple[str, ...]]:
+    ids, types, answerable, clusters = list[str](), list[str | None](), list[bool](), list[str]()
+    kinds: dict[str | None, str | None] = {}
+    rows = store.db.execute("SELECT id, type, answerable, cluster FROM questions ORDER BY position")
+    for question_id, kind, can_be, cluster in rows:
+        ids.append(question_id)
+        types.append(kinds.setdefault(kind, kind))
+        answerable.append(bool(can_be))
+        clusters.append(cluster)
+    return tuple(ids), tuple(types), tuple(answerable), tuple(clusters)
 
 
 def _measured(store: Store) -> Iterator[tuple[Result, Mapping[str, float | None]]]:

@@ -13,7 +13,7 @@ from simsa.stats.intervals import Floats, finite
 EXACT_UP_TO = 15
 FLIPS = 99_999
 _WILCOXON_EXACT = 13
-_CHUNK = 2_000_000  # cells drawn at once
+_CHUNK = 200_000  # cells drawn at once: what fits a processor's cache is also quickest
 
 
 def sign_flip_p(differences: Sequence[float], *, seed: int = 0) -> float:
