@@ -4,7 +4,7 @@
     python bench/page.py -n 10000 --keep /tmp/large
 
 Each line is the slowest and the median of several requests: the server's own time, in
-milliseconds. The memory is the highest that the server and its helpers held together.
+milliseconds. "Any order" is every filter with every order, up and down. The memory is the highest that the server and its helpers held together.
 """
 
 from __future__ import annotations
@@ -48,6 +48,18 @@ PATHS = (
     ("one question", "0/question?id=q77&diff=lower"),
     ("overview", "0/"),
 )
+FILTERS = {
+    "nothing": "",
+    "type": "type=no_answer",
+    "status": "status=refused",
+    "score": "variant=base&criterion=context_faithfulness&low=1&high=2",
+    "total, of any variant": "low=18&high=20",
+    "difference": "diff=lower",
+    "search": f"search={quote('도서관')}",
+    "search everywhere": f"search={quote('입니다')}",
+    "all of them": f"type=no_answer&status=scored&low=8&high=20&diff=differs&search={quote('도서관')}",
+}
+SORTS = ("sort=place", "sort=type", "sort=total&of=base", "sort=total&of=rag-lora", "sort=diff")
 _WORDS = WORDS.split()
 _ROUNDS = 5
 _BLOCK = 2_000
@@ -154,6 +166,14 @@ def measure(folder: Path) -> None:
             for name, path in PATHS:
                 times = [_ask(address + path)[0] for _ in range(_ROUNDS)]
                 print(f"{name:<28}{max(times):8.0f}{statistics.median(times):8.0f}")
+            for name, query in FILTERS.items():
+                times = [
+                    _ask(f"{address}0/questions?{query}&{sort}&down={down}&page={page}")[0]
+                    for sort in SORTS
+                    for down in (0, 1)
+                    for page in (1, 9)
+                ]
+                print(f"{f'by {name}, any order':<28}{max(times):8.0f}{statistics.median(times):8.0f}")
         finally:
             server.terminate()
             memory.stop()

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 import orjson
@@ -37,7 +38,21 @@ CREATE TABLE IF NOT EXISTS steps (
     serial INTEGER PRIMARY KEY AUTOINCREMENT, annotator TEXT NOT NULL, place INTEGER NOT NULL,
     field TEXT NOT NULL, before TEXT NOT NULL
 );
+-- How the sample was drawn, and of a draw by strata how many questions each answer stands for.
+CREATE TABLE IF NOT EXISTS draw (seed INTEGER NOT NULL, stratified INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS weights (
+    question_id TEXT NOT NULL, variant TEXT NOT NULL, weight REAL NOT NULL CHECK (weight > 0),
+    PRIMARY KEY (question_id, variant)
+) WITHOUT ROWID;
 """
+
+
+class Mixed(DataError):
+    """Draws that make no one sample: no weight of an answer would be right."""
+
+
+Answer = tuple[str, str]
+"""An answer by its question's id and its variant."""
 
 
 class Item(NamedTuple):
@@ -47,6 +62,13 @@ class Item(NamedTuple):
     question_id: str
     variant: str
     answer_hash: str
+
+
+class Draw(NamedTuple):
+    """How a sample came about: by `seed`, uniformly or evenly over strata of the judge's scores."""
+
+    seed: int
+    stratified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +98,16 @@ class Label:
 
 def read(path: Path) -> list[Label]:
     """Every label in a run's folder, or in the `labels.sqlite` itself. Raises DataError when there is none."""
-    file = path / DATABASE if path.is_dir() else path
-    if not file.is_file():
-        raise DataError(
-            "has no labels", where=str(path), hint="labels are kept in labels.sqlite in the run's folder"
-        )
-    with _translated(file), contextlib.closing(_connect(file, "ro")) as db:
+    with _reading(path) as db:
         return list(_labels(db))
+
+
+def weights(path: Path) -> dict[Answer, float]:
+    """How many questions each answer of the sample stands for; empty for a uniform draw. Otherwise as `read`."""
+    with _reading(path) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'weights'").fetchone():
+            return {}  # written before there were draws by strata
+        return _weights(db)
 
 
 class Labels:
@@ -120,19 +145,55 @@ class Labels:
                 )
             return self._count("sample")
 
-    def take(self, answers: Iterable[tuple[str, str, str]]) -> int:
+    def take(
+        self,
+        answers: Iterable[tuple[str, str, str]],
+        how: Draw | None = None,
+        weights: Mapping[Answer, float] = MappingProxyType({}),
+    ) -> int:
         """Adds drawn answers, as (question id, variant, answer hash), to the sample, in this order.
 
-        What is in the sample already stays where it is. Returns the number of answers in the sample.
+        What is in the sample already stays where it is. `weights` of a stratified draw take the
+        place of those before. Returns the number of answers in the sample. Raises Mixed where
+        two kinds of draw, or two draws of different strata, would be in it.
         """
+        drawn, how = list(answers), how or Draw(0)
         with self._transaction():
             first = self._count("sample")
             known = {tuple(row) for row in self.db.execute("SELECT question_id, variant FROM sample")}
-            new = [answer for answer in answers if answer[:2] not in known]
+            new = [answer for answer in drawn if answer[:2] not in known]
+            before = self.how
+            if not new:
+                return first
+            if known and how.stratified != (before is not None and before.stratified):
+                raise Mixed(
+                    "the sample was drawn in another way", where=str(self.path), hint="go on in the same way"
+                )
+            if how.stratified and not known <= {answer[:2] for answer in drawn}:
+                raise Mixed(
+                    "the sample was drawn from other scores or by another seed: it can't be drawn on from",
+                    where=str(self.path),
+                )
             self.db.executemany(
                 "INSERT INTO sample VALUES (?,?,?,?)", ((first + n, *answer) for n, answer in enumerate(new))
             )
+            self.db.execute("DELETE FROM draw")
+            self.db.execute("INSERT INTO draw VALUES (?,?)", how)
+            self.db.executemany(
+                "INSERT OR REPLACE INTO weights VALUES (?,?,?)",
+                ((*answer[:2], weights[answer[:2]]) for answer in drawn if answer[:2] in weights),
+            )
         return first + len(new)
+
+    @property
+    def how(self) -> Draw | None:
+        """How the sample was drawn last; None where that isn't known, or none was drawn."""
+        found = self.db.execute("SELECT seed, stratified FROM draw").fetchone()
+        return None if found is None else Draw(found[0], bool(found[1]))
+
+    def weights(self) -> dict[Answer, float]:
+        """As the function of this name."""
+        return _weights(self.db)
 
     def items(self, annotator: str) -> list[Item]:
         """The sample in the order in which `annotator` sees it: everybody has an order of their own."""
@@ -224,6 +285,10 @@ def _labels(db: sqlite3.Connection, annotator: str | None = None) -> Iterator[La
             yield Label(question_id, variant, person, scores, comment, answer_hash)
 
 
+def _weights(db: sqlite3.Connection) -> dict[Answer, float]:
+    return {(q, v): weight for q, v, weight in db.execute("SELECT question_id, variant, weight FROM weights")}
+
+
 def _lot(*parts: str | int) -> bytes:
     return hashlib.blake2b(orjson.dumps(parts), digest_size=16).digest()
 
@@ -231,6 +296,17 @@ def _lot(*parts: str | int) -> bytes:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30, check_same_thread=False)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    file = path / DATABASE if path.is_dir() else path
+    if not file.is_file():
+        raise DataError(
+            "has no labels", where=str(path), hint="labels are kept in labels.sqlite in the run's folder"
+        )
+    with _translated(file), contextlib.closing(_connect(file, "ro")) as db:
+        yield db
 
 
 @contextlib.contextmanager

@@ -415,7 +415,7 @@ def test_a_run_that_grows_is_shown_as_it_is(browser: Browser, tmp_path: Path) ->
         browser.open(f"{viewing.address}0/questions?status=scored")
         before = browser.text("[role=status]")
         browser.open(f"{viewing.address}0/")
-        browser.sees("[role=status]", "지금까지")
+        browser.sees(".going", "지금까지")
         make(folder)
 
         def has_grown() -> bool:
@@ -423,6 +423,26 @@ def test_a_run_that_grows_is_shown_as_it_is(browser: Browser, tmp_path: Path) ->
             return browser.text("[role=status]") != before
 
         until(has_grown)
+
+
+def test_an_open_page_counts_along_with_its_run(browser: Browser, tmp_path: Path) -> None:
+    asked = [question(i) for i in range(N)]
+    folder = make_run(
+        tmp_path / "run",
+        {"base": BASE[:5], "lora": LORA[:5]},
+        questions=asked,
+        predictions=SAID,
+        language="ko",
+    )
+    with Viewing(folder) as viewing:
+        browser.open(f"{viewing.address}0/questions")
+        browser.sees(".going", "심사 10 / 120")
+        assert not browser.one(".going a").is_displayed()
+        make(folder)
+        browser.sees(".going", "심사 120 / 120")
+        browser.click(".going a")
+        until(lambda: not browser.all(".going"))
+        assert len(browser.all("td.answer .chip")) > 40
 
 
 def test_agreement_is_kept_for_the_reports(

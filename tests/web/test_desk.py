@@ -12,7 +12,7 @@ import pytest
 
 from simsa.calibration import drawing, judged_by_run, read_labels
 from simsa.cli.main import run
-from simsa.labels import Labels, read
+from simsa.labels import Draw, Labels, read, weights
 from simsa.records import CRITERIA, Prediction
 from simsa.store import Planned, Store
 from simsa.web.desk import Changed, Desk, guide
@@ -319,3 +319,101 @@ def test_people_label_by_the_runs_own_rubric(
     assert found.startswith(label)
     assert tuple(criteria) == CRITERIA
     assert all(len(criterion.levels) == 5 for criterion in criteria.values())
+
+
+SPREAD = [(1, 1, 2, 1), (2, 3, 2, 3), (4, 4, 3, 4), (5, 5, 5, 4)] * 8 + [(5, 5, 5, 5)] * 16
+WORSE = [(1, 2, 1, 1), (2, 2, 3, 2), (3, 4, 4, 3), (5, 4, 5, 4)] * 8 + [(5, 5, 5, 4)] * 16
+
+
+@pytest.fixture
+def spread(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "spread", {"base": WORSE, "better": SPREAD}, measured=False, language="en")
+
+
+def test_weights_reach_the_agreement_and_the_exports(
+    spread: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Viewing(spread) as viewing:
+        visitor = Visitor(viewing.address)
+        visitor.get("0/label")
+        visitor.post("0/label/begin", {"name": "지우", "n": "64", "seed": "0", "how": "stratified"})
+        for at in range(1, 65):
+            visitor.score(visitor.get(f"0/label?at={at}"), FIRST, 1 + at % 5)
+        shown = visitor.get("0/calibration").text
+        for kind in ("csv", "jsonl"):
+            text = visitor.get(f"0/label/labels.{kind}").text
+            (tmp_path / f"labels.{kind}").write_text(text, encoding="utf-8")
+    assert "stratified sample" in shown
+    found = []
+    for more in (
+        [],
+        ["--labels", str(tmp_path / "labels.csv")],
+        ["--labels", str(tmp_path / "labels.jsonl")],
+    ):
+        capfd.readouterr()
+        assert run(["calibrate", str(spread), *more, "--json"]) == 0
+        found.append(json.loads(capfd.readouterr().out)["criteria"])
+    assert found[0] == found[1] == found[2]
+    mean = found[0][FIRST]["corrected"]["base"]["mean"]
+    assert f"{mean:.2f}" in shown
+    with Labels(spread) as labels:
+        said, weight = labels.of("지우"), labels.weights()
+    of_base = {key: label.scores[FIRST] for key, label in said.items() if key[1] == "base"}
+    by_hand = sum(weight[key] * score for key, score in of_base.items()) / sum(weight[key] for key in of_base)
+    assert mean == pytest.approx(by_hand)
+    assert mean != pytest.approx(sum(of_base.values()) / len(of_base)), "the strata weigh nothing here"
+
+
+def test_a_stratified_sample_is_drawn_on_as_it_was_begun(spread: Path) -> None:
+    desk = Desk(spread)
+    assert desk.draw(20, 4, stratified=True) == 20
+    with Labels(spread) as labels:
+        first, before = labels.weights(), sorted(labels.items(""))
+    assert desk.draw(40, 99) == 40, "by its own seed, whatever the form says"
+    with Labels(spread) as labels:
+        assert sorted(labels.items(""))[:20] == before
+        later = labels.weights()
+    # What is drawn stands for every question of its stratum, before and after.
+    assert sum(first.values()) == pytest.approx(sum(later.values())) == pytest.approx(2 * len(SPREAD))
+    assert all(later[key] <= weight for key, weight in first.items())
+
+
+def test_a_draw_too_small_for_its_strata_says_so_and_draws_nothing(spread: Path) -> None:
+    with Viewing(spread) as viewing:
+        visitor = Visitor(viewing.address)
+        visitor.get("0/label")
+        sent = {"name": "지우", "n": "8", "seed": "0", "how": "stratified"}
+        refused = visitor.post("0/label/begin", sent)
+        assert refused.status == 400
+        assert "Too few answers for this draw" in refused.text
+        assert 'value="지우"' in refused.text
+        assert not Desk(spread).is_set
+        assert visitor.post("0/label/begin", sent | {"n": "40"}).status == 200
+        assert Desk(spread).is_set
+
+
+def test_a_stratified_sample_whose_scores_have_changed_is_not_drawn_on(spread: Path) -> None:
+    desk = Desk(spread)
+    desk.draw(24, 0, stratified=True)
+    before = weights(spread)
+    make_run(spread, {"base": SPREAD[::-1], "better": WORSE[::-1]}, measured=False, language="en")
+    with Viewing(spread) as viewing:
+        visitor = Visitor(viewing.address)
+        visitor.sit_down("지우")
+        assert "weighs anew" in visitor.get("0/label").text
+        refused = visitor.post("0/label/draw", {"n": "40", "seed": "0"})
+    assert refused.status == 400
+    assert "scores have changed" in refused.text
+    assert weights(spread) == before
+
+
+def test_another_kind_of_form_draws_uniformly(spread: Path) -> None:
+    with Viewing(spread) as viewing:
+        visitor = Visitor(viewing.address)
+        assert "Evenly over the judge" in visitor.get("0/label").text
+        visitor.post("0/label/begin", {"name": "지우", "n": "8", "seed": "2", "how": "<b>"})
+        page = visitor.get("0/label").text
+    assert 'name="seed" min="0" max="1000000000" value="2"' in page
+    with Labels(spread) as labels:
+        assert labels.how == Draw(2)
+        assert labels.weights() == {}

@@ -20,6 +20,10 @@ COLUMNS = ("code", "question_id", "question", "contexts", "reference", "predicti
 _EDGES = (MAX_TOTAL * 2 // 5, MAX_TOTAL * 3 // 5, MAX_TOTAL * 4 // 5)
 
 
+class TooFew(InputError):
+    """A draw that is too small for its strata."""
+
+
 class Drawn(NamedTuple):
     """One answer to label. `weight` is how many questions it stands for, None in a plain random draw."""
 
@@ -61,7 +65,7 @@ def choose(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> 
     all), so that differences between variants can be corrected on the same questions. The
     draw goes by hashes of the ids: the same run and seed give the same sample. `stratified`
     draws evenly from four ranges of the judge's mean total, so that rare scores are labelled
-    too; what was not scored cannot be drawn, and every row carries its weight. Raises InputError when `n` is too small for that.
+    too; what was not scored cannot be drawn, and every row carries its weight. Raises TooFew when `n` is too small for that.
     """
     by_question: dict[str, list[Chosen]] = {}
     for r in results(store):
@@ -89,7 +93,7 @@ def _stratified(by_question: Mapping[str, Sequence[Chosen]], n: int, seed: int) 
     weights: dict[str, float] = {}
     left = n
     if n < 2 * sum(map(bool, strata)):
-        raise InputError(
+        raise TooFew(
             "too few answers for a draw from every range of the judge's scores",
             field="--draw",
             hint=f"two questions of each range are needed, with every variant's answer: found room for {n}",

@@ -42,7 +42,7 @@ def read_labels(path: Path, answers: Answers, criteria: Sequence[str] = CRITERIA
     labels.sqlite. Raises DataError naming the line.
     """
     if path.is_dir() or path.name == labels.DATABASE:
-        return _of_page(labels.read(path), answers, str(path))
+        return _of_page(labels.read(path), labels.weights(path), answers, str(path))
     reader = _Reader(answers, tuple(criteria))
     for where, row in raw_rows(path):
         reader.take(row, where)
@@ -53,8 +53,10 @@ def read_labels(path: Path, answers: Answers, criteria: Sequence[str] = CRITERIA
     return reader.labelled()
 
 
-def _of_page(found: Iterable[Label], answers: Answers, where: str) -> Labelled:
-    kept, n_outdated = [], 0
+def _of_page(
+    found: Iterable[Label], weights: Mapping[Answer, float], answers: Answers, where: str
+) -> Labelled:
+    kept, n_outdated = list[Label](), 0
     for label in found:
         known = answers.get((label.question_id, label.variant))
         if known is not None and known == label.answer_hash:
@@ -63,7 +65,8 @@ def _of_page(found: Iterable[Label], answers: Answers, where: str) -> Labelled:
             n_outdated += 1
     if not kept:
         raise DataError("holds no labels of this run's answers", where=where)
-    return Labelled(tuple(kept), {}, n_outdated)
+    labelled = {(label.question_id, label.variant) for label in kept}
+    return Labelled(tuple(kept), {a: w for a, w in weights.items() if a in labelled}, n_outdated)
 
 
 class _Place(NamedTuple):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.calibration.codes import Answers
 from simsa.errors import DataError
-from simsa.labels import DATABASE, Item, Label, Labels
+from simsa.labels import DATABASE, Draw, Item, Label, Labels
 from simsa.store import Result, Store, results
 
 if TYPE_CHECKING:
@@ -69,16 +69,35 @@ class Desk:
         with Labels(self.folder) as labels:
             return bool(labels.items(""))
 
-    def draw(self, n: int, seed: int) -> int:
-        """Draws `n` answers as `simsa calibrate --draw` does, adding to those drawn before. Returns how many there are."""
+    @property
+    def how(self) -> Draw | None:
+        """How the sample was drawn; None where that isn't known, or none was drawn."""
+        if not (self.folder / DATABASE).is_file():
+            return None
+        with Labels(self.folder) as labels:
+            return labels.how
+
+    def draw(self, n: int, seed: int, *, stratified: bool = False) -> int:
+        """Draws `n` answers as `simsa calibrate --draw` does, adding to those drawn before. Returns how many there are.
+
+        A sample is drawn on as it was begun; one by strata by its own seed too. Raises TooFew
+        when `n` is too small for strata, Mixed when their scores have changed.
+        """
         from simsa.calibration.drawing import choose
 
+        how = self.how
+        if self.is_set:
+            stratified = how is not None and how.stratified
+            seed = how.seed if how is not None and stratified else seed
         with Store.read(self.folder) as store:
-            chosen = choose(store, n, seed=seed)
+            chosen = choose(store, n, stratified=stratified, seed=seed)
         if not chosen:
             return 0
+        weights = {(c.question_id, c.variant): c.weight for c in chosen if c.weight is not None}
         with Labels(self.folder) as labels:
-            return labels.take((c.question_id, c.variant, c.answer_hash) for c in chosen)
+            return labels.take(
+                ((c.question_id, c.variant, c.answer_hash) for c in chosen), Draw(seed, stratified), weights
+            )
 
     def progress(self) -> Mapping[str, int]:
         """Annotator → answers of which all criteria are scored."""

@@ -8,23 +8,29 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_REST_S = 2.0
 _REST_FACTOR = 5.0
 
 
 class Fresh(Generic[T]):
-    """`make()` again whenever `stamp()` has changed, but not so often that nothing else is done.
+    """`make()` again whenever `stamp()` has changed, but after `rest_s` at the earliest, and not so often that
+    nothing else is done.
 
     A reader gets the last value while the next is being made. `drop` gets a value when the
     one after the next is there: whoever still reads the one before it is not disturbed.
     """
 
     def __init__(
-        self, make: Callable[[], T], stamp: Callable[[], Hashable], drop: Callable[[T], object] | None = None
+        self,
+        make: Callable[[], T],
+        stamp: Callable[[], Hashable],
+        drop: Callable[[T], object] | None = None,
+        *,
+        rest_s: float = 2.0,
     ) -> None:
         self._make = make
         self._stamp = stamp
         self._drop = drop
+        self._rest_s = rest_s
         self._made: tuple[T, Hashable, float] | None = None
         self._before: T | None = None
         self._error: Exception | None = None
@@ -68,7 +74,7 @@ class Fresh(Generic[T]):
         now = time.monotonic()
         with self._lock:
             gone, self._before = self._before, None if self._made is None else self._made[0]
-            self._made = (value, stamp, now + max(_REST_S, _REST_FACTOR * (now - began)))
+            self._made = (value, stamp, now + max(self._rest_s, _REST_FACTOR * (now - began)))
             self._error, self._working = None, None
         if gone is not None and self._drop is not None:
             self._drop(gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,9 @@ HEADERS = {
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WEEK_S = 7 * 24 * 3600
 _SHORTEST_TOKEN = 20
+_PATIENCE_S = 30.0
+LARGEST_BODY = 256 * 1024
+"""Bytes of a form; a comment of Hangul takes nine a letter."""
 
 
 class Guard:
@@ -75,9 +79,22 @@ class Guard:
         if changes and request.headers.get("Origin") != f"http://{host}":
             return web.Response(status=403, text="this comes from another page")
         refusal = self._stranger(request)
-        if refusal is None and changes and not await self._is_own_form(request):
-            return web.Response(status=403, text="this form is out of date: load its page again")
-        return refusal
+        if refusal is not None or not changes:
+            return refusal
+        if (request.content_length or 0) > LARGEST_BODY:
+            return web.Response(status=413, text="this form is too large")
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                is_ours = await self._is_own_form(request)
+        except TimeoutError:
+            return web.Response(status=408, text="the form did not arrive")
+        except ConnectionError:  # nobody is there any more to be told
+            is_ours = False
+        return (
+            None
+            if is_ours
+            else web.Response(status=403, text="this form is out of date: load its page again")
+        )
 
     def _stranger(self, request: web.Request) -> web.Response | None:
         from aiohttp import web

@@ -61,9 +61,12 @@ class InOrder:
         start = (ask.page - 1) * PAGE if first is None else first
         with Store.read(self._folder) as store:
             rows = store.db.execute(
-                "SELECT id, type FROM questions ORDER BY position LIMIT ? OFFSET ?", (limit, start)
+                "SELECT id, type FROM questions WHERE position >= ? ORDER BY position LIMIT ?", (start, limit)
             ).fetchall()
-            return Found([Row(start + n, *row) for n, row in enumerate(rows)], store.count("questions"))
+            # Places go from 0 on without a gap: neither counted nor passed over one by one.
+            (last,) = store.db.execute("SELECT max(position) FROM questions").fetchone()
+        n = 0 if last is None else last + 1
+        return Found([Row(start + place, *row) for place, row in enumerate(rows)], n)
 
     def place(self, question_id: str) -> int | None:
         with Store.read(self._folder) as store:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
 
+from simsa.calibration.drawing import TooFew
 from simsa.errors import SimsaError
+from simsa.labels import Mixed
 from simsa.text import one_line
 from simsa.web.desk import Changed, Desk
 from simsa.web.guard import NONCE, TOKEN
@@ -16,6 +19,7 @@ from simsa.web.visit import Visit
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from simsa.labels import Answer, Label
     from simsa.web.pages import Pages
     from simsa.web.runs import Run
 
@@ -69,7 +73,9 @@ class _Handlers:
         name = one_line(str(form.get("name", "")), _LONGEST_NAME)
         if not name:
             return _back()
-        await self._draw(request, always=False)
+        problem = await self._draw(request, always=False)
+        if problem is not None:
+            return await self._again(request, problem, visit(request)._replace(annotator=name))
         answer = _back()
         answer.set_cookie(COOKIE, quote(name), max_age=_YEAR_S, httponly=True, samesite="Strict")
         return answer
@@ -81,8 +87,8 @@ class _Handlers:
         return answer
 
     async def draw(self, request: web.Request) -> web.Response:
-        await self._draw(request, always=True)
-        return _back()
+        problem = await self._draw(request, always=True)
+        return _back() if problem is None else await self._again(request, problem, visit(request))
 
     async def score(self, request: web.Request) -> web.Response:
         """One criterion: `set` is `criterion:score`, the score empty to take it away."""
@@ -116,12 +122,26 @@ class _Handlers:
         types = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
         return web.Response(text=text, content_type=types[kind], headers=named)
 
-    async def _draw(self, request: web.Request, *, always: bool) -> None:
+    async def _draw(self, request: web.Request, *, always: bool) -> str | None:
+        """Draws what the form asks for. Returns which words say why that can't be, or None."""
         form = await request.post()
         desk = Desk(self._run(request).folder)
         n, seed = number(form.get("n"), 1, _MOST), number(form.get("seed"), 0, 10**9)
-        if n is not None and (always or not await self._do(lambda: desk.is_set)):
-            await self._do(desk.draw, n, seed or 0)
+        if n is None or not (always or not await self._do(lambda: desk.is_set)):
+            return None
+        stratified = form.get("how") == "stratified"
+        try:
+            await self._do(partial(desk.draw, n, seed or 0, stratified=stratified))
+        except Mixed:
+            return "desk.moved"
+        except TooFew:
+            return "desk.too_few"
+        return None
+
+    async def _again(self, request: web.Request, problem: str, visit: Visit) -> web.Response:
+        """The page that the form came from, with what is wrong."""
+        page = await self._do(self._pages.label, self._run_of(request), visit, None, problem)
+        return _html(page, status=400)
 
     async def _change(
         self, request: web.Request, change: Callable[[Desk, str, int, str], None]
@@ -155,6 +175,8 @@ class _Handlers:
 
         try:
             return await asyncio.to_thread(what, *args)
+        except (Mixed, TooFew):
+            raise
         except Changed as error:
             raise web.HTTPConflict(text=str(error)) from None
         except SimsaError as error:
@@ -169,25 +191,31 @@ def exported(run: Run, kind: str) -> str:
     import orjson
 
     from simsa.calibration.codes import Answers
-    from simsa.labels import COLUMNS, DATABASE, read
+    from simsa.labels import COLUMNS, DATABASE, read, weights
     from simsa.report.csv import safe
 
-    found = read(run.folder) if (run.folder / DATABASE).is_file() else []
+    there = (run.folder / DATABASE).is_file()
+    found, weighed = (read(run.folder), weights(run.folder)) if there else ([], {})
+    rows = [(label, label.to_dict() | _weight(weighed, label)) for label in found]
     if kind == "jsonl":
-        return "".join(orjson.dumps(label.to_dict()).decode() + "\n" for label in found)
+        return "".join(orjson.dumps(row).decode() + "\n" for _, row in rows)
     text = io.StringIO()
     text.write("\ufeff")  # without the mark a spreadsheet takes Korean for another encoding
-    writer = csv.DictWriter(text, ("code", *COLUMNS))
+    writer = csv.DictWriter(text, ("code", *COLUMNS, *(["weight"] if weighed else [])))
     writer.writeheader()
-    for label in found:
-        row = {
-            name: safe(value) if isinstance(value, str) else value for name, value in label.to_dict().items()
-        }
+    for label, facts in rows:
+        row = {name: safe(value) if isinstance(value, str) else value for name, value in facts.items()}
         key = label.question_id, label.variant
         # A name that a spreadsheet would run is written as text, so that the row needs another way back.
         is_same = (row["question_id"], row["variant"]) == key
         writer.writerow(row | {"code": "" if is_same else Answers({key: label.answer_hash}).code(key)})
     return text.getvalue()
+
+
+def _weight(weighed: Mapping[Answer, float], label: Label) -> dict[str, float]:
+    """The column of a stratified draw."""
+    weight = weighed.get((label.question_id, label.variant))
+    return {} if weight is None else {"weight": weight}
 
 
 def _wants_json(request: web.Request) -> bool:
@@ -201,10 +229,10 @@ def _back(at: int | None = None) -> web.Response:
     return web.Response(status=303, headers={"Location": place})
 
 
-def _html(text: str) -> web.Response:
+def _html(text: str, status: int = 200) -> web.Response:
     from aiohttp import web
 
-    return web.Response(text=text, content_type="text/html")
+    return web.Response(text=text, content_type="text/html", status=status)
 
 
 def _json(value: object) -> web.Response:

@@ -23,10 +23,12 @@ from simsa.web.words import page_words
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from simsa.web.runs import Run
+    from simsa.web.runs import Progress, Run
 
 _SNIPPET = 140
 _PATIENCE_S = 3.0
+_MOMENT_S = 0.05
+_LIVE = ("overview", "questions")
 SAMPLE = 100
 
 
@@ -51,6 +53,19 @@ class Pages:
                 "bars": bars(found),
             }
         return self._render("overview", number, visit, **shown)
+
+    def progress(self, number: int) -> dict[str, Any]:
+        """How far the run is, for a page that is open: the words, and whether anything is still to come."""
+        run = self.runs[number]
+        found = run.progress.get(wait=_PATIENCE_S)
+        if found is None:
+            return {"text": "", "open": True}
+        return {"text": self._so_far(run, found), "open": found.is_open}
+
+    def _so_far(self, run: Run, found: Progress) -> str:
+        return page_words(run.language)(
+            "going_on", **{name: count(value) for name, value in found._asdict().items()}
+        )
 
     def over_time(self, criterion: str, visit: Visit) -> str:
         """All runs, side by side and over time."""
@@ -124,18 +139,33 @@ class Pages:
             found = whole_text(store, question_id, part, name)
         return None if found is None else visible(found)
 
-    def label(self, number: int, visit: Visit, at: int | None) -> str:
-        """The labelling desk: who is there and what is to do, or one answer."""
+    def label(self, number: int, visit: Visit, at: int | None, problem: str | None = None) -> str:
+        """The labelling desk: who is there and what is to do, or one answer. `problem` is a key of the words."""
         run = self.runs[number]
         desk = Desk(run.folder)
         is_set = desk.is_set
         sheet = desk.sheet(visit.annotator, at) if visit.annotator and is_set else None
         if sheet is None:
             return self._render(
-                "begin", number, visit, is_set=is_set, progress=desk.progress(), sample=SAMPLE
+                "begin",
+                number,
+                visit,
+                is_set=is_set,
+                progress=desk.progress(),
+                sample=SAMPLE,
+                problem=problem,
             )
         rubric, criteria = guide(run.folder, run.language)
-        return self._render("label", number, visit, sheet=sheet, rubric=rubric, criteria=criteria)
+        return self._render(
+            "label",
+            number,
+            visit,
+            sheet=sheet,
+            rubric=rubric,
+            criteria=criteria,
+            how=desk.how,
+            problem=problem,
+        )
 
     def calibration(self, number: int, visit: Visit, *, kept: bool = False) -> str:
         """The judge against the labels."""
@@ -158,10 +188,16 @@ class Pages:
         found = {result.variant: result for result in results(store, question_id=question_id)}
         return {"question": one_line(question.question if question else "", _SNIPPET), "results": found}
 
+    def _going(self, run: Run, page: str) -> Progress | None:
+        """How far the run is where a page shows that, and it is not at its end."""
+        found = run.progress.get(wait=_MOMENT_S) if page in _LIVE else None
+        return found if found and found.is_open else None
+
     def _render(self, name: str, number: int, visit: Visit, **facts: Any) -> str:
         run = self.runs[number]
         page = self._environment.get_template(f"{name}.html.jinja")
         say = page_words(run.language)
+        going = self._going(run, name)
         return page.render(
             say=say,
             label=lambda name: label(say, name),
@@ -171,6 +207,7 @@ class Pages:
             here=name,
             visit=visit,
             names=CRITERIA,
+            going=None if going is None else self._so_far(run, going),
             snippet=lambda text: one_line(text[: 4 * _SNIPPET], _SNIPPET),
             letter=letter,
             count=count,

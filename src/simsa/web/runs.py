@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.errors import DataError
 from simsa.labels import DATABASE as LABELS
@@ -25,6 +25,26 @@ if TYPE_CHECKING:
 _MOMENT_S = 0.1
 
 
+class Progress(NamedTuple):
+    """How far a run is: rows planned, of those answered, of those judged for good or ill."""
+
+    planned: int
+    answered: int
+    judged: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.judged < self.planned
+
+
+_PROGRESS = """
+    SELECT count(*),
+        total(EXISTS (SELECT 1 FROM answers a WHERE a.request_hash = p.request_hash)),
+        total(EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id AND g.variant = p.variant
+            AND g.answer_hash = p.request_hash))
+    FROM plan p"""
+
+
 class Run:
     """One run: its index and its summary, made anew as the store grows."""
 
@@ -37,6 +57,7 @@ class Run:
         self._numbers = itertools.count()
         self.index = Fresh(self._index, self._stamp, Index.close)
         self.summary = Fresh(self._summary, self._stamp)
+        self.progress = Fresh(self._progress, self._stamp, rest_s=_MOMENT_S)
         self._agreed: tuple[Hashable, Agreement | None] | None = None
         self._agreeing = threading.Lock()
 
@@ -73,7 +94,7 @@ class Run:
 
     def listing(self, ask: Ask) -> Listing | None:
         """What answers `ask`; None where only the index can, and a large run has none yet."""
-        index = self.index.get(_MOMENT_S if self._is_large else None)
+        index = self.index.get((0 if ask.is_plain else _MOMENT_S) if self._is_large else None)
         if index is not None:
             return index
         return InOrder(self.folder) if ask.is_plain else None
@@ -91,6 +112,10 @@ class Run:
         path = self._scratch / f"{id(self)}-{next(self._numbers)}.sqlite"
         apart(build_index, self.folder, path, large=self._is_large)
         return Index(path)
+
+    def _progress(self) -> Progress:
+        with Store.read(self.folder) as store:
+            return Progress(*map(int, store.db.execute(_PROGRESS).fetchone()))
 
     def _summary(self) -> Summary:
         return apart(summarise, self.folder, self.language, large=self._is_large)

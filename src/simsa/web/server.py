@@ -8,15 +8,15 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsa.errors import InputError, RunError
+from simsa.errors import InputError, RunError, SimsaError
 from simsa.records import CRITERIA
 from simsa.web import agreement, labelling
 from simsa.web.asking import TOTAL, ask_from
-from simsa.web.guard import LOOPBACK, Guard
+from simsa.web.guard import LARGEST_BODY, LOOPBACK, Guard
 from simsa.web.labelling import visit
 from simsa.web.pages import Pages
 from simsa.web.runs import Run
@@ -92,6 +92,9 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
     async def overview(request: web.Request) -> web.Response:
         return _html(await asyncio.to_thread(pages.overview, numbered(request), visit(request)))
 
+    async def progress(request: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(pages.progress, numbered(request)))
+
     async def questions(request: web.Request) -> web.Response:
         number = numbered(request)
         ask = ask_from(request.query, await asyncio.to_thread(runs[number].variants))
@@ -149,13 +152,23 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
         response.headers["Server-Timing"] = f"app;dur={1000 * (time.perf_counter() - began):.1f}"
         return response
 
-    app = web.Application(middlewares=[guarded])
+    @web.middleware
+    async def told(
+        request: web.Request, handler: Callable[..., Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except SimsaError as error:  # a run that was moved or damaged while its page was open
+            return web.Response(status=500, text=str(error))
+
+    app = web.Application(middlewares=[guarded, told], client_max_size=LARGEST_BODY)
     app.router.add_get("/", home)
     app.router.add_get("/runs", over_time)
     app.router.add_get("/static/{name}", file)
     app.router.add_get("/favicon.ico", icon)
     base = r"/{run:\d{1,4}}"
     app.router.add_get(f"{base}/", overview)
+    app.router.add_get(f"{base}/progress", progress)
     app.router.add_get(f"{base}/questions", questions)
     app.router.add_get(f"{base}/question", question)
     app.router.add_get(f"{base}/text", text)

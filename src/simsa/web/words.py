@@ -22,6 +22,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
         "지금까지 답변 {answered} / {planned} · 심사 {judged} / {planned}",
         "So far {answered} / {planned} answered · {judged} / {planned} judged",
     ),
+    "going_on.reload": ("새 결과 불러오기", "Load what is new"),
     "level": ("{n}점", "{n}"),
     "level_of": ("{variant}, {name}: {level}점 {n}개", "{variant}, {name}: {n} with {level}"),
     # The table of questions.
@@ -85,6 +86,33 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
         "바로잡은 평균에는 변형마다 30개 이상이 필요합니다.",
         "Names of variants and the judge's scores are hidden, and everybody has an order of their own. All variants are "
         "drawn on the same questions. Corrected means need at least 30 answers a variant.",
+    ),
+    "desk.how": ("뽑는 방법", "How to draw"),
+    "desk.uniform": ("모든 문항에서 고르게", "Uniformly from all questions"),
+    "desk.uniform_hint": (
+        "바로잡은 평균에 심사 점수도 함께 씁니다. 보통은 이것이 낫습니다.",
+        "Corrected means then lean on the judge's scores too: usually the better choice.",
+    ),
+    "desk.stratified": ("심사 점수의 구간마다 고르게", "Evenly over the judge's scores"),
+    "desk.stratified_hint": (
+        "드문 점수의 답변도 라벨하게 됩니다. 답변마다 가중치를 남기고 평균은 그 가중치로 냅니다. "
+        "모든 변형이 채점된 문항만 뽑습니다.",
+        "Answers with rare scores get labelled too. Each keeps a weight, and means are weighted by it. Only "
+        "questions scored for every variant are drawn.",
+    ),
+    "desk.too_few": (
+        "이 방법으로 뽑기에는 답변 수가 적습니다. 점수 구간마다 두 문항과 그 모든 변형의 답변이 필요합니다. "
+        "수를 늘리거나 모든 문항에서 고르게 뽑으십시오.",
+        "Too few answers for this draw: two questions of each range of scores are needed, with every variant's "
+        "answer. Ask for more, or draw uniformly.",
+    ),
+    "desk.moved": (
+        "뽑은 뒤에 심사 점수가 바뀌었습니다. 이어서 뽑으면 가중치가 틀리므로 이 표본은 늘릴 수 없습니다.",
+        "The judge's scores have changed since the sample was drawn. Weights would be wrong, so it cannot be drawn on.",
+    ),
+    "desk.more_strata": (
+        "심사 점수의 구간마다 이어서 뽑고 가중치를 다시 매깁니다.",
+        "Goes on evenly over the judge's scores, and weighs anew.",
     ),
     "desk.begin": ("시작", "Begin"),
     "desk.leave": ("다른 사람", "Somebody else"),

@@ -28,3 +28,23 @@ addEventListener("keydown", (event) => {
   } else return;
   event.preventDefault();
 });
+
+// A run that is still going: its counter moves, and new rows are there for the asking.
+const going = document.querySelector("[data-going]");
+if (going) {
+  const counter = going.querySelector("span");
+  const before = counter.textContent;
+  let rest = 2000;
+  const look = async () => {
+    let open = true;
+    try {
+      const said = await (await fetch(going.dataset.going)).json();
+      rest = said.text && said.text !== counter.textContent ? 2000 : Math.min(30000, rest * 1.4);
+      if (said.text) counter.textContent = said.text;
+      going.querySelector("a").hidden = counter.textContent === before;
+      open = said.open;
+    } catch { rest = 10000; }
+    if (open) setTimeout(look, rest);
+  };
+  setTimeout(look, rest);
+}
