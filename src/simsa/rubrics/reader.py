@@ -11,7 +11,9 @@ Judges quote what they judge, and what they judge may be hostile. So
 - a JSON object that begins and cannot be parsed ends the reading, for whatever
   follows may still be inside one of its strings; so do scores after the last verdict
   that belong to no object;
-- a verdict that stands word for word in the judged texts is a quotation, not a verdict.
+- a verdict that stands word for word in the judged texts is a quotation, not a verdict;
+- one that gives a criterion two different scores is none where a judged text has quotation
+  marks: the second may be out of a quotation that was not escaped.
 
 Time is linear in the length of the text.
 """
@@ -33,6 +35,9 @@ ANALYSIS = "analysis"
 # A brace in prose opens nothing: an object begins with a key and a colon.
 _OPENING = re.compile(r'\{\s*+"(?:[^"\\]++|\\.)*+"\s*+:', re.DOTALL)
 _CUT_OPENING = re.compile(r'\{\s*+(?:"(?:[^"\\]++|\\.)*+(?:"\s*+)?+)?+\Z', re.DOTALL)
+_UNSEEN = re.compile(
+    r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]+"
+)
 _STRAY_SCORE = re.compile(r'"(\w++)"\s*+:\s*+"?\d')
 _THINK, _THOUGHT = "<think>", "</think>"
 _DECLINED = re.compile(
@@ -68,7 +73,7 @@ def read_verdict(
 
     `quoted` are the texts that were judged; a verdict copied out of one is not one.
     """
-    fakes = ["".join(judged.split()) for judged in quoted if criteria[0] in judged]
+    fakes = [_bare(judged) for judged in quoted if '"' in judged]
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -77,7 +82,7 @@ def read_verdict(
         return _search(text, criteria, fakes)
     if fakes and _is_quotation(text, fakes):
         return _COPIED
-    return _verdict(whole, criteria)
+    return (fakes and _twofold(text.strip(), criteria)) or _verdict(whole, criteria)
 
 
 _COPIED = Unreadable("unreadable", "the verdict is a copy of text in the material; give your own")
@@ -95,6 +100,7 @@ def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Un
         return Unreadable("empty", "the answer is empty")
 
     last: Any = None
+    written = ""
     copied = False
     position = 0
     since: list[str] = []  # prose after the last verdict
@@ -107,17 +113,18 @@ def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Un
         except ValueError as error:
             return _broken(answer, error)
         if _has_key(value, criteria):
-            if fakes and _is_quotation(answer[opening.start() : position], fakes):
+            source = answer[opening.start() : position]
+            if fakes and _is_quotation(source, fakes):
                 copied = True
             else:
-                last, since = value, []
+                last, since, written = value, [], source
     if _CUT_OPENING.search(answer, position):
         return _UNFINISHED
     rest = "".join([*since, answer[position:]])
     if last is not None and any(stray[1] in criteria for stray in _STRAY_SCORE.finditer(rest)):
         return Unreadable("unreadable", "there are scores outside of the JSON object")
     if last is not None and _THOUGHT not in rest:  # else it was a thought, its <think> being in the prompt
-        return _verdict(last, criteria)
+        return (fakes and _twofold(written, criteria)) or _verdict(last, criteria)
     if copied:
         return _COPIED
     if _DECLINED.search(answer[:_DECLINED_WITHIN]):
@@ -191,6 +198,30 @@ def _has_key(value: object, names: Sequence[str]) -> bool:
     return False
 
 
+def _twofold(source: str, keys: Sequence[str]) -> Unreadable | None:
+    """Why the object that `source` is counts for nothing, where it gives one of `keys` two different values."""
+    outermost: list[tuple[str, Any]] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        outermost[:] = found
+        return dict(found)
+
+    try:
+        json.loads(source, strict=False, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return Unreadable("unreadable", "the JSON is not valid")
+    seen: dict[str, Any] = {}
+    for key, value in outermost:
+        if key in keys and seen.setdefault(key, value) != value:
+            return Unreadable("unreadable", f'"{key}" is given twice, with different values')
+    return None
+
+
 def _is_quotation(source: str, fakes: list[str]) -> bool:
-    bare = "".join(source.split())
+    bare = _bare(source)
     return any(bare in fake for fake in fakes)
+
+
+def _bare(text: str) -> str:
+    """`text` without white space and what is not seen, which a copy may have lost."""
+    return _UNSEEN.sub("", text)
