@@ -273,7 +273,8 @@ def _judge(store: Store, run: Run) -> tuple[Judge, Config]:
         rubric = _kept_rubric(store, named, Path(aside))
         for path, root in itertools.product((named, rubric) if rubric else (named,), roots):
             config = configuration.rebuild(
-                {**kept, "judge": {**kept["judge"], "rubric": path, "via": "direct"}}, root=root
+                {**kept, "judge": {**kept["judge"], "rubric": path, "via": "direct", "claims": False}},
+                root=root,
             )
             try:
                 judge = judges.make(_of(config), root=root)

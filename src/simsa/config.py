@@ -191,6 +191,10 @@ class JudgeConfig(_Section):
     logprobs: bool = False
     """Ask for token probabilities too: beside each integer, the mean of the scores weighted by them is kept
     and shown, where the endpoint gives them. What was judged without is asked once more."""
+    claims: bool = False
+    """Have the claims of every answer listed too, each with the passage and the words in it that bear it out;
+    simsa looks the words up. The report shows the share of claims that are borne out beside the score of
+    faithfulness. One more call an answer; scores on file stand. Of a panel the first judge does it."""
     max_concurrency: Positive = 64
     max_attempts: Positive = 4
     timeout_s: Seconds = 120.0
@@ -228,6 +232,8 @@ class JudgeConfig(_Section):
             self._served_alone()
         if self.is_local and self.repeats > 1:
             raise ValueError(f"repeats: {self.model!r} says the same every time")
+        if self.is_local and self.claims:
+            raise ValueError(f"claims: {self.model!r} cannot tell claims apart; name a model that can")
         return self
 
     def _one_key_an_address(self) -> None:

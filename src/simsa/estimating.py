@@ -12,7 +12,7 @@ from simsa.config import Config, JudgeConfig
 from simsa.endpoints import price
 from simsa.errors import SimsaError
 from simsa.judges import Judge, JudgeRequest
-from simsa.judges.estimate import NOTHING, Expense, of_call, whole
+from simsa.judges.estimate import NOTHING, Expense, answer_tokens, of_call, whole
 from simsa.judges.llm import price_of
 from simsa.records import Question
 from simsa.store import TRANSIENT, Store, results
@@ -67,7 +67,7 @@ def estimate(config: Config, folder: Path, judge: Judge, questions: list[Questio
                 for request in judge.requests(question, answer):
                     calls |= {call.request_hash: call for call in _open(request, known, store, judge)}
             for call in calls.values():
-                one = of_call(_asked(config.judge, call), judge.prompt_text(call))
+                one = of_call(_asked(config.judge, call), judge.prompt_text(call), answer_tokens(call))
                 key = call.member, call.part
                 asked[key] = asked.get(key, NOTHING).plus(one)
                 for name in call.criteria:

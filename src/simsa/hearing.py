@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from simsa.flow import Budget
 from simsa.judges import Judge, JudgeRequest, of_criteria, of_many
 from simsa.progress import Stage
-from simsa.records import Judgement
-from simsa.store import Role, Store, Voice, judgement
+from simsa.records import CLAIMS, Judgement
+from simsa.store import Answered, Role, Store, Voice, judgement
 
 
 class Heard(NamedTuple):
@@ -18,6 +18,29 @@ class Heard(NamedTuple):
 
     judgement: Judgement
     also: Sequence[tuple[str, Sequence[Any]]] = ()
+
+
+class Asked(NamedTuple):
+    """A row's requests: those whose judgements make its verdict, and those for what is listed beside it."""
+
+    verdict: Sequence[JudgeRequest]
+    beside: Sequence[JudgeRequest]
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """Part and hash of every request."""
+        return [*parts(self.verdict), *parts(self.beside)]
+
+
+def asked(judge: Judge, answered: Answered) -> Asked:
+    """What is to be asked about an answer."""
+    requests = judge.requests(answered.question, answered.prediction)
+    return Asked([r for r in requests if r.part != CLAIMS], [r for r in requests if r.part == CLAIMS])
+
+
+def parts(requests: Iterable[JudgeRequest]) -> list[tuple[str, str]]:
+    """Part and hash of `requests`, as a store links them."""
+    return [(request.part, request.request_hash) for request in requests]
 
 
 Ask = Callable[[JudgeRequest], Awaitable[Heard | None]]

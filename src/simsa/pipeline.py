@@ -21,8 +21,8 @@ from simsa.config import Config, EndpointConfig, GenerationConfig, JudgeConfig, 
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
 from simsa.errors import Unusable
 from simsa.flow import Backlog, Budget, each, stream, together, unless
-from simsa.hearing import Hearing, directly
-from simsa.judges import Judge
+from simsa.hearing import Hearing, asked, directly, parts
+from simsa.judges import Judge, JudgeRequest
 from simsa.judges.llm import LLMJudge
 from simsa.judges.retiring import models_of, retiring, shutdown_dates
 from simsa.progress import Progress
@@ -301,23 +301,32 @@ def _prediction(planned: Planned, reply: ChatReply | ChatFailure) -> Prediction:
 async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     """Every answer gets its verdict; what was judged before is found, not asked again."""
     store, stage = run.store, run.progress.judge
-    batching.refuse_if_open(store, judge.task)
-    store.forget_other_judges(judge.task)
+    batching.refuse_if_open(store, judge.verdict_task)
+    store.forget_other_judges(judge.task, judge.verdict_task)
     limit = run.config.judge.max_cost_usd if run.config.judge else None
     budget = Budget(limit, store.spent_usd())
     hearing = Hearing(store, judge, directly(judge, budget), stage, (*TRANSIENT, *retry))
 
-    async def verdict(answered: Answered) -> None:
-        requests = judge.requests(answered.question, answered.prediction)
+    async def heard(requests: Sequence[JudgeRequest]) -> bool:
         for request in requests:
             try:
                 if not await hearing.hear(request):
                     run.backlog.stop()
-                    return
+                    return False
             except Unusable:
                 run.backlog.stop()
                 raise
-        await store.add_verdict(answered, judge.task, [(r.part, r.request_hash) for r in requests])
+        return True
+
+    async def verdict(answered: Answered) -> None:
+        row = asked(judge, answered)
+        if not await heard(row.verdict):
+            return
+        if row.beside:  # the scores count, whatever becomes of these
+            await store.add_verdict(answered, judge.verdict_task, parts(row.verdict))
+            if not await heard(row.beside):
+                return
+        await store.add_verdict(answered, judge.task, row.parts)
         stage.done += 1
         run.progress.spent_usd = budget.spent
 

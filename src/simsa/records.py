@@ -20,6 +20,8 @@ CRITERIA = (
 )
 MAX_SCORE = 5
 MAX_TOTAL = MAX_SCORE * len(CRITERIA)
+CLAIMS = "claims"
+"""The part of what a judge is asked that lists an answer's claims. It has no scores."""
 
 Status = Literal[
     "scored",

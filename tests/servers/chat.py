@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -46,6 +47,35 @@ def text_of(body: Body) -> str:
     return "\n".join(message["content"] or "" for message in body["messages"])
 
 
+def asks_claims(body: Body) -> bool:
+    """Whether a request wants an answer's claims listed."""
+    return '{"claims": [' in str(body["messages"][0]["content"])
+
+
+def material(body: Body, name: str) -> str:
+    """What a judge's request shows as `name`: question, context, prediction, reference."""
+    text = str(body["messages"][1]["content"])
+    found = re.search(rf"<{name} (\w+)>\n(.*?)\n</{name} \1>", text, re.DOTALL)
+    assert found, f"no {name} in the request"
+    return found[2]
+
+
+def listed(*claims: tuple[str, int | str | None, str | None]) -> str:
+    """A list of claims as JSON, each with the number of a passage and a quotation, or neither."""
+    rows = [{"claim": claim, "passage": passage, "quote": quote} for claim, passage, quote in claims]
+    return orjson.dumps({"claims": rows}).decode()
+
+
+def listing(body: Body) -> str:
+    """What an honest judge lists: a claim a sentence, borne out by the first passage that has the sentence."""
+    passages = re.split(r"^\[\[ref\d+\]\] ", material(body, "context"), flags=re.MULTILINE)[1:]
+    sentences = [
+        one.strip() for one in re.split(r"(?<=[.!?])\s", material(body, "prediction")) if one.strip()
+    ]
+    found = [(one, next((n for n, text in enumerate(passages, 1) if one in text), None)) for one in sentences]
+    return listed(*((one, n, None if n is None else one) for one, n in found))
+
+
 @dataclass(slots=True)
 class Call:
     """One request for a completion, and what became of it."""
@@ -63,6 +93,7 @@ class ChatServer:
 
     `reply` is the answer, or a function of the request's body: a string becomes the
     message's content, a mapping is merged into the message, a `Response` is sent as is.
+    `lists` is the same for requests that want claims listed.
     `faults` maps names of `tests.servers.faults` to a probability or to the numbers of the
     calls (from 0) that get them; or it is a function of (number, body) that names one or None.
     `refuses` names request fields that are answered by a 400 in OpenAI's words.
@@ -74,6 +105,7 @@ class ChatServer:
     """
 
     reply: Reply | Callable[[Body], Reply] = field(default_factory=verdict)
+    lists: Reply | Callable[[Body], Reply] = listing
     faults: Mapping[str, float | Collection[int]] | Callable[[int, Body], str | None] = field(
         default_factory=dict
     )
@@ -239,7 +271,8 @@ class ChatServer:
         return None
 
     def _answer(self, number: int, body: Body, fault: str | None) -> Response:
-        reply = self.reply(body) if callable(self.reply) else self.reply
+        wanted = self.lists if asks_claims(body) else self.reply
+        reply = wanted(body) if callable(wanted) else wanted
         if isinstance(reply, Response):
             return reply
         message = (

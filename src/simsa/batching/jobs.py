@@ -39,7 +39,7 @@ class Jobs:
 
     def wanted(self) -> list[Job]:
         """Those of them that ask for this judge's verdicts."""
-        return [job for job in self.mine() if job.judge_key == self._work.judge.task]
+        return [job for job in self.mine() if job.judge_key == self._work.judge.verdict_task]
 
     async def submit_all(self) -> None:
         for job in self.mine():
@@ -64,7 +64,7 @@ class Jobs:
 
     async def submit(self, job: Job) -> None:
         """Takes a job to `submitted` from wherever it got to; one for another judge, if it is not there yet, is dropped."""
-        stale = job.judge_key != self._work.judge.task
+        stale = job.judge_key != self._work.judge.verdict_task
         job = await self.find(job, surely=stale)
         if stale and job.stage != "submitted":
             self._work.progress.say(

@@ -15,7 +15,7 @@ from simsa.endpoints.chat import FailureKind
 from simsa.endpoints.refusals import Meaning, Refusal
 from simsa.errors import EndpointError
 from simsa.flow import each, stream
-from simsa.hearing import Ask, Heard, Hearing
+from simsa.hearing import Ask, Heard, Hearing, asked, parts
 from simsa.judges import JudgeRequest, estimate
 from simsa.judges.asking import Asking
 from simsa.progress import Stage
@@ -34,6 +34,7 @@ class Desk:
         self.work = work
         self._ask: Ask | None = None
         self._linked: set[tuple[str, str]] = set()
+        self._scored: set[tuple[str, str]] = set()
         self._stage = Stage()
         standings = work.ledger.standings()
         self._hearing = Hearing(work.store, work.judge, self._forward, self._stage, work.again, standings)
@@ -46,14 +47,17 @@ class Desk:
         self.work.progress.spent_usd = self.work.store.spent_usd()
 
     async def _verdict(self, answered: Answered) -> None:
-        work, row = self.work, (answered.question.id, answered.variant)
-        requests = work.judge.requests(answered.question, answered.prediction)
-        heard = [await self._hearing.hear(request) for request in requests]
-        if not all(heard) or row in self._linked:
+        work, row = self.work, asked(self.work.judge, answered)
+        name = answered.question.id, answered.variant
+        scored = all([await self._hearing.hear(request) for request in row.verdict])
+        listed = all([await self._hearing.hear(request) for request in row.beside])
+        if scored and not listed and name not in self._scored:  # the scores count already
+            await work.store.add_verdict(answered, work.judge.verdict_task, parts(row.verdict))
+            self._scored.add(name)
+        if not (scored and listed) or name in self._linked:
             return
-        parts = [(request.part, request.request_hash) for request in requests]
-        await work.store.add_verdict(answered, work.judge.task, parts)
-        self._linked.add(row)
+        await work.store.add_verdict(answered, work.judge.task, row.parts)
+        self._linked.add(name)
         work.progress.judge.done += 1
 
     async def _forward(self, request: JudgeRequest) -> Heard | None:
@@ -129,7 +133,7 @@ class Pass:
         """Puts a request into a file; a judgement where it could be settled without."""
         key = asking.request.request_hash
         said = "\n".join(message.content for message in asking.first)
-        usd = estimate.of_call(member.config, said).cost_usd
+        usd = estimate.of_call(member.config, said, estimate.answer_tokens(asking.request)).cost_usd
         if not self._files or not self._affords(usd):
             self.unasked += 1
             return None

@@ -22,7 +22,7 @@ from simsa.store.batches import Job, Ledger
 
 async def score(work: Work, mode: Mode) -> None:
     """Does what `mode` says. Killed at any point, the same call goes on from there."""
-    work.store.forget_other_judges(work.judge.task)
+    work.store.forget_other_judges(work.judge.task, work.judge.verdict_task)
     work.progress.judge.begin(total=work.store.count_unjudged(work.judge.task, answered=True))
     match mode:
         case Write(folder):
@@ -108,7 +108,7 @@ def _job(work: Work, member: Member, forms: Forms, file: RequestFile) -> Job:
     return Job(
         key=file.key,
         base_url=Address.parse(member.config.base_url).base_url,
-        judge_key=work.judge.task,
+        judge_key=work.judge.verdict_task,
         stage="written",
         created_at=0,
         form=forms.to_dict(),

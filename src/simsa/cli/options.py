@@ -28,6 +28,7 @@ _PLAIN = {
     "rubric": "judge.rubric",
     "mode": "judge.mode",
     "via": "judge.via",
+    "claims": "judge.claims",
     "max_cost_usd": "judge.max_cost_usd",
     "language": "report.language",
     "baseline": "report.baseline",
@@ -61,6 +62,11 @@ def run_options(command: F) -> F:
         click.option("--rubric", help="rag-ko, rag-en or a text file."),
         click.option(
             "--mode", type=click.Choice(["joint", "split"]), help="One judge call a row, or one a group."
+        ),
+        click.option(
+            "--claims/--no-claims",
+            default=None,
+            help="Have every answer's claims listed and looked up, one more judge call each.",
         ),
         click.option("--max-cost-usd", type=float, help="Stop before the judge has cost more."),
         click.option("--language", type=click.Choice(["ko", "en"]), help="Language of the report."),

@@ -40,12 +40,12 @@ def make(
     from simsa.judges.panel import Panel
 
     salt = salt or secrets.token_bytes(32)
-    made = {
-        name: LLMJudge(
+    made: dict[str, LLMJudge] = {}
+    for name, given in config.each.items():
+        one = given.model_copy(update={"claims": config.claims and not made})  # one member's list is enough
+        made[name] = LLMJudge(
             one, rubric, _key(one, keyless), name=name, weights=_weights(one, root), salt=salt, say=say
         )
-        for name, one in config.each.items()
-    }
     return Panel(config.model, made, say) if config.panel else made[config.model]
 
 

@@ -75,6 +75,10 @@ class Judge(Protocol):
         made anew, from what is on file, when it changes."""
 
     @property
+    def verdict_task(self) -> str:
+        """`task` without what is listed beside verdicts, an answer's claims: what scores stand under."""
+
+    @property
     def width(self) -> int:
         """How many rows it is worth to have under way at once."""
 

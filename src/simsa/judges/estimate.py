@@ -10,12 +10,15 @@ from simsa.config import JudgeConfig
 from simsa.endpoints import cost
 from simsa.judges.base import Judge, JudgeRequest
 from simsa.judges.llm import price_of
+from simsa.records import CLAIMS
 
 # Tokens a character, roughly, for tokenizers of the size of GPT-4o's: Hangul and other
 # wide scripts, and everything else.
 _PER_WIDE, _PER_OTHER = 0.7, 0.27
 ANSWER_TOKENS = 160
 """Tokens of a verdict with its analysis."""
+# A list says the answer again claim by claim, with a quotation as long as it, in a frame of JSON.
+_LIST_TOKENS, _LIST_TOKENS_PER_TOKEN = 40, 3.0
 
 
 def tokens(text: str) -> float:
@@ -53,11 +56,18 @@ class Expense(NamedTuple):
 NOTHING = Expense(0, 0, 0, 0.0)
 
 
-def of_call(config: JudgeConfig, text: str) -> Expense:
-    """One call that says `text`; `config` is that of the judge that is asked."""
+def answer_tokens(request: JudgeRequest) -> int:
+    """About how many tokens the answer to `request` has: a verdict, or a list of claims."""
+    if request.part != CLAIMS:
+        return ANSWER_TOKENS
+    return round(_LIST_TOKENS + _LIST_TOKENS_PER_TOKEN * tokens(request.prediction or ""))
+
+
+def of_call(config: JudgeConfig, text: str, answer: int = ANSWER_TOKENS) -> Expense:
+    """One call that says `text` and is answered by `answer` tokens; `config` is that of the judge that is asked."""
     prompt = round(tokens(text))
-    full = cost(config.model, prompt, 0, ANSWER_TOKENS, price_of(config))
-    return Expense(1, prompt, ANSWER_TOKENS, None if full is None else full * config.price_share)
+    full = cost(config.model, prompt, 0, answer, price_of(config))
+    return Expense(1, prompt, answer, None if full is None else full * config.price_share)
 
 
 def whole(parts: Iterable[Expense]) -> Expense:
@@ -83,6 +93,6 @@ def expense(
             if call.request_hash not in seen:
                 seen.add(call.request_hash)
                 asked = config.each.get(call.member, config)
-                total = total.plus(of_call(asked, judge.prompt_text(call)))
+                total = total.plus(of_call(asked, judge.prompt_text(call), answer_tokens(call)))
         seen.add(request.request_hash)
     return total

@@ -79,7 +79,7 @@ class LexicalJudge:
     label = "lexical"
     rubric = f"lexical@{_RULES}"
     mode = JOINT
-    key = task = content_hash("lexical", _RULES)
+    key = task = verdict_task = content_hash("lexical", _RULES)
     width = 16
     notes = (
         "the lexical judge counts shared words; it is a baseline, not an LLM, and no substitute for one",

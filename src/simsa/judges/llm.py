@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -17,15 +18,18 @@ from simsa.errors import ConfigError, RubricError
 from simsa.judges.asking import Asking
 from simsa.judges.base import JOINT, JudgeRequest
 from simsa.judges.expected import ALTERNATIVES, expected_scores
-from simsa.records import Judgement, Question, Status, content_hash
-from simsa.rubrics import Rubric, Scored, Unreadable, read_verdict
+from simsa.judges.reading import read_reply
+from simsa.records import CLAIMS, Judgement, Question, Status, content_hash
+from simsa.rubrics import Rubric, Scored, Unreadable
+from simsa.rubrics.claims import SCHEMA, ClaimsPrompt, Listed, claims_prompt
 from simsa.text import one_line
 
 # How often a row may be asked until its answer is read, by what the last answer was.
 _READINGS: dict[Status, int] = {"unreadable": 3, "empty": 3, "truncated": 2, "refused": 2}
 _SCORED: Status = "scored"
 _HOPELESS = 10
-"""Rows without one readable answer, repetitions included, after which nothing is repeated any more."""
+"""Rows without one readable answer, repetitions included, after which nothing is repeated any more; of
+verdicts and of lists of claims each."""
 _EXCERPT = 120
 
 
@@ -34,7 +38,8 @@ class LLMJudge:
 
     Two modes. `joint`: one call for all criteria. `split`: one call for each of the
     rubric's groups, showing only what the group's criteria see; a group that does not see
-    the prediction is asked once a question, whatever the number of variants.
+    the prediction is asked once a question, whatever the number of variants. In either, with
+    `judge.claims`, one more call lists an answer's claims.
     """
 
     def __init__(
@@ -68,8 +73,8 @@ class LLMJudge:
         self._price = price_of(config)
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
-        self._was_read = False
-        self._in_vain = 0
+        self._were_read: set[bool] = set()
+        self._in_vain: Counter[bool] = Counter()
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
         self._narrow: dict[tuple[str, ...], _Part] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
@@ -84,7 +89,14 @@ class LLMJudge:
         repeats = [config.repeats] if config.repeats > 1 else []
         asked = [[part.name, content_hash(model, rubric.part_hash(part.criteria))] for part in self._parts]
         self.key = content_hash(asked, *repeats)
-        self.task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
+        self.verdict_task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
+        self.task = self.verdict_task
+        self._claims: _Claims | None = None
+        if config.claims:
+            prompt = claims_prompt(rubric.language)
+            # Neither rubric nor token probabilities change what an answer claims.
+            self._claims = _Claims(prompt, content_hash(CLAIMS, model, prompt.version))
+            self.task = content_hash(self.verdict_task, self._claims.identity)
 
     def served_at(self, base_url: str, key: str) -> None:
         """Says where the judge is, when simsa serves it itself; before it is entered."""
@@ -122,7 +134,13 @@ class LLMJudge:
             await endpoint.__aexit__(kind, error, trace)
 
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
-        return tuple(self._repeated(self._request(part, question, prediction)) for part in self._parts)
+        asked = tuple(self._repeated(self._request(part, question, prediction)) for part in self._parts)
+        # What says nothing claims nothing.
+        return (
+            (*asked, self._claims.request(question, prediction))
+            if self._claims and prediction.strip()
+            else asked
+        )
 
     def _repeated(self, request: JudgeRequest) -> JudgeRequest:
         """`request` as often as it is to be asked. The first of several is the only one of one."""
@@ -181,6 +199,10 @@ class LLMJudge:
     def asking(self, request: JudgeRequest) -> Asking:
         """The request as it is asked for the first time."""
         material = request.material
+        if request.part == CLAIMS:
+            assert self._claims is not None, "claims were not asked for"
+            listing = self._claims.prompt.messages(material, self._code(material))
+            return Asking(request, listing, SCHEMA, self._config.max_tokens, tuple(material.values()))
         messages = self._rubric.messages(request.criteria, material, self._code(material))
         parts = (*self._parts, *self._narrow.values())
         part = next(part for part in parts if part.criteria == request.criteria)
@@ -188,17 +210,23 @@ class LLMJudge:
 
     def chat(self, asking: Asking) -> ChatRequest:
         """The next call."""
-        config = self._config
-        why = asking.outcome and self._rubric.again(asking.request.criteria, asking.outcome.reason)
+        config, is_listing = self._config, asking.request.part == CLAIMS
+        why = asking.outcome and self._why(asking.request, asking.outcome.reason)
         return ChatRequest(
             messages=asking.messages(why or ""),
             max_tokens=asking.max_tokens,
             temperature=config.temperature,
             seed=None if config.seed is None else config.seed + asking.request.repeat,
             schema=asking.schema,
-            logprobs=ALTERNATIVES if config.logprobs else None,
+            logprobs=ALTERNATIVES if config.logprobs and not is_listing else None,
             extra_body=config.extra_body,
         )
+
+    def _why(self, request: JudgeRequest, reason: str) -> str:
+        """What the judge is told that is asked once more."""
+        if self._claims and request.part == CLAIMS:
+            return self._claims.prompt.again(reason)
+        return self._rubric.again(request.criteria, reason)
 
     def hear(
         self, asking: Asking, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
@@ -211,10 +239,11 @@ class LLMJudge:
         if isinstance(reply, ChatFailure):
             # Failing to be asked again takes nothing from what the first answer was.
             return self._judgement(asking, asking.outcome or Unreadable(reply.kind, reply.detail))
-        outcome = read_reply(reply, asking.request.criteria, asking.quoted)
+        outcome = read_reply(reply, asking)
         asking.readings += 1
-        self._was_read |= isinstance(outcome, Scored)
-        if isinstance(outcome, Scored) or not self._can_help(asking, outcome):
+        if not isinstance(outcome, Unreadable):
+            self._were_read.add(asking.request.part == CLAIMS)
+        if not isinstance(outcome, Unreadable) or not self._can_help(asking, outcome):
             made = self._judgement(asking, outcome)
             wanted = self._config.logprobs and made.scores
             return (
@@ -227,14 +256,17 @@ class LLMJudge:
 
     def _can_help(self, asking: Asking, outcome: Unreadable) -> bool:
         """Whether asking again can help: up to a limit, and only a judge that was ever understood."""
-        hopeless = self._in_vain >= _HOPELESS and not self._was_read
+        kind = asking.request.part == CLAIMS
+        never_read = kind not in self._were_read
+        hopeless = self._in_vain[kind] >= _HOPELESS and never_read
         if not hopeless and asking.readings < _READINGS[outcome.status]:
             return True
-        self._in_vain += 1
-        if self._in_vain == _HOPELESS and not self._was_read and self._say:
+        self._in_vain[kind] += 1
+        if self._in_vain[kind] == _HOPELESS and never_read and self._say:
             said = one_line(asking.texts[-1], _EXCERPT)
+            wanted = "a list of claims" if kind else "a verdict"
             self._say(
-                f"none of {self.label}'s first answers could be read as a verdict; what follows is asked "
+                f"none of {self.label}'s first answers could be read as {wanted}; what follows is asked "
                 f"only once. It said: «{said}»"
             )
         return False
@@ -264,16 +296,21 @@ class LLMJudge:
         full = cost(self._config.model, *used, override=self._price)
         return None if full is None else full * price_share
 
-    def _judgement(self, asking: Asking, outcome: Scored | Unreadable) -> Judgement:
-        if isinstance(outcome, Scored):
-            status, scores, analysis, detail = _SCORED, outcome.scores, outcome.analysis, ""
-        else:
-            status, scores, analysis, detail = outcome.status, {}, "", outcome.reason
+    def _judgement(self, asking: Asking, outcome: Scored | Listed | Unreadable) -> Judgement:
+        status, scores, analysis, detail, claims = _SCORED, {}, "", "", None
+        match outcome:
+            case Scored():
+                scores, analysis = outcome.scores, outcome.analysis
+            case Listed():
+                claims = outcome.claims
+            case Unreadable():
+                status, detail = outcome.status, outcome.reason
         texts = asking.texts
+        is_listing = self._claims and asking.request.part == CLAIMS
         return Judgement(
             request_hash=asking.request.request_hash,
             judge=self.label,
-            rubric=self.rubric,
+            rubric=self._claims.prompt.label if self._claims and is_listing else self.rubric,
             status=status,
             scores=scores,
             analysis=analysis,
@@ -285,21 +322,8 @@ class LLMJudge:
             latency_s=asking.latency_s,
             attempts=asking.attempts,
             detail=detail,
+            claims=claims,
         )
-
-
-def read_reply(reply: ChatReply, criteria: Sequence[str], quoted: Sequence[str]) -> Scored | Unreadable:
-    """The verdict in an endpoint's answer, or why there is none."""
-    if reply.refusal or reply.finish_reason == "content_filter":
-        return Unreadable("refused", reply.refusal or "a content filter stopped the answer")
-    found = read_verdict(reply.text, criteria, quoted)
-    if reply.finish_reason != "length":
-        return found
-    # Cut off at the limit: only an answer that is a verdict and nothing else is known to be whole.
-    alone = reply.text.strip()
-    if isinstance(found, Scored) and alone.startswith("{") and alone.endswith("}"):
-        return found
-    return Unreadable("truncated", "the answer was cut off at the length limit; be brief")
 
 
 def _again(request: JudgeRequest, repeat: int) -> JudgeRequest:
@@ -337,3 +361,22 @@ class _Part:
     identity: str
     schema: Mapping[str, object]
     keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """How claims are asked for."""
+
+    prompt: ClaimsPrompt
+    identity: str
+
+    def request(self, question: Question, prediction: str) -> JudgeRequest:
+        material = self.prompt.material(question, prediction)
+        return JudgeRequest(
+            request_hash=content_hash(self.identity, material),
+            part=CLAIMS,
+            criteria=(),
+            question=question,
+            prediction=prediction,
+            material=material,
+        )

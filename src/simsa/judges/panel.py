@@ -11,11 +11,14 @@ from typing import Self
 from simsa.errors import Unusable
 from simsa.judges.base import JudgeRequest
 from simsa.judges.llm import LLMJudge
-from simsa.records import Judgement, Question, content_hash
+from simsa.records import CLAIMS, Judgement, Question, content_hash
 
 
 class Panel:
-    """Members under one rubric and mode. A member whose endpoint ends is done without while a majority is left."""
+    """Members under one rubric and mode. A member whose endpoint ends is done without while a majority is left.
+
+    Claims are listed by the members that are made to: lists have no median.
+    """
 
     def __init__(
         self, label: str, members: Mapping[str, LLMJudge], say: Callable[[str], None] | None = None
@@ -31,6 +34,7 @@ class Panel:
         self.notes = tuple(dict.fromkeys(notes))
         self.key = content_hash("panel", [[name, member.key] for name, member in members.items()])
         self.task = content_hash("panel", [[name, member.task] for name, member in members.items()])
+        self.verdict_task = content_hash("panel", [[name, m.verdict_task] for name, m in members.items()])
         self._members = members
         self._say = say or (lambda text: None)
         self._gone: dict[str, Unusable] = {}
@@ -48,9 +52,12 @@ class Panel:
 
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
         asked = {name: member.requests(question, prediction) for name, member in self._members.items()}
-        return tuple(
-            self._together(dict(zip(asked, part, strict=True))) for part in zip(*asked.values(), strict=True)
-        )
+        scoring = [[r for r in requests if r.part != CLAIMS] for requests in asked.values()]
+        together = [
+            self._together(dict(zip(asked, part, strict=True))) for part in zip(*scoring, strict=True)
+        ]
+        listing = [_for(name, r) for name, requests in asked.items() for r in requests if r.part == CLAIMS]
+        return (*together, *listing)
 
     def _together(self, requests: Mapping[str, JudgeRequest]) -> JudgeRequest:
         voices = {name: _for(name, request) for name, request in requests.items()}

@@ -5,18 +5,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError, RunError
 from simsa.records import CRITERIA
 from simsa.report import gates
 from simsa.report.bridged import Bridged, bridged, judged_apart
 from simsa.report.common import Common, common, narrowed
+from simsa.report.differences import Difference, difference
 from simsa.report.gates import Gate, Outcome
 from simsa.report.model import Note
 from simsa.report.notes import of_comparing
 from simsa.report.summarise import calibration_of, compared
-from simsa.report.table import TOTAL, Table, Variant, load
+from simsa.report.table import SHARE, TOTAL, Table, Variant, load
 from simsa.report.words import LANGUAGES, Language
 from simsa.store import Store
 
@@ -40,17 +41,6 @@ _BRIDGE = (
     "shows how far they differ; or judge one run again as the other was (edit its [judge] and run "
     "`simsa judge`), which leaves the answers as they are"
 )
-
-
-class Difference(NamedTuple):
-    """Mean paired difference of a deterministic metric, with its 95 % interval where two pairs or more make one."""
-
-    baseline: str
-    variant: str
-    metric: str
-    n_pairs: int
-    mean_diff: float
-    ci95: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +123,7 @@ def comparing(
         baseline=baseline,
         variants=tuple(table.variants),
         comparisons=tuple(comparisons),
-        metrics=tuple(_differences(table, baseline)),
+        metrics=tuple(_differences(table, baseline, sides, bridged=bridge is not None)),
         outcomes=tuple(gates.evaluate(wanted, table, baseline)),
         bridged=found,
         common=shared if only_common else None,
@@ -141,20 +131,16 @@ def comparing(
     )
 
 
-def _differences(table: Table, baseline: str) -> Iterator[Difference]:
-    import numpy as np
-
-    from simsa.stats import estimate
-
+def _differences(
+    table: Table, baseline: str, sides: Mapping[str, int], *, bridged: bool
+) -> Iterator[Difference]:
+    """Of every variant to `baseline`; claims only where one judge has listed both."""
     for variant in table.variants:
-        if variant == baseline:
-            continue
-        for metric in table.metrics:
-            differences = table.column(variant, metric) - table.column(baseline, metric)
-            places = np.flatnonzero(np.isfinite(differences))
-            found = estimate(differences[places].tolist(), table.clusters_at(places.tolist()))
-            if found.mean is not None:
-                yield Difference(baseline, variant, metric, found.n, found.mean, found.ci95)
+        one_judge = not bridged or sides.get(variant) == sides.get(baseline)
+        metrics = (*table.metrics, SHARE) if one_judge else table.metrics
+        for metric in metrics if variant != baseline else ():
+            if found := difference(table, metric, variant, baseline):
+                yield found
 
 
 def require_comparable(
@@ -199,7 +185,7 @@ def _require_one_judge(wanted: Sequence[Gate], sides: Mapping[str, int], baselin
     for gate in wanted:
         spoken_of = [gate.variant] if gate.variant else [name for name in sides if name != baseline]
         across = any(sides.get(name, sides[baseline]) != sides[baseline] for name in spoken_of)
-        if gate.relative and gate.metric in (*CRITERIA, TOTAL) and across:
+        if gate.relative and gate.metric in (*CRITERIA, TOTAL, SHARE) and across:
             raise ConfigError(
                 "compares scores of two judges",
                 field="--gate",

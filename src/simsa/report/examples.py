@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from simsa.report.model import Answer, Example, Kind
 from simsa.report.table import TOTAL, Table
-from simsa.store import Result, Store, analyses, results
+from simsa.store import Claimed, Result, Store, analyses, claimed, results
 
 
 def pick(
@@ -46,11 +46,15 @@ def _example(store: Store, kind: Kind, question_id: str) -> Example | None:
     question = store.question(question_id)
     if question is None:
         return None
-    found = [_answer(store, result) for result in results(store, question_id=question_id)]
+    listed = {row.variant: row for row in claimed(store, question_id)}
+    found = [
+        _answer(store, result, listed.get(result.variant))
+        for result in results(store, question_id=question_id)
+    ]
     return Example(kind, question, tuple(found))
 
 
-def _answer(store: Store, result: Result) -> Answer:
+def _answer(store: Store, result: Result, listed: Claimed | None) -> Answer:
     said = analyses(store, result.question_id, result.variant)
     words = "\n".join(analysis for _, analysis, _ in said if analysis)
-    return Answer(result.variant, result.prediction, result.status, result.scores, words)
+    return Answer(result.variant, result.prediction, result.status, result.scores, words, listed)

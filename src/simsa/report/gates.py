@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from simsa.errors import ConfigError
 from simsa.records import CRITERIA
 from simsa.report.numbers import fixed, signed
-from simsa.report.table import TOTAL, Table
+from simsa.report.table import SHARE, TOTAL, Table
 from simsa.report.words import Language, words
 
 if TYPE_CHECKING:
     from simsa.report.table import Floats
-
 
 GRAMMAR: Final = "[VARIANT:] METRIC > | >= | < | <= NUMBER | baseline | baseline + NUMBER | baseline - NUMBER"
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
@@ -187,7 +186,7 @@ def known_metrics(table: Table) -> list[str]:
     """What a gate can speak of."""
     from simsa.metrics.rows import METRICS
 
-    return list(dict.fromkeys((TOTAL, *CRITERIA, COVERAGE, *_RATIOS, *METRICS, *table.metrics)))
+    return list(dict.fromkeys((TOTAL, *CRITERIA, COVERAGE, *_RATIOS, *METRICS, *table.metrics, SHARE)))
 
 
 def _outcome(gate: Gate, table: Table, baseline: str, variant: str) -> Outcome:
@@ -252,7 +251,7 @@ def _basis(gate: Gate, table: Table, compared: Sequence[str]) -> _Basis:
         if gate.metric != "abstention_f1":
             n = int(sums[0][1].sum())
             rate = wilson(int(sums[0][0].sum()), n)
-    elif gate.metric in table.metrics and np.isin(series[0], (0, 1)).all():
+    elif gate.metric in (*table.metrics, SHARE) and np.isin(series[0], (0, 1)).all():
         rate = wilson(int(series[0].sum()), n)
     values = series[0] - series[1] if gate.relative else series[0]
     return _Basis(values.tolist(), places.tolist(), n, None if gate.relative else rate)

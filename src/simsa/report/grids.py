@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsa.records import CRITERIA, MAX_TOTAL
+from simsa.report import claims
 from simsa.report.cells import Cell, Grid, Row, Tone, Weight, label
 from simsa.report.judge_grids import judge_grids, usage
 from simsa.report.numbers import DASH, fixed, half, interval, p_value, signed
 from simsa.report.words import Name, Words, words
 
 if TYPE_CHECKING:
-    from simsa.report.comparing import Comparing, Difference
+    from simsa.report.comparing import Comparing
+    from simsa.report.differences import Difference
     from simsa.report.model import Answer, Summary, VariantSummary
     from simsa.stats import Comparison, Distribution
 
@@ -21,6 +23,7 @@ def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
     """All tables of a run, those with nothing to show left out. `intervals` puts one beside every mean."""
     made = (
         scores(summary, intervals=intervals),
+        claims.grid(summary),
         differences(summary),
         types(summary),
         metrics(summary),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsa.report.cells import Cell, Grid, Row
+from simsa.report.claims import lines
 from simsa.report.grids import grids, scores_line
 from simsa.report.sentences import headline, judged, unscored
 from simsa.report.words import Words, words
@@ -113,4 +114,5 @@ def _example(example: Example, say: Words) -> Iterator[str]:
             yield f"  - {escape(say('not_scored', why=say(f'status.{answer.status}')))}"
         if answer.analysis:
             yield f"  - {opening(answer.analysis, _LONGEST)}"
+        yield from (f"  - {opening(line.text, _LONGEST)}" for line in lines(answer.claimed, say))
     yield "\n</details>"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simsa.endpoints import Retirement
     from simsa.metrics.abstention import AbstentionTable
     from simsa.report.abstaining import JudgedAbstention
+    from simsa.report.claims import ClaimsInfo
     from simsa.report.expected import ExpectedScores
     from simsa.report.noise import Noise
     from simsa.report.table import Mean
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from simsa.report.voices import PanelInfo, RepeatsInfo
     from simsa.report.words import Language
     from simsa.stats import Comparison, Distribution, LengthBias, Spread
+    from simsa.store import Claimed
 
 SCHEMA = "simsa.report/1"
 
@@ -137,7 +139,8 @@ class VariantSummary:
     """One variant: what it is, how it did on the whole and by type.
 
     `unscored` counts the rows without a verdict by status, `n_cut` the answers that
-    ended at the length limit. `abstention_by_judge` is None without an LLM judge.
+    ended at the length limit. `abstention_by_judge` is None without an LLM judge, `claims`
+    where none were asked for.
     """
 
     name: str
@@ -151,6 +154,7 @@ class VariantSummary:
     completion_tokens_mean: float | None = None
     expected: ExpectedScores | None = None
     abstention_by_judge: JudgedAbstention | None = None
+    claims: ClaimsInfo | None = None
 
     @property
     def total(self) -> Distribution | None:
@@ -170,6 +174,7 @@ class VariantSummary:
                 "completion_tokens_mean": self.completion_tokens_mean,
                 "expected": None if self.expected is None else self.expected.to_dict(),
                 "abstention_by_judge": self.abstention_by_judge and self.abstention_by_judge.to_dict(),
+                "claims": self.claims and self.claims.to_dict(),
                 "info": dict(self.info),
             }
         )
@@ -191,6 +196,8 @@ class Answer:
     status: str
     scores: Mapping[str, int]
     analysis: str
+    claimed: Claimed | None = None
+    """Its claims, where they were asked for."""
 
     @property
     def total(self) -> int | None:
@@ -198,6 +205,7 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         scores = {name: self.scores.get(name) for name in CRITERIA}
+        listed = self.claimed.claims if self.claimed else None
         return {
             "variant": self.variant,
             "prediction": self.prediction,
@@ -205,6 +213,7 @@ class Answer:
             **scores,
             "total": self.total,
             "analysis": self.analysis,
+            "claims": None if listed is None else [claim._asdict() for claim in listed],
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simsa.report import claims
 from simsa.report.model import Note
 from simsa.report.numbers import fixed, interval, percent, signed
 from simsa.report.probed import examination_notes
@@ -65,6 +66,7 @@ def notes(
         *_of_judge(say, judge, stopped),
         *_of_unread(say, unread),
         *_of_panel(say, judge.panel if judge else None),
+        *claims.notes(say, variants),
         *_of_calibration(say, calibration or {}),
         *examination_notes(say, judge),
         *_of_missing(say, variants, comparisons),

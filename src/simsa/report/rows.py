@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import orjson
+
 from simsa.judges import combine
 from simsa.metrics.rows import METRICS
-from simsa.records import CRITERIA, Judgement
+from simsa.records import CRITERIA, Claim, Judgement
 from simsa.report.voices import of_row
-from simsa.store import Store, judgements, measures, results, snapshot
+from simsa.store import Store, claimed, judgements, measures, results, snapshot
 
 COLUMNS = (
     "question_id",
@@ -40,6 +42,9 @@ COLUMNS = (
     "members",
     "repeats",
     "expected",
+    "claims_supported",
+    "claims_total",
+    "claims",
 )
 
 
@@ -49,7 +54,8 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     What is missing is None. `contexts` and `reference` are lists of texts. The columns from
     `raw` on are the verdict's: what the judge answered, what that took, its request, and as
     objects what each member of a panel and each repeat said, where there are several, and the
-    expected scores, where token probabilities were asked for.
+    expected scores, where token probabilities were asked for. The last are the answer's claims, where
+    they were asked for: how many a passage bears out, of how many, and all of them as JSON text.
     """
     with snapshot(store):
         yield from _rows(store)
@@ -60,14 +66,26 @@ def _expected(parts: Iterable[Judgement]) -> dict[str, float | None] | None:
     return {name: found.get(name) for name in CRITERIA} if found else None
 
 
+def _claims(found: tuple[Claim, ...] | None) -> dict[str, Any]:
+    if found is None:
+        return dict.fromkeys(("claims_supported", "claims_total", "claims"))
+    return {
+        "claims_supported": sum(claim.supported for claim in found),
+        "claims_total": len(found),
+        "claims": orjson.dumps([claim._asdict() for claim in found]).decode(),
+    }
+
+
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
     judge = store.meta("judge") or {}
     question, several = None, bool(store.count("voices"))
     voices: dict[str, dict[str, Any]] = {}
+    listed: dict[str, tuple[Claim, ...] | None] = {}
     for result, figures in zip(results(store), measures(store), strict=True):
         if question is None or question.id != result.question_id:
             question = store.question(result.question_id)
             voices = of_row(store, result.question_id) if several else {}
+            listed = {row.variant: row.claims for row in claimed(store, result.question_id)}
         assert question is not None  # results are joined with the questions
         parts = judgements(store, result.question_id, result.variant)
         verdict = combine(result.question_id, result.variant, parts) if parts else None
@@ -99,4 +117,5 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "request_hash": verdict and verdict.request_hash,
             **{name: voices.get(result.variant, {}).get(name) for name in ("members", "repeats")},
             "expected": _expected(parts),
+            **_claims(listed.get(result.variant)),
         }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA
-from simsa.report import abstaining, examples
+from simsa.report import abstaining, claims, examples
 from simsa.report.expected import expected_scores
 from simsa.report.model import Example, JudgeInfo, Kind, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.noise import decisive, noises, sentence
@@ -54,6 +54,9 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     if judge and not judge.is_lexical:  # that one goes by the same rule
         seen = {v.name: abstaining.by_judge(table, v.name, whole) for v in variants}
         variants = tuple(replace(v, abstention_by_judge=seen[v.name]) for v in variants)
+    variants = tuple(
+        replace(v, claims=claims.of_variant(table, v.name, whole, clusters, baseline)) for v in variants
+    )
     comparisons = tuple(compared(table, baseline))
     stopped = store.meta("stopped")
     calibration = calibration_of(store)

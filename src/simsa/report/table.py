@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsa.records import CRITERIA
-from simsa.store import Result, Store, measures, results, snapshot
+from simsa.records import CRITERIA, Claim
+from simsa.store import Result, Store, claimed, measures, results, snapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 TOTAL = "total"
 FACTS = ("prompt_tokens", "completion_tokens", "latency_s", "answer_length")
+SHARE = "claim_support"
+"""Of an answer that claims something: the share of its claims that a passage bears out, 0–1."""
+CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND = "claims_total", "claims_supported", "claims_not_found"
+_CLAIMS = (SHARE, CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND)
 # What is missing. It stays inside this package and is masked before a figure is computed.
 MISSING = float("nan")
 _BLOCK = 256
@@ -56,7 +60,7 @@ class Table:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the deterministic metrics that some row has, in the order in which they were stored."""
-        known = {*CRITERIA, TOTAL, *FACTS}
+        known = {*CRITERIA, TOTAL, *FACTS, *_CLAIMS}
         return tuple(dict.fromkeys(n for v in self.variants.values() for n in v.columns if n not in known))
 
     def column(self, variant: str, name: str) -> Floats:
@@ -117,6 +121,8 @@ class Variant:
     n_predicted: int = 0
     n_cut: int = 0
     """Answers that ended at the length limit."""
+    unlisted: Counter[str] = field(default_factory=Counter)
+    """Answers whose claims were asked for in vain, by status."""
 
     @property
     def n(self) -> int:
@@ -135,6 +141,14 @@ class Variant:
             if name not in columns:
                 columns[name] = array("d", [MISSING]) * self.n_questions
             columns[name][place] = value
+
+
+def claim_figures(claims: Sequence[Claim]) -> dict[str, float | None]:
+    """The columns of one answer's claims. What claims nothing has no share."""
+    total, supported = len(claims), sum(claim.supported for claim in claims)
+    unfound = sum(claim.passage is not None and not claim.supported for claim in claims)
+    share = supported / total if total else None
+    return {SHARE: share, CLAIMS_TOTAL: total, CLAIMS_SUPPORTED: supported, CLAIMS_UNFOUND: unfound}
 
 
 def load(store: Store) -> Table:
@@ -164,6 +178,12 @@ def _load(store: Store) -> Table:
                 "answer_length": None if result.prediction is None else len(result.prediction),
             },
         )
+    for row in claimed(store):
+        of = variants[row.variant]
+        if row.claims is None:
+            of.unlisted[row.status] += 1
+        else:
+            of.put(places[row.question_id], claim_figures(row.claims))
     return Table(
         ids,
         types=types,

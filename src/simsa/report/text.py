@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.report.cells import Grid, Row
+from simsa.report.claims import lines
 from simsa.report.grids import comparison_grid, grids, metric_grid, scores_line
 from simsa.report.model import is_lexical
 from simsa.report.sentences import headline, judged, unscored, verdict
@@ -228,6 +229,8 @@ def _answers(answers: Iterable[Answer], say: Words) -> Iterator[_Field]:
             yield _Field("", say("not_scored", why=say(f"status.{answer.status}")), "yellow")
         if answer.analysis:
             yield _Field("", one_line(answer.analysis, _LONGEST), "dim")
+        for line in lines(answer.claimed, say):
+            yield _Field("", one_line(line.text, _LONGEST), "green" if line.supported else "red")
 
 
 def _printed(parts: Iterable[RenderableType], width: int, colour: bool) -> str:

@@ -472,6 +472,44 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Integers / expected scores by token probabilities (answers that have one)",
     ),
     "expected.missing": ("기댓값 없는 점수", "scores without"),
+    # Claims of answers.
+    "claim_support": ("뒷받침된 주장의 비율", "claims borne out, share"),
+    "head.claims": (
+        "주장 하나하나로 본 충실성: 답변마다 뒷받침된 주장의 비율, 0–1",
+        "Faithfulness claim by claim: share of an answer's claims borne out, 0–1",
+    ),
+    "claims.caption": (
+        "주장이 뒷받침되었다는 것은 심사가 옮겨 적은 글이 그 문맥에 정말 있다는 뜻입니다.",
+        "A claim is borne out when the words that the judge copied for it do stand in the passage it named.",
+    ),
+    "claims.supported": ("뒷받침된 주장", "claims borne out"),
+    "claims.difference": ("{baseline} 대비 비율의 차이", "share, difference to {baseline}"),
+    "claims.not_found": ("인용문이 문맥에 없는 주장", "claims whose quotation is not there"),
+    "claims.silent": ("주장이 없는 답변", "answers that claim nothing"),
+    "claims.unlisted": ("주장을 읽지 못한 답변", "answers without a list"),
+    "claims.too_kind": ("충실성 5점인데 뒷받침 없는 주장", "faithfulness 5, a claim not borne out"),
+    "claims.too_harsh": ("충실성 1–2점인데 모두 뒷받침", "faithfulness 1–2, all borne out"),
+    "claims.unsupported": ("(뒷받침 없음)", "(not borne out)"),
+    "claims.in": ("[{n}] «{quote}»", "[{n}] «{quote}»"),
+    "claims.not_in": (
+        "(뒷받침 없음: [{n}]에 «{quote}»가 없음)",
+        "(not borne out: [{n}] does not say «{quote}»)",
+    ),
+    "claims.no_claim": ("주장이 없습니다.", "It claims nothing."),
+    "claims.none_listed": ("주장 목록 없음: {why}", "no list of claims: {why}"),
+    "note.claims_kind": (
+        "{variant}: 문맥 충실성 5점인데 뒷받침 없는 주장이 있는 답변 {n}개: {list}. 직접 읽어 보십시오.",
+        "{variant}: {n} answers have full marks for faithfulness and a claim that no passage bears out: {list}. "
+        "Read them.",
+    ),
+    "note.claims_harsh": (
+        "{variant}: 문맥 충실성 1–2점인데 주장이 모두 뒷받침되는 답변 {n}개: {list}. 직접 읽어 보십시오.",
+        "{variant}: {n} answers have 1 or 2 for faithfulness although every claim is borne out: {list}. Read them.",
+    ),
+    "note.claims_unlisted": (
+        "{variant}: 답변 {n}개는 주장 목록을 얻지 못했습니다 ({why}). 뒷받침된 비율에서 빠집니다.",
+        "{variant}: {n} answers have no list of claims ({why}); the share leaves them out.",
+    ),
     "head.panel": ("심사자별 총점 평균, 최고 {max} (채점 수)", "Mean total of {max} by each judge (scored)"),
     "panel.median": ("심사단 (중앙값)", "panel (median)"),
     "head.agreement": ("심사단의 일치", "Agreement of the panel"),

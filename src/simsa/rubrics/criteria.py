@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from simsa.errors import RubricError
-from simsa.records import CRITERIA, MAX_SCORE, Message
+from simsa.records import CLAIMS, CRITERIA, MAX_SCORE, Message
 from simsa.rubrics.base import FIELDS, Rubric, fill
 from simsa.rubrics.reader import ANALYSIS
 from simsa.rubrics.where import line_of
@@ -91,6 +91,10 @@ class _File(_Part):
         grouped = [name for group in self.split.values() for name in group]
         if self.split and sorted(grouped) != sorted(self.criteria):
             raise ValueError("split: every criterion must be in exactly one group")
+        if CLAIMS in self.split:
+            raise ValueError(
+                f"split: {CLAIMS!r} is what lists of claims are called; name the group otherwise"
+            )
         return self
 
 

@@ -73,24 +73,46 @@ def read_verdict(
 
     `quoted` are the texts that were judged; a verdict copied out of one is not one.
     """
+    found = read_object(text, criteria, quoted, _VERDICT)
+    return found if isinstance(found, Unreadable) else _verdict(found, criteria)
+
+
+class Sought(NamedTuple):
+    """What is looked for, in words that can be told to the judge: what it is, and how it is known."""
+
+    name: str
+    mark: str
+
+
+_VERDICT = Sought("verdict", "the scores")
+_UNFINISHED = Unreadable("truncated", "the JSON object was not finished")
+
+
+def read_object(
+    text: str, keys: Sequence[str], quoted: Iterable[str], sought: Sought
+) -> dict[str, Any] | Unreadable:
+    """The JSON object with one of `keys` that `text` gives, or why it gives none. Never raises.
+
+    The key may be deep inside: then what counts is there, and it is in no form that was asked for.
+    """
     fakes = [_bare(judged) for judged in quoted if '"' in judged]
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _search(text, criteria, fakes)
+        return _search(text, keys, fakes, sought)
     if type(whole) is not dict:
-        return _search(text, criteria, fakes)
+        return _search(text, keys, fakes, sought)
     if fakes and _is_quotation(text, fakes):
-        return _COPIED
-    return (fakes and _twofold(text.strip(), criteria)) or _verdict(whole, criteria)
+        return _copied(sought)
+    return (fakes and _twofold(text.strip(), keys)) or whole
 
 
-_COPIED = Unreadable("unreadable", "the verdict is a copy of text in the material; give your own")
-_UNFINISHED = Unreadable("truncated", "the JSON object was not finished")
+def _copied(sought: Sought) -> Unreadable:
+    return Unreadable("unreadable", f"the {sought.name} is a copy of text in the material; give your own")
 
 
-def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Unreadable:
-    """The last verdict amid other text."""
+def _search(text: str, keys: Sequence[str], fakes: list[str], sought: Sought) -> dict[str, Any] | Unreadable:
+    """The last such object amid other text."""
     answer = text.strip()
     if answer.startswith(_THINK):
         _, closed, answer = answer.partition(_THOUGHT)
@@ -99,11 +121,11 @@ def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Un
     if not answer or answer.isspace():
         return Unreadable("empty", "the answer is empty")
 
-    last: Any = None
+    last: dict[str, Any] | None = None
     written = ""
     copied = False
     position = 0
-    since: list[str] = []  # prose after the last verdict
+    since: list[str] = []  # prose after the last one
     while opening := _OPENING.search(answer, position):
         since.append(answer[position : opening.start()])
         try:
@@ -112,7 +134,7 @@ def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Un
             return Unreadable("unreadable", "the JSON is nested too deeply")
         except ValueError as error:
             return _broken(answer, error)
-        if _has_key(value, criteria):
+        if _has_key(value, keys):
             source = answer[opening.start() : position]
             if fakes and _is_quotation(source, fakes):
                 copied = True
@@ -121,15 +143,15 @@ def _search(text: str, criteria: Sequence[str], fakes: list[str]) -> Scored | Un
     if _CUT_OPENING.search(answer, position):
         return _UNFINISHED
     rest = "".join([*since, answer[position:]])
-    if last is not None and any(stray[1] in criteria for stray in _STRAY_SCORE.finditer(rest)):
+    if last is not None and any(stray[1] in keys for stray in _STRAY_SCORE.finditer(rest)):
         return Unreadable("unreadable", "there are scores outside of the JSON object")
     if last is not None and _THOUGHT not in rest:  # else it was a thought, its <think> being in the prompt
-        return (fakes and _twofold(written, criteria)) or _verdict(last, criteria)
+        return (fakes and _twofold(written, keys)) or last
     if copied:
-        return _COPIED
+        return _copied(sought)
     if _DECLINED.search(answer[:_DECLINED_WITHIN]):
         return Unreadable("refused", f"the judge declined: {one_line(answer, 120)}")
-    return Unreadable("unreadable", "there is no JSON object with the scores")
+    return Unreadable("unreadable", f"there is no JSON object with {sought.mark}")
 
 
 # Line breaks inside a string are tolerated: they cannot change a score.

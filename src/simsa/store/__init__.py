@@ -1,11 +1,13 @@
 """One SQLite file a run: numbered schema, group commit, one writer, any number of readers."""
 
 from simsa.store.reading import (
+    Claimed,
     Heard,
     JudgeUsage,
     Result,
     UsageShare,
     analyses,
+    claimed,
     expected,
     judge_usage,
     judgement,
@@ -25,6 +27,7 @@ from simsa.store.store import TRANSIENT, Answered, Planned, Role, Store, Voice
 __all__ = [
     "TRANSIENT",
     "Answered",
+    "Claimed",
     "Heard",
     "JudgeUsage",
     "Planned",
@@ -34,6 +37,7 @@ __all__ = [
     "UsageShare",
     "Voice",
     "analyses",
+    "claimed",
     "expected",
     "judge_usage",
     "judgement",

@@ -103,14 +103,15 @@ def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, st
         JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
             AND p.request_hash = g.answer_hash
         JOIN judgements j ON j.request_hash = g.request_hash
-        WHERE g.question_id = ? AND g.variant = ? ORDER BY g.part""",
+        WHERE g.question_id = ? AND g.variant = ? AND g.part <> 'claims' ORDER BY g.part""",
         (question_id, variant),
     )
     return [(part, analysis, raw) for part, analysis, raw in rows]
 
 
 def judgements(store: Store, question_id: str, variant: str) -> list[Judgement]:
-    """What makes up the verdict on one answer, in the order of the parts; empty before it was judged.
+    """What makes up the verdict on one answer, in the order of the parts; empty before it was judged. Its
+    claims are no part of it: see `claimed`.
 
     One that was made from others has their answers, tokens and cost.
     """
@@ -119,7 +120,7 @@ def judgements(store: Store, question_id: str, variant: str) -> list[Judgement]:
         JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
             AND p.request_hash = g.answer_hash
         JOIN judgements j ON j.request_hash = g.request_hash
-        WHERE g.question_id = ? AND g.variant = ? ORDER BY g.part""",
+        WHERE g.question_id = ? AND g.variant = ? AND g.part <> 'claims' ORDER BY g.part""",
         (question_id, variant),
     )
     return [_with_its_voices(store, _judgement(row)) for row in rows]
@@ -215,8 +216,9 @@ def unread(store: Store) -> tuple[int, str] | None:
     n, raw = store.db.execute(
         f"""SELECT count(DISTINCT j.request_hash), (SELECT j.raw FROM {_LINKED}
                 JOIN judgements j ON j.request_hash = g.request_hash
-                WHERE j.status = 'unreadable' ORDER BY q.position, t.position LIMIT 1)
-        FROM {_LINKED} JOIN judgements j ON j.request_hash = g.request_hash WHERE j.status = 'unreadable'"""
+                WHERE j.status = 'unreadable' AND g.part <> 'claims' ORDER BY q.position, t.position LIMIT 1)
+        FROM {_LINKED} JOIN judgements j ON j.request_hash = g.request_hash
+        WHERE j.status = 'unreadable' AND g.part <> 'claims'"""
     ).fetchone()
     if not n:
         return None
@@ -278,8 +280,33 @@ def _judgement(row: Sequence[Any]) -> Judgement:
         attempts=row[11],
         detail=row[12],
         expected={name: Expected(**found) for name, found in orjson.loads(expected or "{}").items()},
-        claims=None if claims is None else tuple(Claim(**found) for found in orjson.loads(claims)),
+        claims=_claims(claims),
     )
+
+
+class Claimed(NamedTuple):
+    """What an answer claims. `claims` is None where its list could not be had, for which `status` is why."""
+
+    question_id: str
+    variant: str
+    status: str
+    claims: tuple[Claim, ...] | None
+
+
+def claimed(store: Store, question_id: str | None = None) -> Iterator[Claimed]:
+    """Every row whose claims were asked for, or those of one question."""
+    rows = store.db.execute(
+        f"""SELECT g.question_id, g.variant, j.status, j.claims
+        FROM {_LINKED} JOIN judgements j ON j.request_hash = g.request_hash
+        WHERE g.part = 'claims' AND (?1 IS NULL OR g.question_id = ?1) ORDER BY q.position, t.position""",
+        (question_id,),
+    )
+    for question, variant, status, kept in rows:
+        yield Claimed(question, variant, status, _claims(kept))
+
+
+def _claims(kept: str | None) -> tuple[Claim, ...] | None:
+    return None if kept is None else tuple(Claim(**found) for found in orjson.loads(kept))
 
 
 class JudgeUsage(NamedTuple):

@@ -281,10 +281,12 @@ class Store:
         """What all judgements in this file cost, those of earlier rubrics too."""
         return float(self.db.execute("SELECT total(cost_usd) FROM judgements").fetchone()[0])
 
-    def forget_other_judges(self, judge_key: str) -> None:
-        """Takes down verdicts of another judge, rubric or mode; their judgements stay on file for reuse."""
+    def forget_other_judges(self, *judge_keys: str) -> None:
+        """Takes down verdicts of other judges, rubrics or modes; their judgements stay on file for reuse."""
         with self._transaction():
-            self.db.execute("DELETE FROM judging WHERE judge_key <> ?", (judge_key,))
+            self.db.execute(
+                f"DELETE FROM judging WHERE judge_key NOT IN ({_marks(judge_keys)})", tuple(judge_keys)
+            )
 
     # Results, each on disk before it counts --------------------------------------
 

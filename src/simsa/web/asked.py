@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from simsa import prompts, rubrics
 from simsa.errors import SimsaError
-from simsa.records import Message, Question
+from simsa.records import CLAIMS, Message, Question
+from simsa.rubrics.claims import claims_prompt
 from simsa.store import Store
 
 # The judge's codes around each text are secret and new in every process.
@@ -49,7 +50,7 @@ def of_judge(store: Store, question: Question, prediction: str) -> list[Asked]:
     groups = rubric.groups if judge.get("mode") == "split" else {"joint": rubric.criteria}
     shown = ("temperature", "seed", "max_tokens")
     settings = {name: config[name] for name in ("model", *shown) if config.get(name) is not None}
-    return [
+    asked = [
         Asked(
             part,
             rubric.messages(criteria, rubric.material(criteria, question, prediction), _CODE),
@@ -57,6 +58,10 @@ def of_judge(store: Store, question: Question, prediction: str) -> list[Asked]:
         )
         for part, criteria in groups.items()
     ]
+    if config.get("claims") and prediction.strip():
+        prompt = claims_prompt(rubric.language)
+        asked.append(Asked(CLAIMS, prompt.messages(prompt.material(question, prediction), _CODE), settings))
+    return asked
 
 
 def _root(store: Store) -> Path:

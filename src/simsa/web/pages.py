@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simsa.records import CRITERIA, STATUSES
 from simsa.report import grids
 from simsa.report.cells import label
+from simsa.report.claims import lines
 from simsa.report.numbers import count
 from simsa.store import Store, results
 from simsa.text import one_line, visible
@@ -128,6 +129,7 @@ class Pages:
             answers=found.answers,
             passages=found.passages,
             cited=found.cited,
+            claims=lines,
             ask=ask,
             before=before,
             after=after,

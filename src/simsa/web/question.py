@@ -9,7 +9,7 @@ from simsa.metrics.citations import parse_citations
 from simsa.metrics.rows import METRICS
 from simsa.records import Judgement, Question
 from simsa.report.numbers import fixed
-from simsa.store import Result, Store, judgements, measures, results, snapshot
+from simsa.store import Claimed, Result, Store, claimed, judgements, measures, results, snapshot
 from simsa.web.asked import Asked, of_judge, of_model
 from simsa.web.marking import LONGEST, Piece, Used, compare, used
 
@@ -23,6 +23,7 @@ class Shown(NamedTuple):
     result: Result
     pieces: list[Piece] | None
     judged: list[Judgement]
+    claimed: Claimed | None
     metrics: Mapping[str, str]
     asked: Asked | None
     asked_of_judge: list[Asked]
@@ -46,6 +47,7 @@ def facts(store: Store, question_id: str) -> Facts | None:
             return None
         known = store.variants()
         found = list(results(store, question_id=question_id))
+        listed = {row.variant: row for row in claimed(store, question_id)}
         figures = list(measures(store, question_id=question_id))
         answers = [
             Shown(
@@ -53,6 +55,7 @@ def facts(store: Store, question_id: str) -> Facts | None:
                 result,
                 compare(result.prediction or "", question.reference),
                 judgements(store, question_id, result.variant),
+                listed.get(result.variant),
                 _metrics(row or {}),
                 of_model(store, known.get(result.variant, {}), question),
                 of_judge(store, question, result.prediction) if result.prediction is not None else [],

@@ -67,6 +67,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
         "설정과 프롬프트 파일로 다시 만든 요청입니다. ····은 요청마다 다른 경계 부호입니다.",
         "Made again from the config and its prompt files; ···· stands for a boundary code of each request.",
     ),
+    "claims": ("주장", "Claims"),
     "details": ("요청·응답·지표", "Requests, replies, metrics"),
     "metrics": ("지표", "Metrics"),
     "detail": ("사유: {why}", "reason: {why}"),
