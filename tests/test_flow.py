@@ -148,6 +148,43 @@ def test_the_first_call_goes_alone_to_learn_the_price() -> None:
     assert budget.spent == pytest.approx(0.9)
 
 
+def test_calls_are_foretold_by_what_those_of_the_same_judge_have_cost() -> None:
+    async def work() -> Budget:
+        budget = Budget(10.0, 0.0)
+        for who, cost in (("cheap", 0.1), ("dear", 3.0)):
+            assert await budget.admits(2.0, who)
+            budget.settle(cost, 2.0, who)
+        assert await budget.admits(2.0, "dear")
+        assert await budget.admits(1.0, "dear"), "half as long, half as dear: 3.1 + 3 + 1.5"
+        assert not await budget.admits(2.0, "dear"), "and one more would be 10.6"
+        assert not await budget.admits(0.1, "cheap"), "what is stopped stays stopped"
+        budget.settle(3.0, 2.0, "dear")
+        budget.settle(1.5, 1.0, "dear")
+        return budget
+
+    budget = asyncio.run(work())
+    assert budget.exhausted
+    assert budget.spent == pytest.approx(7.6)
+
+
+def test_the_first_call_of_each_judge_goes_alone() -> None:
+    async def work() -> list[str]:
+        budget = Budget(100.0, 0.0)
+        order: list[str] = []
+
+        async def call(who: str) -> None:
+            assert await budget.admits(1.0, who)
+            order.append(f"{who} begins")
+            await asyncio.sleep(0.01)
+            order.append(f"{who} ends")
+            budget.settle(0.1, 1.0, who)
+
+        await asyncio.gather(call("a"), call("a"), call("b"))
+        return order
+
+    assert asyncio.run(work()) == ["a begins", "b begins", "a ends", "b ends", "a begins", "a ends"]
+
+
 def test_without_a_limit_nothing_is_refused() -> None:
     async def work() -> bool:
         budget = Budget(None, 1e9)

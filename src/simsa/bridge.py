@@ -145,6 +145,8 @@ async def build(
     for all that was spent in that run. Raises RunError while a run is being written,
     EndpointError when a judge cannot be reached; what was judged by then is kept.
     """
+    for config in planned.configs:
+        judges.require_prices(_of(config), max_cost_usd)
     progress = progress or Progress()
     stage = progress.judge
     stage.begin(2 * len(planned.sample))
@@ -181,7 +183,7 @@ async def _hear(
 
     Where nothing is to be asked the judge need not be there, nor be served by us.
     """
-    hearing = Hearing(store, judge, directly(judge, budget), progress.judge, TRANSIENT)
+    hearing = Hearing(store, judge, directly(judge, budget, _of(config)), progress.judge, TRANSIENT)
     heard: list[bool] = [False] * len(sample)
     before = budget.spent
 

@@ -199,6 +199,8 @@ class JudgeConfig(_Section):
     max_attempts: Positive = 4
     timeout_s: Seconds = 120.0
     max_cost_usd: Annotated[float, Field(ge=0)] | None = None
+    """What all judging of the run may cost. It stops before that is passed, or by no more than the calls that are
+    under way, and a higher limit goes on; a price has to be known."""
     price: PriceConfig | None = None
     extra_body: dict[str, Any] = {}
     note: str | None = None

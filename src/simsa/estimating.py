@@ -70,8 +70,9 @@ def estimate(config: Config, folder: Path, judge: Judge, questions: list[Questio
                 one = of_call(_asked(config.judge, call), judge.prompt_text(call), answer_tokens(call))
                 key = call.member, call.part
                 asked[key] = asked.get(key, NOTHING).plus(one)
-                for name in call.criteria:
-                    criteria[name] = _plus(criteria.get(name, 0.0), one.cost_usd, 1 / len(call.criteria))
+                parts = call.criteria or (call.part,)
+                for name in parts:
+                    criteria[name] = _plus(criteria.get(name, 0.0), one.cost_usd, 1 / len(parts))
     scale = len(questions) / len(rows)
     return _sum(
         config.judge,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from simsa.store import Answered, Store
@@ -143,37 +144,56 @@ class Backlog:
 class Budget:
     """Admits calls while their expected cost fits under `limit` (USD; None: no limit).
 
-    Calls in flight count at the mean cost so far. Until one has been paid nothing is
-    known of the price, so the first goes alone.
+    `foretold` is what a call is thought to cost, in any unit that is fair among the calls of `who`; what a
+    unit costs is learnt from those that were paid. Until one was, nothing is known of it, so the first
+    call of each goes alone.
     """
 
     def __init__(self, limit: float | None, spent: float) -> None:
         self.limit = limit
         self.spent = spent
         self.exhausted = False
-        self._in_flight = 0
-        self._paid = 0
-        self._paid_usd = 0.0
-        self._learned = asyncio.Event()
+        self._accounts: dict[str, _Account] = {}
 
-    async def admits(self) -> bool:
+    async def admits(self, foretold: float = 1.0, who: str = "") -> bool:
         """Whether one more call may be made; each admitted call must be `settle`d."""
+        account = self._accounts.setdefault(who, _Account())
         if self.limit is not None:
-            while not self._paid and self._in_flight:
-                self._learned.clear()
-                await self._learned.wait()
-            mean = self._paid_usd / self._paid if self._paid else 0.0
-            expected = self.spent + (self._in_flight + 1) * mean
+            while not account.paid and account.in_flight:
+                account.learned.clear()
+                await account.learned.wait()
+            under_way = sum(one.foretold * one.unit_usd for one in self._accounts.values())
+            expected = self.spent + under_way + foretold * account.unit_usd
             if self.exhausted or expected > self.limit or self.spent >= self.limit:
                 self.exhausted = True
                 return False
-        self._in_flight += 1
+        account.in_flight += 1
+        account.foretold += foretold
         return True
 
-    def settle(self, cost: float) -> None:
-        """An admitted call has cost this much."""
-        self._in_flight -= 1
-        self._paid += 1
-        self._paid_usd += cost
+    def settle(self, cost: float, foretold: float = 1.0, who: str = "") -> None:
+        """An admitted call has cost this much; `foretold` and `who` as it was admitted."""
+        account = self._accounts[who]
+        account.in_flight -= 1
+        account.foretold -= foretold
+        account.paid += 1
+        account.paid_usd += cost
+        account.paid_units += foretold
         self.spent += cost
-        self._learned.set()
+        account.learned.set()
+
+
+@dataclass(slots=True)
+class _Account:
+    """What the calls of one judge have cost, and those that are under way."""
+
+    in_flight: int = 0
+    foretold: float = 0.0
+    paid: int = 0
+    paid_usd: float = 0.0
+    paid_units: float = 0.0
+    learned: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def unit_usd(self) -> float:
+        return self.paid_usd / self.paid_units if self.paid_units else 0.0

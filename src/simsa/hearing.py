@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from simsa.config import JudgeConfig
 from simsa.flow import Budget
 from simsa.judges import Judge, JudgeRequest, of_criteria, of_many
+from simsa.judges.estimate import answer_tokens, of_call
 from simsa.progress import Stage
 from simsa.records import CLAIMS, Judgement
 from simsa.store import Answered, Role, Store, Voice, judgement
@@ -47,18 +49,26 @@ Ask = Callable[[JudgeRequest], Awaitable[Heard | None]]
 """One call; None: it cannot be had now, for want of money or because it is on its way."""
 
 
-def directly(judge: Judge, budget: Budget) -> Ask:
-    """Asks the judge itself, as far as the budget goes."""
+def directly(judge: Judge, budget: Budget, config: JudgeConfig) -> Ask:
+    """Asks the judge itself, as far as the budget goes.
+
+    What an endpoint that reports no usage has taken counts there as it is estimated from `config`.
+    """
 
     async def ask(request: JudgeRequest) -> Heard | None:
-        if not await budget.admits():
+        foretold = 1.0
+        if budget.limit is not None:
+            one = config.each.get(request.member, config)
+            call = of_call(one, judge.prompt_text(request), answer_tokens(request))
+            foretold = call.cost_usd or 0.0
+        if not await budget.admits(foretold, request.member):
             return None
         cost = 0.0
         try:
             made = await judge.judge(request)
-            cost = made.cost_usd or 0.0
+            cost = foretold if made.cost_usd is None and budget.limit is not None else made.cost_usd or 0.0
         finally:
-            budget.settle(cost)
+            budget.settle(cost, foretold, request.member)
         return Heard(made)
 
     return ask

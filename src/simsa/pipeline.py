@@ -303,9 +303,11 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     store, stage = run.store, run.progress.judge
     batching.refuse_if_open(store, judge.verdict_task)
     store.forget_other_judges(judge.task, judge.verdict_task)
-    limit = run.config.judge.max_cost_usd if run.config.judge else None
+    assert run.config.judge is not None
+    limit = run.config.judge.max_cost_usd
     budget = Budget(limit, store.spent_usd())
-    hearing = Hearing(store, judge, directly(judge, budget), stage, (*TRANSIENT, *retry))
+    ask = directly(judge, budget, run.config.judge)
+    hearing = Hearing(store, judge, ask, stage, (*TRANSIENT, *retry))
 
     async def heard(requests: Sequence[JudgeRequest]) -> bool:
         for request in requests:

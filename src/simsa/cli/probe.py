@@ -150,9 +150,8 @@ class _Prepared:
         from simsa.cli.live import watched
         from simsa.lending import while_served
 
-        limit = self.judge_config.max_cost_usd
         work = probing.examine(
-            self.planned, self.judge, self.second, store, max_cost_usd=limit, progress=self.progress
+            self.planned, self.judge, self.second, self.judge_config, store, progress=self.progress
         )
         if self.nothing_to_ask:
             return watched(work, self.progress, quiet=quiet)

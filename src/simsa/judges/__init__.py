@@ -8,12 +8,13 @@ from pathlib import Path
 
 from simsa import rubrics
 from simsa.config import JudgeConfig, secret
+from simsa.endpoints import price
 from simsa.errors import ConfigError
 from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
 from simsa.judges.composing import of_criteria, of_many
 from simsa.weights import weights_hash
 
-__all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make", "of_criteria", "of_many"]
+__all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make", "of_criteria", "of_many", "require_prices"]
 
 
 def make(
@@ -29,8 +30,10 @@ def make(
     `salt` fixes the boundary codes around material (tests); by default they are new in
     every process. `say` is told what a person should know of the endpoint. `keyless`: its
     endpoint will not be asked, so it needs no key. Raises RubricError for a rubric that
-    cannot be used, ConfigError for a key that is named and not set.
+    cannot be used, ConfigError for a key that is named and not set, and for a limit of
+    what it may cost where no price is known.
     """
+    require_prices(config, config.max_cost_usd)
     rubric = rubrics.load(config.rubric, root)
     if config.is_local:
         from simsa.judges.lexical import LexicalJudge
@@ -47,6 +50,22 @@ def make(
             one, rubric, _key(one, keyless), name=name, weights=_weights(one, root), salt=salt, say=say
         )
     return Panel(config.model, made, say) if config.panel else made[config.model]
+
+
+def require_prices(config: JudgeConfig, limit_usd: float | None) -> None:
+    """Raises ConfigError where a limit could not be kept, for want of a price."""
+    from simsa.judges.llm import price_of
+
+    unknown = [
+        one.model for one in config.each.values() if not (one.is_local or price_of(one) or price(one.model))
+    ]
+    if limit_usd is not None and unknown:
+        raise ConfigError(
+            f"cannot be kept: no price of {unknown[0]!r} is known",
+            field="judge.max_cost_usd",
+            found=limit_usd,
+            hint="give its price in USD per million tokens: price = { input = 1.0, output = 4.0 }",
+        )
 
 
 def _weights(config: JudgeConfig, root: Path) -> str | None:

@@ -133,16 +133,16 @@ async def examine(
     plan: Plan,
     judge: Judge,
     second: Judge | None,
+    config: JudgeConfig,
     store: Store,
     *,
-    max_cost_usd: float | None = None,
     progress: Progress | None = None,
 ) -> Examination:
     """Asks what is not on file, grades, and keeps the document in the run. Each answer is on disk before it counts."""
     progress = progress or Progress()
     before = store.spent_usd()
     known = store.judged(TRANSIENT)
-    asking = _Asking(store, Budget(max_cost_usd, before), progress)
+    asking = _Asking(store, config, Budget(config.max_cost_usd, before), progress)
     progress.judge.begin(total=len(plan.first()) + len(plan.second()))
     async with store.writing():
         await asking.ask(judge, plan.first())
@@ -167,8 +167,9 @@ async def examine(
 class _Asking:
     """Has judges asked within one budget, and counts the calls."""
 
-    def __init__(self, store: Store, budget: Budget, progress: Progress) -> None:
+    def __init__(self, store: Store, config: JudgeConfig, budget: Budget, progress: Progress) -> None:
         self.budget = budget
+        self._config = config
         self.calls = 0
         self._store = store
         self._known = store.judged(TRANSIENT)
@@ -176,7 +177,7 @@ class _Asking:
 
     async def ask(self, judge: Judge, requests: Sequence[JudgeRequest]) -> None:
         """Every request gets its judgement on file, as far as the budget goes."""
-        direct = directly(judge, self.budget)
+        direct = directly(judge, self.budget, self._config)
 
         async def call(request: JudgeRequest) -> Said | None:
             said = await direct(request)

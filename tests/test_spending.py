@@ -1,0 +1,235 @@
+"""What may be spent is kept to, however the judge is asked; and what was asked for is what is paid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsa.cli.main import run
+from simsa.records import CRITERIA
+from simsa.store import Store, results
+from tests.servers.batch import BatchServer
+from tests.servers.chat import Body, ChatServer, text_of, verdict
+from tests.test_hearing import asked_for
+from tests.test_pipeline import report, write_rows
+
+PRICE = {"input": 10.0, "output": 40.0}
+WIDTH = 4
+LIMIT = 0.05
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "sk-test")
+
+
+def write_run(
+    folder: Path, judge: Mapping[str, Any], n: int = 60, variants: Sequence[str] = ("base", "lora")
+) -> Path:
+    rows = [
+        {
+            "id": f"q{i}",
+            "question": f"{i}번 다리는?",
+            "contexts": [f"{i}번 다리는 길다."],
+            "reference": f"{i} m",
+        }
+        for i in range(n)
+    ]
+    write_rows(folder / "test.jsonl", rows)
+    for name in variants:
+        write_rows(
+            folder / f"{name}.jsonl", [{"id": f"q{i}", "prediction": f"{name} {i} m"} for i in range(n)]
+        )
+    named = "".join(f'[[variants]]\nname = "{v}"\npredictions = "{v}.jsonl"\n' for v in variants)
+    file = folder / "simsa.toml"
+    settings = "".join(f"{key} = {inline(value)}\n" for key, value in judge.items())
+    file.write_text(f'[data]\npath = "test.jsonl"\n{named}[judge]\n{settings}', encoding="utf-8")
+    return file
+
+
+def inline(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {inline(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def usd(server: ChatServer, price: Mapping[str, float] = PRICE, share: float = 1.0) -> list[float]:
+    """What each answered call to `server` cost, by its own count of tokens."""
+    answer = len(verdict()) // 4
+    return [
+        (len(text_of(call.body)) // 4 * price["input"] + answer * price["output"]) / 1e6 * share
+        for call in server.calls
+        if call.status == 200
+    ]
+
+
+def unjudged(config: Path) -> int:
+    with Store.read(config.with_name("simsa.simsa")) as store:
+        return sum(row.status != "scored" for row in results(store))
+
+
+ONE: dict[str, Any] = {"model": "judge-1", "price": PRICE, "max_concurrency": WIDTH}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"mode": "split"},
+        {"repeats": 3, "temperature": 0.5},
+        {"mode": "split", "repeats": 2, "temperature": 0.5},
+        {"logprobs": True},
+    ],
+    ids=["joint", "split", "repeats", "split and repeats", "logprobs"],
+)
+def test_the_limit_is_passed_by_no_more_than_the_calls_in_flight(tmp_path: Path, how: dict[str, Any]) -> None:
+    with ChatServer(latency_s=0.003) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT, **how})
+        assert run(["judge", str(config), "-q"]) == 4
+        spent = usd(server)
+        assert 0.8 * LIMIT < sum(spent) <= LIMIT + server.peak * max(spent)
+        assert unjudged(config) > 0
+        first, calls = sum(spent), server.count
+        assert run(["judge", str(config), "-q"]) == 4
+        assert server.count - calls <= 1, "what is spent is spent in the next sitting too"
+        config.write_text(config.read_text().replace(f"= {LIMIT}", "= 100"))
+        assert run(["judge", str(config), "-q"]) == 0
+        assert unjudged(config) == 0
+        asked = [json.dumps(body, sort_keys=True) for body in server.requests]
+        assert sum(usd(server)) > first
+        assert len(asked) == server.answered, "nothing was asked in vain"
+
+
+def test_answers_that_are_no_verdict_are_paid_for_and_counted(tmp_path: Path) -> None:
+    calls = iter(range(10_000))
+    with ChatServer(lambda body: "흠." if next(calls) % 3 == 2 else verdict(), latency_s=0.002) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT})
+        assert run(["judge", str(config), "-q"]) == 4
+        with Store.read(tmp_path / "simsa.simsa") as store:
+            attempts, spent = store.db.execute(
+                "SELECT sum(attempts), sum(cost_usd) FROM judgements"
+            ).fetchone()
+        assert attempts == server.count
+        assert spent <= LIMIT + 2 * server.peak * max(usd(server))
+
+
+def test_a_panel_keeps_to_one_limit_whatever_each_member_costs(tmp_path: Path) -> None:
+    dear = {"input": 100.0, "output": 400.0}
+    with ChatServer(latency_s=0.003) as cheap, ChatServer(latency_s=0.003) as costly:
+        members = [
+            {"model": "cheap", "base_url": cheap.url, "price": PRICE},
+            {"model": "dear", "base_url": costly.url, "price": dear},
+        ]
+        judge = {
+            "panel": members,
+            "max_cost_usd": 0.4,
+            "max_concurrency": WIDTH,
+            "repeats": 2,
+            "temperature": 0.5,
+        }
+        config = write_run(tmp_path, judge)
+        assert run(["judge", str(config), "-q"]) == 4
+        spent = usd(cheap) + usd(costly, dear)
+        assert 0.8 * 0.4 < sum(spent) <= 0.4 + max(spent), (
+            "the dear one's calls are foretold by its own price"
+        )
+
+
+def test_a_batch_is_not_submitted_beyond_the_limit(tmp_path: Path) -> None:
+    with BatchServer() as server:
+        judge = {**ONE, "base_url": server.url, "via": "batch", "max_cost_usd": LIMIT, "mode": "split"}
+        config = write_run(tmp_path, judge)
+        config.write_text(config.read_text() + "[judge.batch]\npoll_s = 0.02\nsettle_s = 0.1\n")
+        assert run(["judge", str(config), "-q"]) == 4
+        with Store.read(tmp_path / "simsa.simsa") as store:
+            assert 0 < store.spent_usd() <= LIMIT
+        config.write_text(config.read_text().replace(f"= {LIMIT}", "= 100"))
+        assert run(["judge", str(config), "-q"]) == 0
+
+
+def test_a_limit_without_a_price_is_refused_before_anything_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ChatServer() as server:
+        judge = {"model": "judge-1", "base_url": server.url, "max_cost_usd": 1.0}
+        config = write_run(tmp_path, judge, n=2)
+        for command in ("run", "check"):
+            assert run([command, str(config)]) == 2
+            said = "".join(capsys.readouterr())
+            assert "no price of 'judge-1' is known" in said
+            assert "price = {" in said
+        assert server.count == 0
+        free = config.read_text().replace("judge-1", "lexical")
+        config.write_text(free)
+        assert run(["judge", str(config), "-q"]) == 0
+
+
+def test_an_endpoint_that_reports_no_usage_is_limited_by_estimates(tmp_path: Path) -> None:
+    with ChatServer(faults={"no_usage": 1.0}, latency_s=0.002) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT})
+        assert run(["judge", str(config), "-q"]) == 4
+        assert 0 < server.count < 60
+        assert unjudged(config) == 120 - server.count
+
+
+# Calls -------------------------------------------------------------------------------------
+
+
+def by_answer(body: Body) -> str:
+    """Scores that depend on all that the judge sees, the answers too."""
+    place = sum(map(ord, text_of(body)))
+    return verdict(**{name: 1 + (place + n) % 5 for n, name in enumerate(CRITERIA)})
+
+
+VARIANTS = ("base", "early", "late", "final")
+
+
+def judged(folder: Path, reply: Callable[[Body], str], n: int, **how: Any) -> tuple[Path, ChatServer]:
+    with ChatServer(reply) as server:
+        config = write_run(folder, {"model": "judge-1", "base_url": server.url, **how}, n, VARIANTS)
+        assert run(["judge", str(config), "-q"]) == 0
+    return config, server
+
+
+def test_split_mode_takes_five_calls_a_question_of_four_variants_and_their_context_scores_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n = 200
+    config, server = judged(tmp_path, by_answer, n, mode="split")
+    assert server.count == 5 * n, "one of the context, one of each answer"
+    of_the_context = [body for body in server.requests if "context_recall" in asked_for(body)]
+    assert len(of_the_context) == n
+    assert not any(name in text_of(body) for body in of_the_context[:50] for name in VARIANTS), (
+        "answers are hidden"
+    )
+    apart = {"context_relevance": 0, "context_recall": 0, "answer_correctness": 0}
+    with Store.read(tmp_path / "simsa.simsa") as store:
+        by_question: dict[str, list[dict[str, int]]] = {}
+        for row in results(store):
+            by_question.setdefault(row.question_id, []).append(row.scores)
+    for rows in by_question.values():
+        assert len(rows) == 4
+        for name in apart:
+            apart[name] += len({scores[name] for scores in rows}) > 1
+    assert (apart["context_relevance"], apart["context_recall"]) == (0, 0)
+    assert apart["answer_correctness"] > 0.9 * n, "the answers are told apart"
+    assert report(config, capsys)["judge"]["context_spread"] == {}
+
+
+def test_a_joint_run_asks_for_all_at_once_and_reports_how_far_the_context_scores_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, server = judged(tmp_path, by_answer, 100)
+    assert server.count == 4 * 100
+    found = report(config, capsys)
+    spread = found["judge"]["context_spread"]
+    assert set(spread) == {"context_relevance", "context_recall"}
+    assert all(one["n"] == 100 and one["differ"] > 0.9 and one["sd"] > 0.5 for one in spread.values())
+    assert any(note["kind"] == "context_spread" for note in found["notes"])
