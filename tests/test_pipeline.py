@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
+from simsa.config import OPENAI
 from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.chat import Body, ChatServer, text_of, verdict
@@ -358,3 +359,24 @@ def test_exported_rows_hold_the_whole_verdict(tmp_path: Path, capsys: pytest.Cap
         assert json.loads(row["raw"])["answer_correctness"] == row["answer_correctness"] == 4
         assert row["judge_prompt_tokens"] > 100
         assert 0 < row["cost_usd"] < 0.1
+
+
+def test_a_limit_makes_nothing_of_the_answers_behind_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(tmp_path, n=6)
+    file = tmp_path / "lora.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join([*lines[1:], '{"question_id": "who", "prediction": "?"}\n']), encoding="utf-8")
+    config = write_config(tmp_path, "http://127.0.0.1:9/v1")
+
+    def notes(*more: str) -> list[str]:
+        assert run(["run", str(config), "--judge", "lexical", "--judge-url", OPENAI, "-q", *more]) == 4
+        return [note["text"] for note in report(config, capsys)["notes"] if note["kind"] == "predictions"]
+
+    left_out, missing = (
+        "1 rows answer no question of the test set; left out",
+        "1 questions have no prediction",
+    )
+    assert notes("--limit", "3") == [f"lora.jsonl: {missing}"], "of the file, as the config calls it"
+    assert notes() == [f"lora.jsonl: {left_out}", f"lora.jsonl: {missing}"]

@@ -106,10 +106,15 @@ def _given(store: Store, config: Config, variant: VariantConfig, progress: Progr
             hint="its `question_id` must be the `id` that `simsa convert` shows for the test set",
         )
     store.add_predictions(taken.values())
-    if unknown:
-        progress.note("predictions", f"{path}: {unknown} rows answer no question of the test set; left out")
+    if unknown and config.data.limit is None:  # with a limit, the rest of the file is expected
+        progress.note(
+            "predictions",
+            f"{variant.predictions}: {unknown} rows answer no question of the test set; left out",
+        )
     if len(taken) < len(known):
-        progress.note("predictions", f"{path}: {len(known) - len(taken)} questions have no prediction")
+        progress.note(
+            "predictions", f"{variant.predictions}: {len(known) - len(taken)} questions have no prediction"
+        )
     return {question_id: prediction.request_hash for question_id, prediction in taken.items()}
 
 

@@ -19,7 +19,7 @@ HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> \"'> {{ 7*7 }} {% raw %} javascript:x "
     "\u202e \x1b[31m </details></style><style>*{display:none}</style>"
 )
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "wbr"}
 
 
 class Page(HTMLParser):
@@ -36,6 +36,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "wbr":
+            self.words.append("\0")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -50,7 +52,7 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+        return " ".join(" ".join(self.words).replace(" \0 ", "").split())
 
 
 def rendered(run: Path, language: Language = "en", n_examples: int = 5) -> str:
@@ -124,6 +126,21 @@ def test_whiskers_hold_the_point_between_the_ends_and_inside_the_picture(run: Pa
 def percent(text: str | None) -> float:
     assert text is not None and text.endswith("%")
     return float(text[:-1])
+
+
+def test_no_line_of_a_verdict_ends_within_a_figure(run: Path) -> None:
+    for language, between in (("ko", "~"), ("en", "to")):
+        said = next(line for line in rendered(run, language).splitlines() if 'class="verdict' in line)  # type: ignore[arg-type]
+        assert re.search(rf"95\u00a0% .*\d\u00a0{between}\u00a0\d", said), said
+        assert not re.search(rf"\d {between} \d|95 %", said)
+        assert said.count(" ") > 8, "elsewhere it may"
+
+
+def test_long_names_may_go_on_in_the_next_line(tmp_path: Path) -> None:
+    asked = [question(0, type="a_b/c.d:e<f_ g"), question(1, type="mrc_question")]
+    text = rendered(make_run(tmp_path / "run", {"base_1": [(3, 3, 3, 3)] * 2}, questions=asked))
+    assert '<th scope="row">a_<wbr>b/<wbr>c.<wbr>d:<wbr>e&lt;f_ g</th>' in text
+    assert '<th scope="col">base_<wbr>1</th>' in text
 
 
 def test_a_verdict_has_the_colour_of_what_it_says(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ _LONGEST = 2_000
 _ANALYSIS = 1_200
 _TEXT = 20_000
 _PASSAGES = 6
+# Spaces in "0.7 ~ 1.1", "0.7 to 1.1" and "95 %": no line ends there.
+_WITHIN_FIGURE = re.compile(r"(?<=\d) (?=%|~|to [+−]?\d)|(?<=\d ~) |(?<=\d to) (?=[+−]?\d)")
+_BREAKS = re.compile(r"(?<=[_/.:])(?=\w)")
 _INTERVAL = re.compile(r"^(.*\S) (\[[^\]]*\])$")
 
 
@@ -97,6 +100,8 @@ def _environment() -> Environment:
         "analysis": lambda text: _cut(text, _ANALYSIS),
         "whole": lambda text: _cut(text, _TEXT),
         "figure": _figure,
+        "whole_figures": lambda text: _WITHIN_FIGURE.sub("\u00a0", text),
+        "breaking": _breaking,
     }
     return environment
 
@@ -110,6 +115,13 @@ def _pretty(value: Any) -> str:
     import orjson
 
     return visible(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def _breaking(text: str) -> Markup:
+    """A name that may go on in the next line behind an underscore, a slash, a full stop or a colon."""
+    from markupsafe import Markup
+
+    return Markup("<wbr>").join(_BREAKS.split(_cut(text, _LONGEST)))
 
 
 def _figure(text: str) -> Markup:
