@@ -9,7 +9,7 @@ import pytest
 from simsa.cli.main import run
 from simsa.records import Passage, Question
 from simsa.store import Store
-from tests.report.runs import make_run
+from tests.report.runs import BASE, BETTER, make_run
 from tests.web.browser import Browser, needs_browser
 from tests.web.keyboard import missed_by_tab, unlit
 from tests.web.test_browser import PAYLOADS, is_quiet
@@ -30,6 +30,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("demo-en", demo, "en"),
         ("hostile", hostile(folder / "hostile"), "ko"),
         ("bare", bare, "en"),
+        ("wide", wide(folder / "wide"), "ko"),
     ):
         made[name] = folder / f"{name}.html"
         assert (
@@ -37,6 +38,13 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             == 0
         )
     return made
+
+
+def wide(folder: Path) -> Path:
+    """Four variants with the names that people give, and a verdict of every kind."""
+    names = ("gemma-3-270m-base", "rag-lora-r8-epoch1", "rag-lora-r16-epoch3", "rag-lora-r16-dpo")
+    scores = dict(zip(names, (BASE, BETTER, BETTER[::-1], BASE[::-1]), strict=True))
+    return make_run(folder, scores, figures={"chrf": 0.5}, language="ko")
 
 
 def hostile(folder: Path) -> Path:
@@ -126,3 +134,62 @@ def test_the_figures_are_those_of_the_run(browser: Browser, reports: dict[str, P
         names = list(store.variants())
     page = browser.text("body")
     assert all(name in page for name in names)
+
+
+# Words of the elements that fit, of which some character stands in another line than the first.
+BROKEN = r"""
+const broken = [], walk = (node, found) => {
+  if (node.nodeType === 3) found.push(node); else node.childNodes.forEach((one) => walk(one, found));
+  return found;
+};
+for (const element of document.querySelectorAll(arguments[0]))
+  for (const text of walk(element, []))
+    for (const word of text.data.matchAll(new RegExp(arguments[1], "g"))) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1) broken.push(word[0]);
+    }
+return broken;
+"""
+
+
+@pytest.mark.parametrize("width", [1280, 800, 390])
+def test_no_korean_word_and_no_figure_is_broken_over_lines(
+    browser: Browser, reports: dict[str, Path], width: int
+) -> None:
+    browser.size(width)
+    browser.open(reports["wide"].as_uri())
+    assert browser.js("return document.querySelectorAll(arguments[0]).length", "th, .verdict, .notes li") > 40
+    for where in ("th", "h2", "h3", ".verdict", ".notes li", "caption", ".quiet"):
+        assert browser.js(BROKEN, where, "[가-힣]+") == [], where
+    assert browser.js(BROKEN, ".verdict", r"\d[\d.]*\s~\s[\d.]*\d|95\s%") == []
+    assert browser.js(BROKEN, "td .v, td .ci", r"\S+") == [], (
+        "a figure and its interval are each in one piece"
+    )
+
+
+@pytest.mark.parametrize("name", ["demo-ko", "demo-en"])
+def test_on_paper_everything_is_open_and_no_chart_is_cut(
+    browser: Browser, reports: dict[str, Path], name: str
+) -> None:
+    browser.open(reports[name].as_uri())
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        inside = browser.js(
+            "return [...document.querySelectorAll('.chart, .fours > div')].map((e) => getComputedStyle(e).breakInside)"
+        )
+        assert len(inside) == 2 + 4 + 3 and set(inside) == {"avoid"}
+        assert browser.js("return getComputedStyle(document.querySelector('nav')).display") == "none"
+        hidden = browser.js(
+            "return [...document.querySelectorAll('details')].filter((e) => e.offsetHeight < 60 || "
+            "![...e.children].at(-1).checkVisibility({contentVisibilityAuto: true})).length"
+        )
+        assert hidden == 0, "what is folded on a screen is printed"
+        assert browser.js("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert (
+            browser.js("return getComputedStyle(document.querySelector('rect.s1')).printColorAdjust")
+            == "exact"
+        )
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
