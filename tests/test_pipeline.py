@@ -169,7 +169,7 @@ def test_interrupted_by_the_user_it_is_resumable(tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=30)
         assert child.returncode == 130
-        assert "goes on where it stopped" in said
+        assert "이어서 하려면:\n  simsa run " in said
         assert "Traceback" not in said
         assert run(["run", str(config), "-q"]) == 0
         assert server.count <= 300 + 8

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simsa.cli.live import describe, money
+from simsa.cli.bars import clock, describe, money
 from simsa.cli.main import run
 from simsa.progress import Progress, Stage
 from tests.servers.chat import ChatServer
@@ -55,17 +55,22 @@ def test_what_remains_is_never_less_than_nothing() -> None:
 
 
 def test_more_than_a_day_is_told_in_hours() -> None:
-    stage = Stage(total=100_001, done=1, started=0.0, finished=1.0)
-    assert "27:46:40 left" in describe(stage)
+    stage = Stage(total=100_001, done=0, started=0.0)
+    watched(stage, 1, 1)
+    assert stage.left_s(1.0) == 100_000
+    assert clock(100_000) == "27:46:40"
+    assert clock(3_599.4) == "59:59"
+    assert clock(3_600) == "1:00:00"
+    assert clock(0) == "00:00"
 
 
 def test_money_left_is_what_this_sitting_has_shown() -> None:
     progress = Progress(spent_usd=1.5, before_usd=1.0, limit_usd=5.0)
     progress.judge = Stage(total=40, done=10)
     assert progress.to_go_usd == pytest.approx(1.5)
-    assert money(progress) == "1.5000 USD spent, about 1.5000 to go, limit 5"
+    assert money(progress) == "$1.50 spent · about $1.50 to go · limit $5.00, $3.50 left"
     progress.judge.done = 40
-    assert money(progress) == "1.5000 USD spent, limit 5"
+    assert money(progress) == "$1.50 spent · limit $5.00, $3.50 left"
     progress.judge.done = 0
     assert progress.to_go_usd is None
     assert money(Progress()) == ""
@@ -81,10 +86,10 @@ def test_a_run_tells_what_it_has_spent_and_counts_what_is_asked_again(
         config.write_text(config.read_text().replace("judge-1", "gpt-4o"))
         assert run(["judge", str(config)]) == 4
         said = capsys.readouterr().err
-        assert "judge: 6/6" in said
-        assert "USD spent, limit 2" in said
+        assert "심사: 6/6" in said
+        assert "사용 · 한도 $2.00" in said
         from tests.judges.test_panel import flat
 
         server.reply = flat(3)
         assert run(["judge", str(config), "--retry", "unreadable"]) == 0
-        assert "judge: 6/6" in capsys.readouterr().err, "rows that are asked again are rows to do"
+        assert "심사: 6/6" in capsys.readouterr().err, "rows that are asked again are rows to do"

@@ -15,18 +15,11 @@ from simsa.errors import SimsaError
 from simsa.estimating import Estimate, estimate
 from simsa.judges import Judge
 from simsa.records import Question
+from simsa.spoken import told
 from simsa.text import one_line
 
 Level = Literal["ok", "warning", "error"]
 _EXAMPLES = 3
-_DOUBTS: dict[hygiene.Kind, str] = {
-    "leaked_question": "the question is in the training file too",
-    "leaked_passage": "a passage is in the training file too",
-    "duplicate_question": "an earlier row asks the same",
-    "unsupported_reference": "marked answerable, but the passages have hardly a word of the reference",
-    "refusal_as_reference": "marked answerable, but the reference is a refusal",
-    "answer_as_reference": "marked unanswerable, but the reference is an answer",
-}
 
 
 class Finding(NamedTuple):
@@ -58,7 +51,7 @@ class Checked:
             "schema": "simsa.check/1",
             "ok": self.exit_code == 0,
             "findings": [finding._asdict() for finding in self.findings],
-            "abilities": {name: known and known.to_dict() for name, known in self.abilities.items()},
+            "abilities": {str(name): known and known.to_dict() for name, known in self.abilities.items()},
             "data": self.data,
             "estimate": None if self.estimate is None else self.estimate.to_dict(),
             "hygiene": None if self.hygiene is None else self.hygiene.to_dict(),
@@ -86,6 +79,10 @@ async def check(config: Config, folder: Path, train: Path | None = None, *, ask:
     return Checked(tuple(findings), described, takes, doubtful, known)
 
 
+def _fine(about: str, text: str) -> Finding:
+    return Finding("ok", told(f"about.{about}"), text)
+
+
 def _wrong(about: str, error: SimsaError) -> Finding:
     return Finding("error", about, str(error), error.exit_code)
 
@@ -97,11 +94,12 @@ def _questions(config: Config, findings: list[Finding]) -> list[Question]:
             if variant.predictions:
                 rows = data.read_predictions(config.path(variant.predictions))
                 n = sum(row.variant in (None, variant.name) for row in rows)
-                findings.append(Finding("ok", variant.name, f"{n} predictions in {variant.predictions}"))
+                found = told("check.predictions", n=n, path=variant.predictions)
+                findings.append(Finding("ok", variant.name, found))
     except SimsaError as error:
-        findings.append(_wrong("data", error))
+        findings.append(_wrong(told("about.data"), error))
         return []
-    findings.append(Finding("ok", "data", f"{len(questions)} questions in {config.data.path}"))
+    findings.append(_fine("data", told("check.questions", n=len(questions), path=config.data.path)))
     return questions
 
 
@@ -111,16 +109,15 @@ def _hygiene(
     try:
         doubtful = hygiene.inspect(questions, data.read(train) if train else ())
     except SimsaError as error:
-        findings.append(_wrong("training data", error))
+        findings.append(_wrong(told("about.training"), error))
         return None
     for kind, n in doubtful.counts.items():
         examples = "; ".join(_example(found) for found in doubtful.of(kind)[:_EXAMPLES])
-        about = "training data" if kind.startswith("leaked") else "data"
-        findings.append(
-            Finding("warning", about, f"{n} of {len(questions)} rows: {_DOUBTS[kind]}: {examples}")
-        )
+        what = {"n": n, "total": len(questions), "doubt": told(f"doubt.{kind}"), "examples": examples}
+        about = told("about.training" if kind.startswith("leaked") else "about.data")
+        findings.append(Finding("warning", about, told("check.doubt", **what)))
     if train and not any(kind.startswith("leaked") for kind in doubtful.counts):
-        findings.append(Finding("ok", "training data", f"nothing of the test set is in {train}"))
+        findings.append(_fine("training", told("check.no_leak", path=str(train))))
     return doubtful
 
 
@@ -135,11 +132,11 @@ def _prompt(config: Config, questions: list[Question], findings: list[Finding]) 
         for question in questions:
             prompt.messages(question)
     except SimsaError as error:
-        findings.append(_wrong("prompt", error))
+        findings.append(_wrong(told("about.prompt"), error))
         return
     own = sum(1 for question in questions if question.messages)
-    text = f"{prompt.label}" if own < len(questions) or not questions else "the rows' own messages"
-    findings.append(Finding("ok", "prompt", text + (f"; {own} rows bring their own messages" if own else "")))
+    text: str = prompt.label if own < len(questions) or not questions else told("check.own_messages")
+    findings.append(_fine("prompt", told("check.with_messages", text=text, n=own) if own else text))
 
 
 def _adapters(config: Config, findings: list[Finding]) -> None:
@@ -147,10 +144,10 @@ def _adapters(config: Config, findings: list[Finding]) -> None:
         notes = serving.check_adapters(config)
         plans = serving.plan_servers(config)
     except SimsaError as error:
-        findings.append(_wrong("serving", error))
+        findings.append(_wrong(told("about.serving"), error))
         return
-    findings.extend(Finding("warning", "serving", note) for note in notes)
-    findings.extend(Finding("ok", "serving", f"one vLLM for {', '.join(plan.variants)}") for plan in plans)
+    findings.extend(Finding("warning", told("about.serving"), note) for note in notes)
+    findings.extend(_fine("serving", told("check.one_vllm", names=", ".join(p.variants))) for p in plans)
 
 
 async def _endpoints(config: Config, known: dict[str, Known | None], ask: bool) -> AsyncIterator[Finding]:
@@ -167,15 +164,16 @@ async def _endpoints(config: Config, known: dict[str, Known | None], ask: bool) 
 
 def _judge(config: Config, findings: list[Finding]) -> Judge | None:
     if config.judge is None:
-        findings.append(Finding("warning", "judge", "no [judge]: only predictions and metrics will come out"))
+        findings.append(Finding("warning", told("about.judge"), told("check.no_judge")))
         return None
     try:
         judge = judges.make(config.judge, root=config.root)
     except SimsaError as error:
-        findings.append(_wrong("judge", error))
+        findings.append(_wrong(told("about.judge"), error))
         return None
-    findings.append(Finding("ok", "judge", f"{judge.label}, rubric {judge.rubric}, {judge.mode}"))
-    findings.extend(Finding("warning", "judge", note) for note in judge.notes)
+    what = {"judge": judge.label, "rubric": judge.rubric, "mode": judge.mode}
+    findings.append(_fine("judge", told("check.judge", **what)))
+    findings.extend(Finding("warning", told("about.judge"), note) for note in judge.notes)
     return judge
 
 
@@ -183,7 +181,7 @@ async def _judge_endpoint(
     config: JudgeConfig, known: dict[str, Known | None], ask: bool
 ) -> AsyncIterator[Finding]:
     for name, one in config.each.items():
-        about = f"judge {name}" if config.panel else "judge"
+        about = told("about.member", name=name) if config.panel else told("about.judge")
         named = (about, one.base_url, one.model, one.key_variable)
         reached = True
         async for finding in _reachable(*named):
@@ -208,7 +206,7 @@ async def _batch_api(about: str, config: JudgeConfig) -> Finding:
             await endpoint.check()
     except SimsaError as error:
         return _wrong(about, error)
-    return Finding("ok", about, f"{config.base_url} has a Batch API; {config.batch.discount:.0%} off")
+    return Finding("ok", about, told("check.batch_api", url=config.base_url, discount=config.batch.discount))
 
 
 async def _reachable(
@@ -227,11 +225,10 @@ async def _reachable(
         return
     known = {info.id: info for info in models}
     if known and model not in known and not has_adapter:
-        yield Finding(
-            "warning", about, f"{base_url} lists no model {model!r}; it lists {', '.join(sorted(known)[:8])}"
-        )
+        listed = ", ".join(sorted(known)[:8])
+        yield Finding("warning", about, told("check.unlisted", url=base_url, model=model, list=listed))
     else:
-        yield Finding("ok", about, f"{base_url} answers")
+        yield Finding("ok", about, told("check.answers", url=base_url))
     for finding in _retiring(about, model, known.get(model)):
         yield finding
 
@@ -253,10 +250,10 @@ async def _abilities(
         yield _wrong(about, error)
         return
     if ask and known[about] is None:
-        yield Finding("warning", about, f"{base_url} gave no answer to a small question")
+        yield Finding("warning", about, told("check.silent", url=base_url))
 
 
 def _retiring(about: str, model: str, info: ModelInfo | None) -> Iterator[Finding]:
     end = retirement(model, listed=info.shutdown_date if info else None)
     if end and end.is_soon:
-        yield Finding("warning", about, str(end))
+        yield Finding("warning", about, end.said)

@@ -27,7 +27,9 @@ from simsa.judges.llm import LLMJudge
 from simsa.judges.retiring import models_of, retiring, shutdown_dates
 from simsa.progress import Progress
 from simsa.records import Message, Prediction
+from simsa.spoken import told
 from simsa.store import TRANSIENT, Answered, Planned, Store
+from simsa.text import usd
 from simsa.version import __version__
 
 STAGES = ("generate", "judge")
@@ -173,7 +175,7 @@ async def _generate_at(run: _Run, server: serving.VllmServer, pending: Sequence[
     plan = server.plan
     if run.config.serving.check_adapters:
         for finding in await serving.prove_adapters(server, sample(run)):
-            run.progress.note("template", str(finding))
+            run.progress.note("template", finding.said)
     if run.lent and run.config.judge and run.config.judge.model in plan.variants and not plan.vllm.cpu:
         # On a CPU one more adapter in a batch would slow all the others: there it waits for the last answer.
         run.lent.server.set_result(server)
@@ -350,7 +352,7 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
             await each(run.backlog, verdict, judge.width)
     except Unusable as error:
         if stage.done:  # it worked before: the answers are worth having all the same
-            run.progress.say(f"the judge has stopped; generation goes on. {error}")
+            run.progress.say(told("run.judge_stopped", error=str(error)))
             await run.backlog.wait_closed()
         raise
     finally:
@@ -359,9 +361,8 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     stage.end()
     if budget.exhausted:
         store.set_meta(stopped="budget")
-        run.progress.note(
-            "budget", f"stopped at {budget.spent:.4f} of {budget.limit} USD; a higher max_cost_usd goes on"
-        )
+        spent, most = usd(budget.spent), usd(budget.limit or 0.0)
+        run.progress.note("budget", told("run.budget", spent=spent, limit=most))
 
 
 async def score_by_batch(run: _Run, judge: Judge, retry: Collection[str], mode: batching.Mode) -> None:

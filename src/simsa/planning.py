@@ -14,6 +14,7 @@ from simsa.config import Config, VariantConfig
 from simsa.errors import DataError
 from simsa.progress import Progress
 from simsa.records import Prediction, Question, content_hash
+from simsa.spoken import told
 from simsa.store import Planned, Store
 from simsa.weights import weights_hash
 
@@ -106,15 +107,11 @@ def _given(store: Store, config: Config, variant: VariantConfig, progress: Progr
             hint="its `question_id` must be the `id` that `simsa convert` shows for the test set",
         )
     store.add_predictions(taken.values())
+    file = variant.predictions
     if unknown and config.data.limit is None:  # with a limit, the rest of the file is expected
-        progress.note(
-            "predictions",
-            f"{variant.predictions}: {unknown} rows answer no question of the test set; left out",
-        )
+        progress.note("predictions", told("given.unknown", path=file, n=unknown))
     if len(taken) < len(known):
-        progress.note(
-            "predictions", f"{variant.predictions}: {len(known) - len(taken)} questions have no prediction"
-        )
+        progress.note("predictions", told("given.missing", path=file, n=len(known) - len(taken)))
     return {question_id: prediction.request_hash for question_id, prediction in taken.items()}
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from simsa.language import spoken
+
 if TYPE_CHECKING:
     from simsa.data import DataSummary
 
@@ -100,5 +102,5 @@ class Progress:
 
     def note(self, kind: str, text: str) -> None:
         """A warning: shown now, and kept for every report of the run."""
-        self.notes.append({"kind": kind, "text": text})
+        self.notes.append({"kind": kind, "text": str(text), "ko": spoken(text, "ko")})
         self.say(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 # C0 and C1 controls but tab and newline, DEL, bidirectional overrides and isolates,
@@ -38,3 +39,16 @@ def _quoted(character: str) -> str:
     return {"\n": "\\n", "\t": "\\t"}.get(character) or (
         f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
     )
+
+
+def count(n: int) -> str:
+    """12,345."""
+    return f"{n:,}"
+
+
+def usd(cost: float) -> str:
+    """$12.34, $0.0042 or $0.000031: at least two digits that say something, and never an exponent."""
+    if cost == 0 or abs(cost) >= 1:
+        return f"${cost:,.2f}"
+    places = 4 if abs(cost) >= 0.001 else min(12, 1 - math.floor(math.log10(abs(cost))))
+    return f"${cost:.{places}f}"

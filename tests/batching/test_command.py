@@ -22,6 +22,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_submit_leaves_and_collect_brings_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with BatchServer(looks=3) as server:
         config = write_run(tmp_path, server.url)
+        config.write_text(config.read_text() + '\n[report]\nlanguage = "en"\n')
         assert run(["judge", str(config), "--submit", "-q"]) == 4
         said = capsys.readouterr()
         assert "pending 12" in said.out
@@ -69,7 +70,7 @@ def test_collecting_never_sends_again_but_says_what_would_be(
         config = write_run(tmp_path, server.url)
         assert run(["judge", str(config), "--submit", "-q"]) == 4
         capsys.readouterr()
-        assert run(["judge", str(config), "--collect", "-q"]) == 4
+        assert run(["judge", str(config), "--collect", "-q", "--language", "en"]) == 4
         assert (
             f"`simsa judge {config}` submits what is to be asked (again): 12 requests."
             in capsys.readouterr().err
@@ -131,11 +132,11 @@ def test_what_nobody_has_is_given_up(tmp_path: Path) -> None:
 def test_progress_says_counts_and_the_price(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with BatchServer(looks=4) as server:
         config = write_run(tmp_path, server.url)
-        assert run(["judge", str(config)]) == 0
+        assert run(["judge", str(config), "--language", "en"]) == 0
         said = capsys.readouterr().err
-        assert re.search(r"batch batch_0: 12 requests submitted, about 0\.0\d+ USD at the batch price", said)
+        assert re.search(r"batch batch_0: 12 requests submitted, about \$0\.0\d+ at the batch price", said)
         assert re.search(
-            r"1 batch: 0/12 answered, 0 failed, about 0\.0\d+ USD at the batch price \(in progress\)", said
+            r"1 batch: 0/12 answered, 0 failed, about \$0\.0\d+ at the batch price \(in progress\)", said
         )
 
 

@@ -90,7 +90,7 @@ def test_collecting_submits_nothing_and_says_what_is_open(
         kill_when(config, lambda: server.held == stage)
         server.hold = None
         assert run(["judge", str(config), "--collect", "-q"]) == 4
-        assert "12 requests" in capsys.readouterr().err
+        assert "요청 12개" in capsys.readouterr().err
         assert not server.batches
         assert run(["judge", str(config), "-q"]) == 0
         assert set(server.times_submitted().values()) == {1}
@@ -186,7 +186,7 @@ def test_interrupted_by_the_user_it_goes_on(tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=30)
         assert child.returncode == 130
-        assert "goes on where it stopped" in said
+        assert "이어서 하려면:\n  simsa judge " in said
         assert "Traceback" not in said
         server.looks = 1
         assert run(["judge", str(config), "-q"]) == 0

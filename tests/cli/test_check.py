@@ -109,10 +109,17 @@ def test_people_read_marks_and_machines_one_document(
 ) -> None:
     write_data(tmp_path, 3)
     config = write_config(tmp_path, "unused")
-    assert run(["check", str(config), "--judge", "lexical"]) == 0
+    assert run(["check", str(config), "--judge", "lexical", "--language", "en"]) == 0
     said = capsys.readouterr().out
     assert "✓ data: 3 questions" in said
     assert "judging: 0 calls" in said
+    assert run(["check", str(config), "--judge", "lexical"]) == 0
+    said = capsys.readouterr().out
+    assert "✓ 데이터: test.jsonl: 질문 3개" in said
+    assert "심사: 호출 0회" in said
+    assert run(["check", str(config), "--judge", "lexical", "--json"]) == 0
+    abouts = [finding["about"] for finding in json.loads(capsys.readouterr().out)["findings"]]
+    assert "data" in abouts, "JSON is English, whatever the run speaks"
 
 
 def test_what_endpoints_take_is_asked_only_on_request_and_remembered(
@@ -140,7 +147,7 @@ def test_what_endpoints_take_is_asked_only_on_request_and_remembered(
         assert judge["tokens"] < 100
         _, after = checked(config, capsys)
         assert after["abilities"]["judge"] == judge
-        assert run(["check", str(config)]) == 0
+        assert run(["check", str(config), "--language", "en"]) == 0
         shown = capsys.readouterr().out
         assert server.count == count, "remembered"
     assert "a reasoning model?" in shown

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from simsa import data
-from simsa.cli.live import bar, describe, look
+from simsa.cli.bars import bar, describe
+from simsa.cli.live import look
 from simsa.cli.main import run
 from simsa.progress import Stage
 from simsa.records import Passage, Question
@@ -43,7 +44,7 @@ def test_a_look_at_the_data_says_how_many_of_what_and_shows_two() -> None:
 
 def test_a_stage_tells_its_rate_and_what_is_left() -> None:
     stage = Stage(total=10, done=4, failed=1, reused=2, started=0.0, finished=2.0)
-    assert describe(stage) == "4/10 · 2.0/s · 00:00:03 left · 1 failed · 2 reused"
+    assert describe(stage) == "4/10 · in 00:02 · 1 failed · 2.0/s · 2 reused"
     assert bar(stage, 10) == "━━━━╌╌╌╌╌╌"
     assert bar(Stage(), 4) == "╌╌╌╌"
     assert bar(Stage(total=2, done=5), 4) == "━━━━"
@@ -58,7 +59,7 @@ def test_logs_get_plain_lines_on_stderr_and_quiet_is_quiet(
         assert run(["judge", str(config)]) == 0
         said = capsys.readouterr()
         assert "질문 4개" in said.err
-        assert "judge: 8/8" in said.err
+        assert "심사: 8/8" in said.err
         assert "\x1b" not in said.err + said.out
         assert "질문 4개" not in said.out
         assert run(["judge", str(config), "-q", "--json"]) == 0

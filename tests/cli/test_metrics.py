@@ -160,7 +160,7 @@ def test_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         "chrF",
         "ROUGE-L",
         "Abstention",
-        "over refusal rate",
+        "over-refusal rate",
         "all rows",
     ):
         assert part in out

@@ -91,7 +91,7 @@ def test_an_even_panel_takes_the_lower_of_the_middle_scores_and_says_so(
             variants=("base",),
         )
         assert run(["judge", str(config)]) == 0
-    assert "lower of the two middle scores" in capsys.readouterr().err
+    assert "가운데 두 점수 중 낮은 쪽" in capsys.readouterr().err
     with Store.read(tmp_path / "simsa.simsa") as store:
         assert [row.total for row in results(store)] == [8, 8]
 
@@ -158,7 +158,7 @@ def test_a_member_that_is_not_there_stops_only_itself(
         config = config_of(tmp_path, *panel, variants=("base",))
         assert run(["judge", str(config)]) == 0
         said = capsys.readouterr().err
-        assert said.count("the panel goes on with the other 2") == 1
+        assert said.count("나머지 2명으로 계속합니다") == 1
         with Store.read(tmp_path / "simsa.simsa") as store:
             assert statuses(store) == {"scored": 5}
             assert {h.status for h in members(store) if h.member == "c"} == {"failed"}
@@ -320,7 +320,7 @@ def test_repeats_at_temperature_0_are_warned_of(tmp_path: Path, capsys: pytest.C
     write_data(tmp_path, 1, ("base",))
     with ChatServer(flat(3)) as server:
         assert run(["judge", str(repeating(tmp_path, server.url, "repeats = 2\n", variants=("base",)))]) == 0
-    assert "repeats at temperature 0 hardly differ" in capsys.readouterr().err
+    assert "온도 0에서는 반복해도 거의 같습니다" in capsys.readouterr().err
 
 
 def test_repeats_of_one_row_and_of_equal_answers_are_paid_once(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from simsa.endpoints import answers, batch_lines
 from simsa.endpoints.batch import BatchEndpoint, BatchState
 from simsa.endpoints.batch_lines import Result
 from simsa.errors import EndpointError
+from simsa.spoken import told
 from simsa.store.batches import Job
+from simsa.text import usd
 
 _FIRST_PAUSE_S = 1.0
 _SLOWER = 1.5
@@ -57,9 +59,9 @@ class Jobs:
         for job in self.mine():
             job = await self.find(job, surely=True)
             if job.batch_id and await self._api.cancel(job.batch_id):
-                self._work.progress.say(f"batch {job.batch_id} is being cancelled")
+                self._work.progress.say(told("batch.cancelling", id=job.batch_id))
             else:
-                self._work.progress.say(f"a batch of {job.requests} requests is given up: nobody has it")
+                self._work.progress.say(told("batch.given_up", n=job.requests))
                 self._ledger.release(job.key)
 
     async def submit(self, job: Job) -> None:
@@ -67,9 +69,7 @@ class Jobs:
         stale = job.judge_key != self._work.judge.verdict_task
         job = await self.find(job, surely=stale)
         if stale and job.stage != "submitted":
-            self._work.progress.say(
-                "a batch that was never submitted was for another judge or rubric: dropped"
-            )
+            self._work.progress.say(told("batch.stale"))
             self._ledger.release(job.key)
             return
         path = files.request_file(self._work.folder, job.key)
@@ -128,8 +128,11 @@ class Jobs:
 
     def _submitted(self, job: Job, state: BatchState) -> Job:
         job = self._saw(job, state)
-        price = "" if job.estimate_usd is None else f", about {job.estimate_usd:.4f} USD at the batch price"
-        self._work.progress.say(f"batch {state.id}: {job.requests} requests submitted{price}")
+        what = {"id": state.id, "n": job.requests}
+        if job.estimate_usd is None:
+            self._work.progress.say(told("batch.submitted", **what))
+        else:
+            self._work.progress.say(told("batch.submitted_price", usd=usd(job.estimate_usd), **what))
         return job
 
     def _saw(self, job: Job, state: BatchState) -> Job:
@@ -147,7 +150,7 @@ class Jobs:
 
     async def _lost_file(self, job: Job, path: Path) -> None:
         """The file of a job that was not uploaded is gone."""
-        self._work.progress.say(f"{path} is gone: its requests are written anew")
+        self._work.progress.say(told("batch.lost_file", path=str(path)))
         self._ledger.release(job.key)
 
     def _refused(self, job: Job, state: BatchState) -> None:
@@ -164,20 +167,20 @@ class Jobs:
                 where=self._api.address.base_url,
                 hint="nothing was judged or paid; run again when this is mended: it goes on from here",
             )
-        self._work.progress.say(f"batch {state.id} failed: {why}; its requests are submitted once more")
+        self._work.progress.say(told("batch.failed", id=state.id, why=why))
 
     def _crowd(self, job: Job, why: str) -> None:
         others = len(self.mine()) - 1
         self._ledger.release(job.key)
         self.crowded = others > 0
         if self.crowded:
-            self._work.progress.say(f"{why}: the rest waits until a batch is done")
+            self._work.progress.say(told("batch.crowded", why=why))
             return
         most = job.requests // 2
         if not most:
             raise EndpointError(f"takes not even one request: {why}", where=self._api.address.base_url)
         self._work.store.set_meta(batch_most=most)
-        self._work.progress.say(f"{why}: going on with {most} requests a batch")
+        self._work.progress.say(told("batch.smaller", why=why, n=most))
 
     async def _bring_home(self, job: Job, state: BatchState) -> None:
         """Every reply into the store, whatever was there before; then the job is done with."""
@@ -194,7 +197,8 @@ class Jobs:
                 await asyncio.sleep(0)
         silent = self._ledger.close(job.key, _lost(f"the batch ended without an answer ({state.status})"))
         if silent:
-            self._work.progress.say(f"batch {state.id} {state.status}: {silent} requests without an answer")
+            said = told("batch.silent", id=state.id, status=state.status, n=silent)
+            self._work.progress.say(said)
 
     async def _complete(self, job: Job, state: BatchState) -> None:
         """Downloads again what is shorter than the endpoint says it is."""

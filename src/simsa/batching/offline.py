@@ -18,17 +18,14 @@ from simsa.endpoints import answers, batch_lines
 from simsa.endpoints.batch_lines import Result
 from simsa.errors import DataError, InputError
 from simsa.judges import JudgeRequest
+from simsa.language import joined
+from simsa.spoken import told
 
 Fate = Literal["new", "repeated", "known", "foreign"]
 
 
 _BOM = b"\xef\xbb\xbf"
-_FATES: dict[Fate, str] = {
-    "new": "read",
-    "repeated": "a second time",
-    "known": "not asked for (any more)",
-    "foreign": "not ours",
-}
+_FATES: tuple[Fate, ...] = ("new", "repeated", "known", "foreign")
 
 
 class _Place(NamedTuple):
@@ -68,9 +65,10 @@ async def write(work: Work, folder: Path) -> None:
             file.path.unlink(missing_ok=True)
         raise
     if not written:
-        work.progress.say("nothing is to be asked: there is no file to write")
+        work.progress.say(told("files.nothing"))
     for file in written:
-        work.progress.say(f"{file.path}: {len(file.requests)} requests, {file.bytes / files.MB:.1f} MB")
+        size = {"n": len(file.requests), "mb": file.bytes / files.MB}
+        work.progress.say(told("files.written", path=str(file.path), **size))
 
 
 def _want_empty(folder: Path) -> None:
@@ -91,12 +89,10 @@ async def read(work: Work, paths: Sequence[Path]) -> None:
     work.ledger.keep_foreign(_chosen_lines(paths, chosen))
     done = Pass(work, None)
     await done.run(Desk(work))
-    told = [f"{fates[fate]} {words}" for fate, words in _FATES.items() if fates[fate]]
-    work.progress.say(f"lines: {', '.join(told) or 'none'}")
+    counted = [told(f"files.{fate}", n=fates[fate]) for fate in _FATES if fates[fate]]
+    work.progress.say(told("files.lines", list=joined(", ", counted or [told("files.none")])))
     if done.unasked:
-        work.progress.say(
-            f"{done.unasked} requests are to be asked (again): `simsa judge CONFIG --write-batch DIR` writes them"
-        )
+        work.progress.say(told("files.unasked", n=done.unasked))
 
 
 def _sort(

@@ -20,6 +20,7 @@ from simsa.judges import JudgeRequest, estimate
 from simsa.judges.asking import Asking
 from simsa.progress import Stage
 from simsa.records import Judgement
+from simsa.spoken import told
 from simsa.store import Answered
 from simsa.store.batches import Row
 
@@ -204,9 +205,8 @@ class Pass:
         sent = forms.asked_in(row.batch).compose(member.judge.chat(asking), member.config.model)
         learnt, news = forms.learn(row.batch, refusal, sent)
         if news:
-            self.work.progress.say(
-                f"{member.config.base_url} does not take {news}: going on without ({refusal.detail})"
-            )
+            what = {"url": member.config.base_url, "name": news, "detail": refusal.detail}
+            self.work.progress.say(told("endpoint.without", **what))
         return learnt
 
     def _heard(self, made: Judgement, row: Row | None, usd: float) -> Heard:

@@ -16,8 +16,10 @@ from simsa.config import JudgeConfig, secret
 from simsa.endpoints.address import Address
 from simsa.endpoints.batch import BatchEndpoint
 from simsa.errors import RunError
+from simsa.spoken import told
 from simsa.store import Store
 from simsa.store.batches import Job, Ledger
+from simsa.text import usd
 
 
 async def score(work: Work, mode: Mode) -> None:
@@ -69,11 +71,9 @@ async def _through_jobs(work: Work, mode: Wait | Submit | Collect | Cancel) -> N
             await until_one_is_over(work, everywhere)
     if done.out_of_money:
         work.store.set_meta(stopped="budget")
-        work.progress.note(
-            "budget",
-            f"{done.unasked} requests do not fit under max_cost_usd = {work.config.max_cost_usd}"
-            f" ({work.store.spent_usd():.4f} USD spent); a higher one goes on",
-        )
+        spent = usd(work.store.spent_usd())
+        said = told("batch.budget", n=done.unasked, limit=work.config.max_cost_usd, spent=spent)
+        work.progress.note("budget", said)
 
 
 def _endpoint(work: Work, config: JudgeConfig) -> BatchEndpoint:

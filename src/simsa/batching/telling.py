@@ -6,8 +6,11 @@ import datetime
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from simsa.language import Said, joined
+from simsa.spoken import told
 from simsa.store import Store
 from simsa.store.batches import Job, Ledger
+from simsa.text import usd
 
 
 class Open(NamedTuple):
@@ -26,32 +29,43 @@ def standing(store: Store, command: str) -> Open | None:
         return None
     sentences = [_sentence(job) for job in jobs]
     if jobs:
-        sentences.append(f"`{command} --collect` fetches what is ready.")
+        sentences.append(told("batch.fetch", command=command))
     if waiting or any(job.stage != "submitted" for job in jobs):
-        sentences.append(f"`{command}` submits what is to be asked (again): {waiting} requests.")
-    return Open(" ".join(sentences), [_data(job) for job in jobs])
+        sentences.append(told("batch.again", command=command, n=waiting))
+    return Open(joined(" ", sentences), [_data(job) for job in jobs])
 
 
 def in_words(jobs: Sequence[Job]) -> str:
     """How far jobs under way are, and what they are expected to cost."""
     answered, failed = sum(job.answered for job in jobs), sum(job.failed for job in jobs)
     total = sum(job.requests for job in jobs)
-    name = "batch" if len(jobs) == 1 else "batches"
-    text = f"{len(jobs)} {name}: {answered}/{total} answered, {failed} failed"
+    states = ", ".join(sorted({_words(job.status) for job in jobs}))
+    what = {
+        "jobs": told("batch.one") if len(jobs) == 1 else told("batch.several", n=len(jobs)),
+        "answered": answered,
+        "failed": failed,
+        "total": total,
+        "states": states,
+    }
     prices = [job.estimate_usd for job in jobs if job.estimate_usd is not None]
     if len(prices) == len(jobs):
-        text += f", about {sum(prices):.4f} USD at the batch price"
-    return f"{text} ({', '.join(sorted({_words(job.status) for job in jobs}))})"
+        return told("batch.progress_price", usd=usd(sum(prices)), **what)
+    return told("batch.progress", **what)
 
 
-def _sentence(job: Job) -> str:
+def _sentence(job: Job) -> Said:
     if job.stage != "submitted":
-        return f"A batch of {job.requests} requests for {job.base_url} is written, but not submitted."
-    text = (
-        f"Batch {job.batch_id} at {job.base_url} is {_words(job.status)}:"
-        f" {job.answered + job.failed} of {job.requests} requests are done"
-    )
-    return f"{text}; its window ends on {_time(job.expires_at)}." if job.expires_at else f"{text}."
+        return told("batch.written", n=job.requests, url=job.base_url)
+    what = {
+        "id": job.batch_id,
+        "url": job.base_url,
+        "state": _words(job.status),
+        "done": job.answered + job.failed,
+        "n": job.requests,
+    }
+    if job.expires_at:
+        return told("batch.stands_until", end=_time(job.expires_at), **what)
+    return told("batch.stands", **what)
 
 
 def _words(status: str | None) -> str:

@@ -10,6 +10,7 @@ import click
 
 from simsa.cli import console
 from simsa.errors import InputError, RunError
+from simsa.spoken import told
 
 if TYPE_CHECKING:
     from simsa.calibration import Calibration, Judged, Labelled
@@ -98,7 +99,7 @@ def _draw(
     lines = out is not None and out.suffix.lower() in (".jsonl", ".ndjson")
     console.put(drawing.to_jsonl(drawn) if lines else drawing.to_csv(drawn), out)
     if out is not None:
-        click.echo(words(spoken)("drawn", path=out, n=len(drawn), run=run), err=True)
+        console.tell(words(spoken)("drawn", path=out, n=len(drawn), run=run))
 
 
 def _of_run(run: Path, labels: Path | None, baseline: str | None, seed: int) -> tuple[Calibration, Language]:
@@ -117,7 +118,7 @@ def _of_run(run: Path, labels: Path | None, baseline: str | None, seed: int) -> 
         with Store.create(folder) as store:
             store.set_meta(calibration=found.to_meta())
     except RunError as error:
-        click.echo(f"not kept in the run: {error.message}", err=True)
+        console.tell(told("calibrate.not_kept", why=error.message), spoken)
     return found, spoken
 
 
@@ -159,8 +160,8 @@ def _print(found: Calibration, language: Language) -> None:
     from simsa.report.text import render_grids
     from simsa.text import visible
 
-    console.put(render_grids(grids(found, language), *console.terminal()))
-    console.put(visible(confusions(found, language)) + "\n")
+    console.show(render_grids(grids(found, language), *console.terminal()))
+    console.show(visible(confusions(found, language)) + "\n")
     of_criteria: dict[str, list[str]] = {}
     for name, one in found.criteria.items():
         for note in (
@@ -172,4 +173,4 @@ def _print(found: Calibration, language: Language) -> None:
                 of_criteria[note].append(name)
     notes = [f"{', '.join(map(words(language), names))}: {note}" for note, names in of_criteria.items()]
     notes += [remark.say(language) for remark in found.remarks]
-    console.put("".join(f"· {visible(note)}\n" for note in notes))
+    console.prose(notes, bullet="· ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simsa.cli.options import config_from, run_options
-from simsa.text import visible
+from simsa.language import Language, spoken
+from simsa.spoken import told
+from simsa.text import usd, visible
 
 if TYPE_CHECKING:
+    from simsa.checking import Checked
     from simsa.endpoints import Known
+    from simsa.estimating import Estimate
 
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
+_PLAIN_MARKS = {"ok": "+", "warning": "!", "error": "x"}
+_TAKES = {True: "takes.yes", False: "takes.no", None: "takes.untried"}
 
 
 @click.command()
@@ -54,56 +61,70 @@ def command(train: Path | None, ask: bool, as_json: bool, **flags: Any) -> int:
     if as_json:
         console.print_json(checked.to_dict())
         return checked.exit_code
-    for finding in checked.findings:
-        click.echo(f"{_MARKS[finding.level]} {finding.about}: {visible(finding.text)}")
-    if checked.abilities:
-        _print_abilities(checked.abilities)
-    if estimate := checked.estimate:
-        cost = "no price is known" if estimate.cost_usd is None else f"about {estimate.cost_usd:.2f} USD"
-        click.echo(
-            f"\njudging: {estimate.calls} calls, about {estimate.prompt_tokens:,} tokens in and"
-            f" {estimate.completion_tokens:,} out (estimated from characters), {cost}"
-            + (f" at prices of {estimate.prices_as_of}" if estimate.prices_as_of else "")
-        )
-        for shares in (estimate.judges, estimate.parts):
-            for name, share in shares.items() if len(shares) > 1 else ():
-                usd = "no price" if share.cost_usd is None else f"{share.cost_usd:.2f} USD"
-                click.echo(f"  {name}: {share.calls} calls, {share.prompt_tokens:,} tokens in, {usd}")
-        if each := [f"{name} {usd:.2f}" for name, usd in estimate.criteria.items() if usd]:
-            click.echo(
-                f"  by criterion, USD, a call's cost divided evenly over what it asks: {', '.join(each)}"
-            )
+    _print(checked, config.report.language)
     return checked.exit_code
 
 
-_TAKES = {True: "yes", False: "no", None: "not tried"}
+def _print(checked: Checked, language: Language) -> None:
+    from simsa.cli import console
+
+    marks = _MARKS if console.shows("✓✗", sys.stdout) else _PLAIN_MARKS
+    for finding in checked.findings:
+        about, text = (spoken(said, language) for said in (finding.about, finding.text))
+        click.echo(
+            console.folded(f"{marks[finding.level]} {about}: {visible(text)}", console.terminal().width, 2)
+        )
+    if checked.abilities:
+        _print_abilities(checked.abilities, language)
+    if checked.estimate:
+        _print_estimate(checked.estimate, language)
 
 
-def _print_abilities(abilities: Mapping[str, Known | None]) -> None:
+def _print_estimate(estimate: Estimate, language: Language) -> None:
+    from simsa.cli import console, live
+
+    said = live.expected(estimate)
+    if estimate.prices_as_of:
+        said = told("estimate.as_of", said=said, month=estimate.prices_as_of)
+    console.prose(["", spoken(said, language)])
+    for shares in (estimate.judges, estimate.parts):
+        for name, share in shares.items() if len(shares) > 1 else ():
+            what = {"name": name, "calls": share.calls, "prompt": share.prompt_tokens}
+            said = told("estimate.share", cost=live.price(share.cost_usd), **what)
+            console.prose([f"  {spoken(said, language)}"])
+    if each := [f"{name} {usd(cost)}" for name, cost in estimate.criteria.items() if cost]:
+        console.prose([f"  {spoken(told('estimate.criteria', list=', '.join(each)), language)}"])
+
+
+def _print_abilities(abilities: Mapping[str, Known | None], language: Language) -> None:
     """A table of what each endpoint takes; how to find it out where that is not known."""
     from simsa.cli import console
     from simsa.report.cells import Cell, Grid, Row
     from simsa.report.text import render_grids
 
+    def say(key: str, **blanks: object) -> str:
+        return spoken(told(key, **blanks), language)
+
     known = {name: found for name, found in abilities.items() if found}
     if known:
         rows = {
-            "JSON schema": [_heeded(k.abilities.schema, k.schema_kept) for k in known.values()],
-            "token probabilities": [_heeded(k.abilities.logprobs, k.logprobs_given) for k in known.values()],
-            "seed": [_TAKES[k.abilities.seed] for k in known.values()],
-            "temperature": [
-                "no (a reasoning model?)" if k.is_reasoning else _TAKES[k.abilities.temperature]
+            "takes.schema": [_heeded(k.abilities.schema, k.schema_kept) for k in known.values()],
+            "takes.logprobs": [_heeded(k.abilities.logprobs, k.logprobs_given) for k in known.values()],
+            "takes.seed": [_TAKES[k.abilities.seed] for k in known.values()],
+            "takes.temperature": [
+                "takes.reasoning" if k.is_reasoning else _TAKES[k.abilities.temperature]
                 for k in known.values()
             ],
-            "length limit": [k.abilities.length_field for k in known.values()],
-            "found out": [f"{k.found}, {k.tokens} tokens" for k in known.values()],
         }
-        table = tuple(Row(name, tuple(map(Cell, cells))) for name, cells in rows.items())
-        click.echo()
-        console.put(render_grids([Grid("what the endpoints take", tuple(known), table)], *console.terminal()))
-    for name in abilities.keys() - known.keys():
-        click.echo(f"{name}: what its endpoint takes is not known; `simsa check --ask` finds it out")
+        table = [Row(say(name), tuple(Cell(say(cell)) for cell in cells)) for name, cells in rows.items()]
+        lengths = tuple(Cell(k.abilities.length_field) for k in known.values())
+        dates = tuple(Cell(say("takes.when", date=str(k.found), n=k.tokens)) for k in known.values())
+        table += [Row(say("takes.length"), lengths), Row(say("takes.found"), dates)]
+        grid = Grid(say("check.takes"), tuple(spoken(name, language) for name in known), tuple(table))
+        console.show("\n" + render_grids([grid], *console.terminal()))
+    unknown = (name for name in abilities if not abilities[name])
+    console.prose(say("check.takes_unknown", name=name) for name in unknown)
 
 
 def _heeded(taken: bool | None, heeded: bool) -> str:
-    return "taken, not heeded" if taken and not heeded else _TAKES[taken]
+    return "takes.unheeded" if taken and not heeded else _TAKES[taken]

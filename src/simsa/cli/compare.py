@@ -91,14 +91,18 @@ def command(
     if run2 is None and (bridge or common):
         raise InputError("needs two runs", field="--bridge" if bridge else "--common", hint="add RUN2")
     built = (
-        _bridge(run, run2, bridge, seed, common=common, max_cost_usd=max_cost_usd, quiet=quiet)
+        _bridge(run, run2, bridge, seed, language, common=common, max_cost_usd=max_cost_usd, quiet=quiet)
         if bridge and run2
         else None
     )
     with ExitStack() as opened:
         stores = [opened.enter_context(console.open_run(path)) for path in (run, run2) if path is not None]
         found = comparing.comparing(stores, baseline, wanted, language, bridge=built, only_common=common)
-    console.put(_rendered(found, chosen, out, link), out)
+    made = _rendered(found, chosen, out, link)
+    if chosen == "text" and out is None and isinstance(made, str):
+        console.show(made)
+    else:
+        console.put(made, out)
     failed = [outcome for outcome in found.outcomes if not outcome.passed]
     if failed:
         raise GateFailed(f"{len(failed)} of {len(found.outcomes)} gates failed")
@@ -106,7 +110,15 @@ def command(
 
 
 def _bridge(
-    run: Path, run2: Path, n: int, seed: int, *, common: bool, max_cost_usd: float | None, quiet: bool
+    run: Path,
+    run2: Path,
+    n: int,
+    seed: int,
+    language: Language | None,
+    *,
+    common: bool,
+    max_cost_usd: float | None,
+    quiet: bool,
 ) -> Bridge | None:
     """Has both runs' judges look at a sample; None where they are the same. Says what it will take first."""
     from simsa import bridge
@@ -119,15 +131,15 @@ def _bridge(
     with Store.read(runs[0].folder) as first, Store.read(runs[1].folder) as second:
         shared = require_comparable(first, second, bridged=True, only_common=common)
         keys = [(store.meta("judge") or {}).get("key") for store in (first, second)]
+        spoken: Language = language or first.meta("language", "ko")
     if keys[0] == keys[1]:
         return None
     planned = bridge.plan(runs[0], runs[1], n, seed=seed, among=shared.pairs if shared else None)
     if not quiet:
-        click.echo(live.expected(planned.expense), err=True)
+        console.tell(live.expected(planned.expense), spoken)
     progress = Progress()
-    return live.watched(
-        bridge.build(planned, max_cost_usd=max_cost_usd, progress=progress), progress, quiet=quiet
-    )
+    work = bridge.build(planned, max_cost_usd=max_cost_usd, progress=progress)
+    return live.watched(work, progress, spoken, quiet=quiet)
 
 
 def _rendered(found: Comparing, format: str, out: Path | None, link: str | None) -> str | Iterable[bytes]:

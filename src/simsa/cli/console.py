@@ -5,16 +5,21 @@ Results go to stdout, everything else to stderr, so that either can be piped.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar
 
 import click
 
 from simsa.errors import InputError, RunError
+from simsa.language import Language, spoken
+from simsa.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _NARROW = 40
 _FILE_WIDTH = 100
+_NOT_STARTED = (126, 127)  # what a shell says of a command that it cannot run
 
 
 class Terminal(NamedTuple):
@@ -50,6 +56,64 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def shows(text: str, stream: TextIO) -> bool:
+    """Whether `stream` can show `text` in its encoding."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def listener(language: Language) -> Language:
+    """The language for what is said on stderr: English where it cannot show Hangul."""
+    return language if shows("가힣", sys.stderr) else "en"
+
+
+def folded(text: str, width: int, hang: int = 0) -> str:
+    """`text` broken between words to `width` cells; lines after the first of each are indented by `hang` more."""
+    from rich.text import Text
+
+    lines = []
+    for line in text.split("\n"):
+        bare = line.lstrip(" ")
+        indent = len(line) - len(bare)
+        room = max(width - indent - hang, _NARROW // 2)
+        first, *others = [part.plain.rstrip() for part in Text(bare).wrap(console(), room)] or [""]
+        lines += [" " * indent + first, *(" " * (indent + hang) + other for other in others)]
+    return "\n".join(lines)
+
+
+def prose(lines: Iterable[str], *, bullet: str = "") -> None:
+    """Prints lines for people on stdout, folded to its width; `bullet` goes before each."""
+    width = terminal().width
+    hang = len(bullet)
+    show("".join(f"{folded(bullet + visible(line), width, hang)}\n" for line in lines))
+
+
+def aligned(rows: Iterable[tuple[str, str]]) -> str:
+    """Labels and what they name, one a line, in two columns."""
+    from rich.cells import cell_len, set_cell_size
+
+    pairs = list(rows)
+    width = max(cell_len(label) for label, _ in pairs)
+    return "\n".join(f"{set_cell_size(label, width)}  {text}" for label, text in pairs)
+
+
+def tell(text: str, language: Language | None = None) -> None:
+    """Says something on stderr: in `language`, or in the locale's where no run has told one."""
+    from simsa.config import locale_language
+
+    say(visible(spoken(text, listener(language or locale_language()))))
+
+
+def say(text: str) -> None:
+    """Prints text on stderr; on a terminal it is folded to its width."""
+    if sys.stderr.isatty():
+        text = folded(text, max(console(stderr=True).width, _NARROW), hang=2)
+    click.echo(text, err=True)
 
 
 def run_argument(command: _Command) -> _Command:
@@ -137,7 +201,7 @@ def print_report(summary: Summary) -> None:
     """Prints a report for people, as wide and colourful as stdout takes it."""
     from simsa.report import text
 
-    put(text.render(summary, *terminal()))
+    show(text.render(summary, *terminal()))
 
 
 def put(content: str | Iterable[bytes], out: Path | None = None) -> None:
@@ -176,9 +240,65 @@ def _replace(path: Path, chunks: Iterable[bytes]) -> None:
         raise
 
 
-def page(text: str) -> None:
-    """Prints `text`; through the user's pager when it is longer than the terminal."""
-    if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
-        click.echo_via_pager(text, color=True)
-    else:
-        put(text)
+def show(text: str) -> None:
+    """Prints text for people on stdout, in its encoding; what that lacks is escaped."""
+    click.echo(text, nl=False)
+
+
+def pager_option(command: _Command) -> _Command:
+    """`--no-pager`, as the argument `pager`."""
+    option = click.option(
+        "--no-pager",
+        "pager",
+        flag_value=False,
+        type=bool,
+        default=True,
+        help="Never page, also not on a terminal.",
+    )
+    return option(command)
+
+
+def page(text: str, *, pager: bool = True) -> None:
+    """Shows text for people; through the user's pager where it is longer than the terminal, as git does.
+
+    The pager is $PAGER, else less or more; what it does not show, because it cannot be
+    started, is printed.
+    """
+    command = _pager() if pager and _is_longer_than_the_screen(text) else None
+    if command is None or not _paged(text, command):
+        show(text)
+
+
+def _is_longer_than_the_screen(text: str) -> bool:
+    return sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines
+
+
+def _pager() -> str | None:
+    from simsa.config import environment
+
+    variables = environment()
+    named = variables.get("PAGER")
+    if named is None:
+        named = next((name for name in ("less", "more") if shutil.which(name)), "")
+    if named.strip() in ("", "cat") or variables.get("TERM") in (None, "dumb"):
+        return None
+    return named
+
+
+def _paged(text: str, command: str) -> bool:
+    """Whether the pager could be started. It may be left before the end, and it hears Ctrl-C itself."""
+    from simsa.config import environment
+
+    encoding = sys.stdout.encoding or "utf-8"
+    variables = {"LESS": "FRX", "LV": "-c"} | environment()
+    if encoding.lower().replace("-", "") == "utf8":
+        variables.setdefault("LESSCHARSET", "utf-8")  # else less escapes Hangul in a C locale
+    sys.stdout.flush()
+    process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env=variables)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            process.communicate(text.encode(encoding, "backslashreplace"))
+        return process.wait() not in _NOT_STARTED
+    finally:
+        signal.signal(signal.SIGINT, before)

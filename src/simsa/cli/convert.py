@@ -11,9 +11,11 @@ from typing import BinaryIO
 import click
 import orjson
 
+from simsa.cli import console
 from simsa.data import FORMATS, read
 from simsa.errors import DataError
 from simsa.records import Question
+from simsa.spoken import told
 
 
 @click.command()
@@ -53,7 +55,7 @@ def command(
         sys.stdout.buffer.flush()
         return
     count = _write_whole(questions, Path(out))
-    click.echo(f"{count} questions in {out}", err=True)
+    console.tell(told("convert.done", n=count, path=out))
 
 
 def _mapping(fields: tuple[str, ...]) -> dict[str, str]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from simsa import config as configuration
-from simsa.text import quoted, visible
+from simsa.language import Language, joined
+from simsa.spoken import told
+from simsa.text import quoted
 
 KEY = "OPENAI_API_KEY"
 MAX_TOKENS = 48
@@ -32,7 +34,7 @@ TOY = {
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
-    replay: bool, judge: str | None, language: str, limit: int, out: Path, as_json: bool, quiet: bool
+    replay: bool, judge: str | None, language: Language, limit: int, out: Path, as_json: bool, quiet: bool
 ) -> int:
     """Base model and two stages of a real LoRA fine-tune answer Korean questions; a judge scores them.
 
@@ -44,7 +46,7 @@ def command(
     from simsa.cli.live import perform
 
     judge = judge or ("gpt-4o" if configuration.secret(KEY) else "lexical" if replay else OWN_JUDGE)
-    serving = "" if replay and judge != OWN_JUDGE else _serving(quiet)
+    serving = "" if replay and judge != OWN_JUDGE else _serving(language, quiet)
     text = _data(limit) + serving + (_recorded() if replay else _adapters())
     out.mkdir(parents=True, exist_ok=True)
     file = out / "simsa.toml"
@@ -53,7 +55,7 @@ def command(
     perform(config, config.run_dir, ("generate", "judge"), quiet=quiet)
     code = ending.show_report(config.run_dir, as_json=as_json)
     if not as_json and not quiet:
-        click.echo(_next_steps(out, replay, judge), err=True)
+        _say_next_steps(out, replay, judge, config.report.language)
     return code
 
 
@@ -63,12 +65,13 @@ def _data(limit: int) -> str:
     return f"[data]\npath = {quoted(demo.demo_files().test)}\nlimit = {limit}\n"
 
 
-def _serving(quiet: bool) -> str:
+def _serving(language: Language, quiet: bool) -> str:
+    from simsa.cli import console
     from simsa.demo.model import ensure_model
 
     def say(text: str) -> None:
         if not quiet:
-            click.echo(visible(text), err=True)
+            console.tell(text, language)
 
     model = ensure_model(configuration.cache_dir(), say)
     return f'\n[serving]\nmodel = {quoted(model)}\ndtype = "bfloat16"\nmax_model_len = 2048\n'
@@ -123,14 +126,17 @@ def _asked(judge: str, language: str) -> str:
     return f'rubric = "rag-{language}"\n{key}'
 
 
-def _next_steps(out: Path, replay: bool, judge: str) -> str:
+def _say_next_steps(out: Path, replay: bool, judge: str, language: Language) -> None:
+    from simsa.cli import console
+
     steps = [
-        (f"simsa examples {out} --worst", "where it goes wrong"),
-        (f"simsa report {out} --format html --out report.html", "the report to show around"),
-        (f"simsa compare {out} --baseline base --gate 'total > baseline'", "a gate for CI"),
+        (f"simsa examples {out} --worst", "demo.worst"),
+        (f"simsa report {out} --format html --out report.html", "demo.html"),
+        (f"simsa compare {out} --baseline base --gate 'total > baseline'", "demo.gate"),
     ]
     if judge in ("lexical", OWN_JUDGE):
-        steps.append((f"{KEY}=… simsa demo{' --replay' if replay else ''}", "the same, judged by GPT-4o"))
-    steps.append(("simsa init my-evaluation", "your own model and adapter"))
-    width = max(len(step) for step, _ in steps)
-    return "\n" + "\n".join(f"  {step:<{width}}  {why}" for step, why in steps)
+        steps.append((f"{KEY}=… simsa demo{' --replay' if replay else ''}", "demo.gpt"))
+    steps.append(("simsa init my-evaluation", "demo.init"))
+    for command, why in steps:
+        console.tell(joined("", ("\n", told(why), ":")), language)
+        click.echo(f"  {command}", err=True)

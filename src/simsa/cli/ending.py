@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from simsa.errors import EXIT_INCOMPLETE, EXIT_OK
+from simsa.language import Language, joined, spoken
+from simsa.spoken import told
 from simsa.store import Store, statuses
+from simsa.text import count
 
 
 def show_report(folder: Path, *, as_json: bool) -> int:
@@ -18,11 +19,12 @@ def show_report(folder: Path, *, as_json: bool) -> int:
     with Store.read(folder) as store:
         summary = report.summary(store)
         counts = outcome(store)
+        language: Language = store.meta("language", "ko")
     if as_json:
         console.print_json(summary.to_dict())
     else:
         console.print_report(summary)
-        click.echo(f"\n{folder}", err=True)
+        console.tell(joined("", ("\n", told("end.run", run=str(folder)))), language)
     return EXIT_OK if set(counts) <= {"scored"} else EXIT_INCOMPLETE
 
 
@@ -33,6 +35,7 @@ def show_counts(folder: Path, stage: str, *, as_json: bool, config: str | None =
 
     with Store.read(folder) as store:
         counts = outcome(store)
+        language: Language = store.meta("language", "ko")
         open_ = batching.standing(store, f"simsa judge {config or 'CONFIG'}") if stage == "judge" else None
     if stage == "generate":
         missing = counts.get("no_prediction", 0)
@@ -44,11 +47,19 @@ def show_counts(folder: Path, stage: str, *, as_json: bool, config: str | None =
         found = {"schema": f"simsa.{stage}/1", "run": str(folder), "rows": counts}
         console.print_json(found | ({"batches": open_.jobs} if open_ else {}))
     else:
-        click.echo(" · ".join(f"{status} {n}" for status, n in counts.items()))
-        click.echo(f"simsa report {folder}", err=True)
+        console.prose([" · ".join(_counted(status, n, language) for status, n in counts.items())])
+        console.tell(told("end.report", run=str(folder)), language)
     if open_:
-        click.echo(open_.text, err=True)
+        console.tell(open_.text, language)
     return EXIT_OK if done == sum(counts.values()) else EXIT_INCOMPLETE
+
+
+def _counted(status: str, n: int, language: Language) -> str:
+    from simsa.report.words import words
+
+    if status in ("scored", "predicted"):
+        return spoken(told(f"status.{status}", n=n), language)
+    return f"{words('ko')(f'status.{status}') if language == 'ko' else status} {count(n)}"
 
 
 def outcome(store: Store) -> dict[str, int]:

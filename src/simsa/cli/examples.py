@@ -9,6 +9,7 @@ import click
 
 from simsa.cli import console
 from simsa.errors import InputError
+from simsa.spoken import told
 
 if TYPE_CHECKING:
     from simsa.report.model import Example, Kind
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--type", "type_", help="Only questions of this type.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
 @console.format_options(("text", "json"))
+@console.pager_option
 def command(
     run: Path,
     kind: Kind | None,
@@ -38,8 +40,11 @@ def command(
     language: Language | None,
     format: str | None,
     as_json: bool,
+    pager: bool,
 ) -> None:
     """Show example questions: passages, reference, every variant's answer with its scores and the judge's words.
+
+    On a terminal what is longer than the screen goes through $PAGER, or less.
 
     \b
     simsa examples simsa.simsa --worst -n 5
@@ -60,12 +65,8 @@ def command(
     from simsa.report import text
 
     if not found:
-        click.echo(
-            "no question fits: a total is needed in every variant that is compared; "
-            "`simsa report` says what is missing, `simsa view` shows each answer of the judge",
-            err=True,
-        )
-    console.page(text.render_examples(found, spoken, *console.terminal()))
+        console.tell(told("examples.none"), spoken)
+    console.page(text.render_examples(found, spoken, *console.terminal()), pager=pager)
 
 
 def _find(store: Store, kind: Kind, number: int, names: tuple[str, ...], type_: str | None) -> list[Example]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from simsa.cli import console
 from simsa.errors import ConfigError
+from simsa.spoken import told
 
 STARTER = Path(__file__).with_name("starter")
 
@@ -50,7 +52,7 @@ def command(folder: Path, rubric: str | None, language: str) -> None:
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(folder)) from None
     click.echo(f"{folder / 'simsa.toml'}\n{folder / 'test.jsonl'}")
-    click.echo(f"next: name your model and adapter in it, then `simsa check {folder}`", err=True)
+    console.tell(told("init.next", folder=str(folder)))
 
 
 def _rubric(file: Path, language: str) -> None:
@@ -75,4 +77,4 @@ def _rubric(file: Path, language: str) -> None:
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(file)) from None
     click.echo(str(file))
-    click.echo(f'next: edit it, and write rubric = "{file.name}" under [judge] in simsa.toml', err=True)
+    console.tell(told("init.rubric", name=file.name))

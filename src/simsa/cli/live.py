@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import shlex
+import signal
 import sys
 from collections.abc import Collection, Coroutine, Iterator
 from pathlib import Path
@@ -12,17 +14,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from simsa.cli import bars, console
 from simsa.config import Config
-from simsa.progress import Progress, Stage
-from simsa.text import one_line, visible
+from simsa.errors import Interrupted
+from simsa.language import Language, spoken
+from simsa.progress import Progress
+from simsa.spoken import told
+from simsa.text import one_line, usd, visible
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from simsa.batching import Mode
     from simsa.data import DataSummary
+    from simsa.estimating import Estimate
     from simsa.judges.estimate import Expense
 
 _T = TypeVar("_T")
 _PLAIN_EVERY_S = 10.0
+_REDRAWN_A_SECOND = 4
+_WIDEST = 120
 
 
 def perform(
@@ -38,164 +49,143 @@ def perform(
     from simsa import pipeline
 
     progress = Progress()
+    language = console.listener(config.report.language)
     if not quiet:
-        progress.show_data = lambda summary: progress.say(look(summary, config.report.language))
-
-    async def work() -> None:
-        with contextlib.ExitStack() as display:
-            if not quiet:
-                display.enter_context(_display(progress))
-            await pipeline.evaluate(
-                config, folder, stages=stages, retry=retry, progress=progress, batch=batch
-            )
+        progress.show_data = lambda summary: progress.say(look(summary, language))
 
     # Rows come and go without cycles: looking for those at Python's usual rate costs a tenth of a run.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    asyncio.run(work())
+    work = pipeline.evaluate(config, folder, stages=stages, retry=retry, progress=progress, batch=batch)
+    watched(work, progress, language, quiet=quiet)
     return progress
 
 
-def watched(work: Coroutine[Any, Any, _T], progress: Progress, *, quiet: bool = False) -> _T:
-    """Does `work`, which moves `progress`, under its display."""
+def watched(
+    work: Coroutine[Any, Any, _T], progress: Progress, language: Language, *, quiet: bool = False
+) -> _T:
+    """Does `work`, which moves `progress`, under its display. Raises Interrupted for Ctrl-C and SIGTERM."""
+    language = console.listener(language)
 
     async def shown() -> _T:
-        with contextlib.nullcontext() if quiet else _display(progress):
+        _end_as_by_ctrl_c(signal.SIGTERM)
+        with contextlib.nullcontext() if quiet else _display(progress, language):
             return await work
 
-    return asyncio.run(shown())
+    try:
+        return asyncio.run(shown())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise Interrupted(spoken(_how_to_go_on(), language)) from None
 
 
-def expected(expense: Expense) -> str:
+def _end_as_by_ctrl_c(number: signal.Signals) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def _how_to_go_on() -> str:
+    """The sentence with the command itself, where it is known."""
+    context = click.get_current_context(silent=True)
+    given = context.find_root().obj if context else None
+    if not given:
+        return told("interrupted")
+    return told("interrupted.command", command=shlex.join(["simsa", *given]))
+
+
+def expected(expense: Expense | Estimate) -> str:
     """What is about to be spent, on one line."""
-    cost = "no price is known" if expense.cost_usd is None else f"about {expense.cost_usd:.2f} USD"
-    return (
-        f"judging: {expense.calls} calls, about {expense.prompt_tokens:,} tokens in and"
-        f" {expense.completion_tokens:,} out (estimated from characters), {cost}"
+    return told(
+        "estimate",
+        calls=expense.calls,
+        prompt=expense.prompt_tokens,
+        completion=expense.completion_tokens,
+        cost=price(expense.cost_usd),
     )
 
 
-def look(summary: DataSummary, language: str) -> str:
+def price(cost_usd: float | None) -> str:
+    """A price that is guessed, or that there is none."""
+    return told("price.unknown") if cost_usd is None else told("price.about", usd=usd(cost_usd))
+
+
+def look(summary: DataSummary, language: Language) -> str:
     """A first look at the test set: how many of what, how long, and two questions with their answers."""
-    korean = language == "ko"
-    types = ", ".join(f"{name} {n}" for name, n in summary.types.items())
-    n, yes, no = summary.n, summary.answerable, summary.unanswerable
+    types = ", ".join(f"{name} {n:,}" for name, n in summary.types.items())
     lines = [
-        f"질문 {n}개 (답 있음 {yes}, 답 없음 {no})"
-        if korean
-        else f"{n} questions ({yes} answerable, {no} not)"
+        spoken(told("look.n", n=summary.n, yes=summary.answerable, no=summary.unanswerable), language)
+        + (f": {types}" if types else "")
     ]
-    if types:
-        lines[0] += f": {types}"
-    lengths = [
-        (name, spread)
-        for name, spread in (
-            ("질문" if korean else "question", summary.question_length),
-            ("문맥" if korean else "contexts", summary.contexts_length),
-            ("정답" if korean else "reference", summary.reference_length),
-        )
-        if spread
-    ]
-    shown = ", ".join(f"{name} {s.min:g}–{s.median:g}–{s.max:g}" for name, s in lengths)
-    lines.append(f"길이(글자, 최소–중앙–최대): {shown}" if korean else f"characters, min–median–max: {shown}")
+    spreads = (
+        ("look.question", summary.question_length),
+        ("look.contexts", summary.contexts_length),
+        ("look.reference", summary.reference_length),
+    )
+    lengths = (
+        f"{spoken(told(key), language)} {s.min:,.0f}–{s.median:,.0f}–{s.max:,.0f}" for key, s in spreads if s
+    )
+    lines.append(spoken(told("look.lengths", list=", ".join(lengths)), language))
     for question in summary.examples:
         reference = one_line(question.reference[0], 100) if question.reference else "–"
         lines.append(f"  {one_line(question.question, 100)} → {reference}")
     return "\n".join(lines)
 
 
-def _display(progress: Progress) -> contextlib.AbstractContextManager[None]:
-    """Shows the counters of `progress` while it is open: live bars, or plain lines where there is no terminal."""
-    return _bars(progress) if sys.stderr.isatty() else _lines(progress)
+def _display(progress: Progress, language: Language) -> contextlib.AbstractContextManager[None]:
+    """Shows the counters of `progress` while it is open: live bars, or plain lines where nothing can be redrawn."""
+    redraws = sys.stderr.isatty() and not console.console(stderr=True).is_dumb_terminal
+    return _bars(progress, language) if redraws else _lines(progress, language)
 
 
 @contextlib.contextmanager
-def _lines(progress: Progress) -> Iterator[None]:
+def _lines(progress: Progress, language: Language) -> Iterator[None]:
     """For logs: what is said, and every few seconds where each stage stands."""
-    progress.say = lambda text: click.echo(visible(text), err=True)
-    task = asyncio.get_running_loop().create_task(_report_now_and_then(progress))
+    progress.say = lambda text: click.echo(visible(spoken(text, language)), err=True)
+    task = asyncio.get_running_loop().create_task(_report_now_and_then(progress, language))
     try:
         yield
     finally:
         task.cancel()
-        for name, stage in _stages(progress):
-            progress.say(_line(name, stage, progress))
+        for line in bars.lines(progress, language):
+            progress.say(line)
 
 
-async def _report_now_and_then(progress: Progress) -> None:
-    shown: dict[str, int] = {}
+async def _report_now_and_then(progress: Progress, language: Language) -> None:
+    shown: tuple[int, int] | None = None
     while True:
         await asyncio.sleep(_PLAIN_EVERY_S)
-        for name, stage in _stages(progress):
-            if shown.get(name) != stage.done:
-                shown[name] = stage.done
-                progress.say(_line(name, stage, progress))
+        now = progress.generate.done, progress.judge.done
+        if now != shown:
+            for line in bars.lines(progress, language):
+                progress.say(line)
+        shown = now
 
 
 @contextlib.contextmanager
-def _bars(progress: Progress) -> Iterator[None]:
-    from rich.console import Console
+def _bars(progress: Progress, language: Language) -> Iterator[None]:
     from rich.live import Live
     from rich.text import Text
 
-    console = Console(stderr=True, highlight=False)
-    progress.say = lambda text: console.print(Text(visible(text)))
+    screen = console.console(stderr=True)
+    ascii_only = not console.shows("━╌·", sys.stderr)
+    progress.say = lambda text: screen.print(Text(visible(spoken(text, language))))
 
     class Now:
         def __rich__(self) -> Text:
-            lines = [f"{name:<9} {bar(stage)} {describe(stage)}" for name, stage in _stages(progress)]
-            if spent := money(progress):
-                lines.append(f"{'':<9} {spent}")
-            return Text("\n".join(lines))
+            # The last cell stays free: a line that fills it wraps on some terminals.
+            width = min(screen.width - 1, _WIDEST)
+            lines = bars.live(progress, width, language, ascii_only=ascii_only)
+            return _coloured("\n".join(lines))
 
-    with Live(Now(), console=console, refresh_per_second=4, transient=False):
+    with Live(Now(), console=screen, refresh_per_second=_REDRAWN_A_SECOND, transient=False):
         yield
 
 
-def _stages(progress: Progress) -> list[tuple[str, Stage]]:
-    both = [("generate", progress.generate), ("judge", progress.judge)]
-    return [(name, stage) for name, stage in both if stage.started is not None and stage.total != 0]
+def _coloured(lines: str) -> Text:
+    from rich.text import Text
 
-
-def _clock(seconds: float) -> str:
-    """03:25:45, also beyond a day."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
-
-
-def bar(stage: Stage, width: int = 24) -> str:
-    """A bar of `width` cells; empty while the total is unknown."""
-    filled = round(width * min(1.0, stage.done / stage.total)) if stage.total else 0
-    return "━" * filled + "╌" * (width - filled)
-
-
-def _line(name: str, stage: Stage, progress: Progress) -> str:
-    spent = money(progress) if stage is progress.judge else ""
-    return f"{name}: {describe(stage)}" + (f" · {spent}" if spent else "")
-
-
-def money(progress: Progress) -> str:
-    """What was spent, what the rest will cost, and what it may; empty where nothing costs."""
-    if not progress.spent_usd:
-        return ""
-    parts = [f"{progress.spent_usd:.4f} USD spent"]
-    if progress.to_go_usd:
-        parts.append(f"about {progress.to_go_usd:.4f} to go")
-    if progress.limit_usd is not None:
-        parts.append(f"limit {progress.limit_usd:g}")
-    return ", ".join(parts)
-
-
-def describe(stage: Stage) -> str:
-    """Done of total, rate, time left, what failed and what was found done."""
-    rate, left = stage.rate(), stage.left_s()
-    parts = [f"{stage.done}/{stage.total}" if stage.total else f"{stage.done}"]
-    if stage.done:
-        parts.append(f"{rate:.1f}/s")
-    if left:
-        parts.append(f"{_clock(left)} left")
-    if stage.failed:
-        parts.append(f"{stage.failed} failed")
-    if stage.reused:
-        parts.append(f"{stage.reused} reused")
-    return " · ".join(parts)
+    text = Text(lines, no_wrap=True, overflow="crop")
+    text.highlight_regex("━+", "green")
+    text.highlight_regex("╌+", "dim")
+    return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -76,7 +77,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code."""
     try:
-        result = cli.main(args=None if argv is None else list(argv), standalone_mode=False)
+        _show_what_can_be_shown()
+        given = list(sys.argv[1:] if argv is None else argv)
+        result = cli.main(args=given, obj=given, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
         return leave.exit_code
@@ -84,17 +87,33 @@ def run(argv: Sequence[str] | None = None) -> int:
         wrong.show()
         return 2
     except (KeyboardInterrupt, click.Abort, Interrupted) as stop:
-        _say(str(stop) or "interrupted; the same command goes on where it stopped")
+        _say_interrupted(str(stop))
         return 130
     except SimsaError as error:
         _say(str(error))
         return error.exit_code
 
 
+def _show_what_can_be_shown() -> None:
+    """Where a terminal's encoding lacks a character, it is escaped: no character ends a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say_interrupted(how_to_go_on: str) -> None:
+    from simsa.cli.console import tell
+    from simsa.language import joined
+    from simsa.spoken import told
+
+    tell(joined("", ("simsa: ", how_to_go_on or told("interrupted"))))
+
+
 def _say(text: str) -> None:
+    from simsa.cli.console import say
     from simsa.text import visible
 
-    click.echo(f"simsa: {visible(text)}", err=True)
+    say(f"simsa: {visible(text)}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ import orjson
 
 from simsa.cli import console
 from simsa.errors import DataError
+from simsa.language import Language, spoken
+from simsa.spoken import told
+from simsa.text import count
 
 if TYPE_CHECKING:
     from simsa.data import PredictionRow
@@ -65,12 +68,11 @@ class Tally:
         }
 
     def _notes(self, means: dict[str, float | None]) -> list[str]:
-        notes = [f"{name}: no row has what it needs" for name, mean in means.items() if mean is None]
+        notes: list[str] = [
+            told("metrics.nothing", name=name) for name, mean in means.items() if mean is None
+        ]
         if self.n_unreferenced:
-            notes.append(
-                f"{self.n_unreferenced} rows count as answerable but have no reference: "
-                "KorQuAD and KLUE-MRC expect an empty answer there, the others leave them out"
-            )
+            notes.append(told("metrics.unreferenced", n=self.n_unreferenced))
         return notes
 
 
@@ -79,8 +81,11 @@ class Tally:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write each row's metrics here as JSONL."
 )
+@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the locale's by default.")
 @console.format_options(("text", "json"))
-def command(file: Path, out: Path | None, format: str | None, as_json: bool) -> None:
+def command(
+    file: Path, out: Path | None, language: Language | None, format: str | None, as_json: bool
+) -> None:
     """Deterministic metrics of rows that have a prediction and a reference.
 
     KorQuAD and KLUE-MRC figures are those of the published scripts, on the text as it
@@ -102,10 +107,13 @@ def command(file: Path, out: Path | None, format: str | None, as_json: bool) -> 
     if chosen == "json":
         console.print_json(to_dict(tallies))
         return
+    from simsa.config import locale_language
     from simsa.report.text import render_grids
 
-    console.put(render_grids(_grids(tallies), *console.terminal()))
-    console.put("".join(f"· {note}\n" for note in _together(tallies).to_dict()["notes"]))
+    reader = language or locale_language()
+    console.show(render_grids(_grids(tallies, reader), *console.terminal()))
+    notes = _together(tallies).to_dict()["notes"]
+    console.prose((spoken(note, reader) for note in notes), bullet="· ")
 
 
 def to_dict(tallies: dict[str | None, Tally]) -> dict[str, Any]:
@@ -181,26 +189,30 @@ def _together(tallies: dict[str | None, Tally]) -> Tally:
         whole.n_missing += tally.n_missing
         whole.n_unreferenced += tally.n_unreferenced
         whole.abstentions += tally.abstentions
-        for name, count in tally.counts.items():
-            whole.counts[name] = whole.counts.get(name, 0) + count
+        for name, n in tally.counts.items():
+            whole.counts[name] = whole.counts.get(name, 0) + n
             whole.sums[name] = whole.sums.get(name, 0.0) + tally.sums.get(name, 0.0)
     return whole
 
 
-def _grids(tallies: dict[str | None, Tally]) -> Iterable[Grid]:
+def _grids(tallies: dict[str | None, Tally], language: Language) -> Iterable[Grid]:
     from simsa.metrics.rows import METRICS
     from simsa.report.cells import Cell, Grid, Row, label
     from simsa.report.numbers import fixed
     from simsa.report.words import words
 
-    say = words("en")
-    head = tuple("all rows" if name is None else name for name in tallies)
+    say = words(language)
+
+    def title(key: str) -> str:
+        return spoken(told(f"metrics.{key}"), language)
+
+    head = tuple(title("all") if name is None else name for name in tallies)
     of_each = [tally.to_dict() for tally in tallies.values()]
     rows = [
         Row(
             label(say, name),
             tuple(
-                Cell(f"{fixed(d['means'][name], 1 if name == 'chrf' else 3)} ({d['counts'][name]})")
+                Cell(f"{fixed(d['means'][name], 1 if name == 'chrf' else 3)} ({count(d['counts'][name])})")
                 for d in of_each
             ),
         )
@@ -208,16 +220,14 @@ def _grids(tallies: dict[str | None, Tally]) -> Iterable[Grid]:
         if any(d["counts"][name] for d in of_each)
     ]
     rows.append(
-        Row("rows · no prediction", tuple(Cell(f"{d['n']} · {d['n_missing']}") for d in of_each), "sub")
+        Row(title("rows"), tuple(Cell(f"{count(d['n'])} · {count(d['n_missing'])}") for d in of_each), "sub")
     )
-    yield Grid("Metrics (rows they rest on)", head, tuple(rows))
+    yield Grid(title("title"), head, tuple(rows))
     if any(not answerable for tally in tallies.values() for answerable, _ in tally.abstentions):
         tables = [d["abstention"] for d in of_each]
         names = ("precision", "recall", "f1", "over_refusal_rate")
         yield Grid(
-            "Abstention",
+            title("abstention"),
             head,
-            tuple(
-                Row(name.replace("_", " "), tuple(Cell(fixed(t[name], 3)) for t in tables)) for name in names
-            ),
+            tuple(Row(title(name), tuple(Cell(fixed(t[name], 3)) for t in tables)) for name in names),
         )

@@ -87,15 +87,15 @@ def command(
             _print_estimate(estimate, say, as_json=as_json)
             return EXIT_OK
         if not quiet:
-            click.echo(_estimated(estimate, say), err=True)
-        found = prepared.examine(store, quiet=quiet)
+            console.tell(_estimated(estimate, say))
+        found = prepared.examine(store, language or config.report.language, quiet=quiet)
         judged_by = (store.meta("judge") or {}).get("key")
     if as_json:
         console.print_json(found.to_dict())
     else:
         _print(found, say, prepared)
         if judged_by not in (None, found.judge["key"]):
-            click.echo(say("probe.other_judge"), err=True)
+            console.tell(say("probe.other_judge"))
     return EXIT_INCOMPLETE if found.stopped or found.n_unscored else EXIT_OK
 
 
@@ -145,7 +145,7 @@ class _Prepared:
         self.nothing_to_ask = not estimate.calls
         return estimate
 
-    def examine(self, store: Store, *, quiet: bool) -> Examination:
+    def examine(self, store: Store, language: Language, *, quiet: bool) -> Examination:
         from simsa import probing
         from simsa.cli.live import watched
         from simsa.lending import while_served
@@ -154,10 +154,10 @@ class _Prepared:
             self.planned, self.judge, self.second, self.judge_config, store, progress=self.progress
         )
         if self.nothing_to_ask:
-            return watched(work, self.progress, quiet=quiet)
+            return watched(work, self.progress, language, quiet=quiet)
         judges = (self.judge, self.second)
         served = while_served(self.config, judges, self.folder, self._say, work)
-        return watched(served, self.progress, quiet=quiet)
+        return watched(served, self.progress, language, quiet=quiet)
 
     def _questions(self, store: Store) -> list[Question]:
         from simsa import planning
@@ -203,7 +203,7 @@ def _print_estimate(estimate: Estimate, say: Words, *, as_json: bool) -> None:
         figures = {name: getattr(estimate, name) for name in estimate.__slots__}
         console.print_json({"schema": "simsa.probe-estimate/1", **figures})
     else:
-        click.echo(_estimated(estimate, say))
+        console.prose([_estimated(estimate, say)])
 
 
 def _estimated(estimate: Estimate, say: Words) -> str:
@@ -223,15 +223,14 @@ def _estimated(estimate: Estimate, say: Words) -> str:
 def _print(found: Examination, say: Words, prepared: _Prepared) -> None:
     from simsa.report.probed import examination_grids, verdict_of_probes
     from simsa.report.text import render_grids
-    from simsa.text import visible
 
     document = found.to_dict()
     lines = [verdict_of_probes(say, document) or say("probe.none"), ""]
-    console.put(visible("\n".join(lines)) + "\n")
-    console.put(render_grids(examination_grids(document, say), *console.terminal()))
+    console.prose(lines)
+    console.show(render_grids(examination_grids(document, say), *console.terminal()))
     failed = [case for case in document["probes"]["cases"] if case["outcome"] == "failed"]
     if failed:
-        console.put(visible("\n".join([say("probe.failed"), *_failures(failed[:_SHOWN], say)])) + "\n")
+        console.prose([say("probe.failed"), *_failures(failed[:_SHOWN], say)])
     remarks = []
     if document["probes"]["not_built"] and found.probes.cases:
         kinds = ", ".join(say(f"probe.{kind}") for kind in document["probes"]["not_built"])
@@ -240,7 +239,7 @@ def _print(found: Examination, say: Words, prepared: _Prepared) -> None:
         remarks.append(say("probe.no_rows" if prepared.second else "probe.deterministic"))
     if found.stopped:
         remarks.append(say("probe.stopped"))
-    console.put("".join(f"· {visible(remark)}\n" for remark in remarks))
+    console.prose(remarks, bullet="· ")
 
 
 def _failures(cases: list[dict[str, Any]], say: Words) -> Iterator[str]:

@@ -25,13 +25,15 @@ FORMATS = ("text", "md", "html", "json", "csv", "parquet", "junit")
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, whole or not at all."
 )
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@console.pager_option
 def command(
-    run: Path, format: str | None, as_json: bool, out: Path | None, language: Language | None
+    run: Path, format: str | None, as_json: bool, out: Path | None, language: Language | None, pager: bool
 ) -> None:
     """Print or write the report of a run, also of one that is still going on.
 
     RUN is a run's folder or the config it was made from. text, md, html and json
-    are the summary; csv, parquet and junit have one row per question and variant.
+    are the summary; csv, parquet and junit have one row per question and variant. On a
+    terminal text that is longer than the screen goes through $PAGER, or less.
 
     \b
     simsa report simsa.simsa
@@ -39,7 +41,11 @@ def command(
     """
     chosen = console.chosen(format, as_json)
     with console.open_run(run) as store:
-        console.put(_rendered(store, chosen, language, out), out)
+        made = _rendered(store, chosen, language, out)
+        if chosen == "text" and out is None and isinstance(made, str):
+            console.page(made, pager=pager)
+        else:
+            console.put(made, out)
 
 
 def _rendered(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simsa.text import visible
+from simsa.cli import console
+from simsa.language import Language, spoken
+from simsa.spoken import told
 
 if TYPE_CHECKING:
     from simsa.serving import ServerPlan, VllmServer
@@ -48,11 +50,13 @@ def command(
     from simsa import serving
     from simsa.errors import ConfigError
 
+    loaded = configuration.load(config)
+    language = loaded.report.language
+
     def say(text: str) -> None:
         if not quiet:
-            click.echo(visible(text), err=True)
+            console.tell(text, language)
 
-    loaded = configuration.load(config)
     key = configuration.secret(key_env)
     if key_env and not key:
         raise ConfigError(
@@ -62,9 +66,9 @@ def command(
         say(note)
     plan = _chosen(serving.plan_servers(loaded), variant)
     if host not in (_LOOPBACK, "localhost", "::1"):
-        say(f"others reach {host}: the key guards /v1, but not /tokenize, /metrics and what else vLLM offers")
+        say(told("serve.open", host=host))
     server = serving.VllmServer(plan, loaded.run_dir / "logs", say, host=host, port=port, key=key)
-    asyncio.run(_serve(server, key_env, as_json))
+    asyncio.run(_serve(server, key_env, None if as_json else language))
 
 
 def _chosen(plans: list[ServerPlan], variant: str | None) -> ServerPlan:
@@ -87,9 +91,10 @@ def _chosen(plans: list[ServerPlan], variant: str | None) -> ServerPlan:
     )
 
 
-async def _serve(server: VllmServer, key_env: str | None, as_json: bool) -> None:
+async def _serve(server: VllmServer, key_env: str | None, language: Language | None) -> None:
+    """`language`: that of the text; None prints JSON."""
     async with server:
-        click.echo(_as_json(server, key_env) if as_json else _as_text(server, key_env))
+        click.echo(_as_text(server, key_env, language) if language else _as_json(server, key_env))
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -119,7 +124,7 @@ def _as_json(server: VllmServer, key_env: str | None) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
-def _as_text(server: VllmServer, key_env: str | None) -> str:
+def _as_text(server: VllmServer, key_env: str | None, language: Language) -> str:
     key = f"${key_env}" if key_env else server.key
     asked = {
         "model": server.models[-1],
@@ -127,13 +132,12 @@ def _as_text(server: VllmServer, key_env: str | None) -> str:
         "max_tokens": 64,
         "stream": True,
     }
+    facts = {"address": server.base_url, "key": key, "models": ", ".join(server.models), "log": server.log}
+    labelled = [(spoken(told(f"serve.{name}"), language), str(fact)) for name, fact in facts.items()]
     return (
-        f"base URL  {server.base_url}\n"
-        f"key       {key}\n"
-        f"models    {', '.join(server.models)}\n"
-        f"log       {server.log}\n\n"
+        f"{console.aligned(labelled)}\n\n"
         f"curl -N {server.base_url}/chat/completions \\\n"
         f'  -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\\n'
         f"  -d '{json.dumps(asked, ensure_ascii=False)}'\n\n"
-        "Ctrl-C ends it."
+        f"{spoken(told('serve.end'), language)}"
     )

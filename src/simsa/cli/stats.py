@@ -78,18 +78,15 @@ def command(
     from simsa.report import noise
     from simsa.report.text import render_grids
     from simsa.report.words import words
-    from simsa.text import visible
 
     spoken = language or locale_language()
     say = words(spoken)
     sentences = _verdicts(found, spoken)
     if sentences:
-        console.put("\n".join(sentences) + "\n\n")
+        console.prose([*sentences, ""])
     grids = (_scores(found, say), _differences(found, say), noise.grid(found.noises, spoken))
-    console.put(render_grids(grids, *console.terminal()))
-    notes = _notes(found, spoken)
-    if notes:
-        console.put("\n".join(f"· {visible(note)}" for note in notes) + "\n")
+    console.show(render_grids(grids, *console.terminal()))
+    console.prose(_notes(found, spoken), bullet="· ")
 
 
 def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str) -> Stats:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from simsa.errors import ConfigError
+from simsa.spoken import told
 
 _ROUTES = ("/chat/completions", "/completions", "/models")
 
@@ -65,7 +66,7 @@ class Address(NamedTuple):
     def warning(self, key: str | None) -> str | None:
         """What to tell a person who sends `key` there; None where nothing is wrong with it."""
         if key and self.is_open:
-            return f"{self.base_url} is not encrypted: the key can be read on the way there"
+            return told("endpoint.open_key", url=self.base_url)
         return None
 
 

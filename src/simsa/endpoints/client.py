@@ -24,6 +24,7 @@ from simsa.endpoints.learning import Ticket
 from simsa.endpoints.refusals import Meaning, Refusal
 from simsa.endpoints.retirement import retirement
 from simsa.errors import EndpointError
+from simsa.spoken import told
 
 if TYPE_CHECKING:
     from simsa.endpoints.transport import Transport
@@ -221,8 +222,9 @@ class ChatEndpoint:
         if learnt is None:
             return False
         name = next(iter(learnt.refused - self.abilities.refused))
-        instead = f"with {learnt.length_field}" if name in LENGTH_FIELDS else "without it"
-        self._say(f"{self.base_url} does not take {name}: going on {instead} ({refusal.detail})")
+        key = "endpoint.instead" if name in LENGTH_FIELDS else "endpoint.without"
+        what = {"url": self.base_url, "name": name, "other": learnt.length_field, "detail": refusal.detail}
+        self._say(told(key, **what))
         self.abilities = learnt
         return True
 
@@ -239,7 +241,7 @@ class ChatEndpoint:
         now = time.monotonic()
         wait = self._asked_to_wait(found, refusal)
         if wait is not None and wait >= _WORTH_SAYING_S and self._flow.pacer.resume_at < now:
-            self._say(f"{self.base_url} asks to wait {wait:.0f} s: {refusal.detail}")
+            self._say(told("endpoint.wait", url=self.base_url, seconds=wait, detail=refusal.detail))
         self._flow.refused(ticket, found.headers, wait)
         trial.limited += 1
         since = trial.limited_since = trial.limited_since or now

@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 
 from simsa.endpoints.prices import family
+from simsa.language import Said
+from simsa.spoken import told
 
 SOON_DAYS = 90
 _AGED_DAYS = 120
@@ -58,16 +60,22 @@ class Retirement:
         }
 
     def __str__(self) -> str:
-        when = f"on {self.date}" if self.date else "some time ago"
+        return str(self.said)
+
+    @property
+    def said(self) -> Said:
+        """When it leaves, and what is to be taken instead."""
+        what = {"model": self.model, "date": str(self.date)}
         if self.days_left >= 0:
-            text = f"{self.model} leaves the API {when}, in {self.days_left} days"
+            text = told("retires.in", days=self.days_left, **what)
         else:
-            text = f"{self.model} left the API {when}"
+            text = told("retires.was" if self.date else "retires.long_ago", **what)
         if self.is_aged:
-            text += f" (as it was known in {self.as_of}: look whether that still holds)"
-        if self.successor:
-            text += f"; suggested successor: {self.successor}" + (f" ({self.advice})" if self.advice else "")
-        return text
+            text = told("retires.aged", text=text, month=self.as_of)
+        if self.successor is None:
+            return text
+        successor = f"{self.successor} ({self.advice})" if self.advice else self.successor
+        return told("retires.successor", text=text, successor=successor)
 
 
 def retirement(

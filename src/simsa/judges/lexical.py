@@ -37,6 +37,7 @@ from simsa.metrics.citations import strip_citations
 from simsa.metrics.morphemes import content_morphemes
 from simsa.records import CRITERIA, Judgement, Question, content_hash
 from simsa.rubrics import instructions
+from simsa.spoken import told
 
 _RULES = "1"
 """Counts up when a change to this file can change a score."""
@@ -81,9 +82,7 @@ class LexicalJudge:
     mode = JOINT
     key = task = verdict_task = content_hash("lexical", _RULES)
     width = 16
-    notes = (
-        "the lexical judge counts shared words; it is a baseline, not an LLM, and no substitute for one",
-    )
+    notes = (told("judge.lexical"),)
 
     def __init__(self, language: str = "ko") -> None:
         self._language = language

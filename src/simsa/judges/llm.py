@@ -22,6 +22,7 @@ from simsa.judges.reading import read_reply
 from simsa.records import CLAIMS, Judgement, Question, Status, content_hash
 from simsa.rubrics import Rubric, Scored, Unreadable
 from simsa.rubrics.claims import SCHEMA, ClaimsPrompt, Listed, claims_prompt
+from simsa.spoken import told
 from simsa.text import one_line
 
 # How often a row may be asked until its answer is read, by what the last answer was.
@@ -264,11 +265,8 @@ class LLMJudge:
         self._in_vain[kind] += 1
         if self._in_vain[kind] == _HOPELESS and never_read and self._say:
             said = one_line(asking.texts[-1], _EXCERPT)
-            wanted = "a list of claims" if kind else "a verdict"
-            self._say(
-                f"none of {self.label}'s first answers could be read as {wanted}; what follows is asked "
-                f"only once. It said: «{said}»"
-            )
+            key = "judge.unread_claims" if kind else "judge.unread"
+            self._say(told(key, judge=self.label, said=said))
         return False
 
     def _code(self, material: Mapping[str, str]) -> str:
@@ -338,9 +336,7 @@ def _again(request: JudgeRequest, repeat: int) -> JudgeRequest:
 def _notes(config: JudgeConfig) -> list[str]:
     notes = [config.note] if config.note else []
     if config.repeats > 1 and config.temperature == 0:
-        notes.append(
-            "repeats at temperature 0 hardly differ; set judge.temperature to measure the judge's noise"
-        )
+        notes.append(told("judge.repeats"))
     return notes
 
 

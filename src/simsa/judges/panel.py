@@ -12,6 +12,7 @@ from simsa.errors import Unusable
 from simsa.judges.base import JudgeRequest
 from simsa.judges.llm import LLMJudge
 from simsa.records import CLAIMS, Judgement, Question, content_hash
+from simsa.spoken import told
 
 
 class Panel:
@@ -30,7 +31,7 @@ class Panel:
         self.width = sum(member.width for member in members.values())
         notes = [note for member in members.values() for note in member.notes]
         if len(members) % 2 == 0:
-            notes.append("of an even number of judges the lower of the two middle scores counts")
+            notes.append(told("judge.even"))
         self.notes = tuple(dict.fromkeys(notes))
         self.key = content_hash("panel", [[name, member.key] for name, member in members.items()])
         self.task = content_hash("panel", [[name, member.task] for name, member in members.items()])
@@ -99,7 +100,7 @@ class Panel:
         if 2 * left <= len(self._members):
             raise error
         if first:
-            self._say(f"{name} has stopped; the panel goes on with the other {left}. {error}")
+            self._say(told("judge.member_stopped", name=name, left=left, error=str(error)))
 
 
 def _for(name: str, request: JudgeRequest) -> JudgeRequest:

@@ -74,8 +74,13 @@ def notes(
         *_of_clusters(say, comparisons),
     ]
     told = {note.kind for note in own}
-    others = (Note(note["kind"], note["text"]) for note in kept if note["kind"] not in told)
+    others = (Note(note["kind"], _in(language, note)) for note in kept if note["kind"] not in told)
     return tuple(dict.fromkeys((*own, *others)))
+
+
+def _in(language: Language, note: Mapping[str, str]) -> str:
+    """What a run has kept; runs made before notes were kept in Korean too have it in English."""
+    return note.get("ko") or note["text"] if language == "ko" else note["text"]
 
 
 def of_comparing(

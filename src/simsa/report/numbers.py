@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from simsa.text import count as count
+from simsa.text import usd as usd
+
 DASH = "–"
 
 
@@ -38,16 +41,6 @@ def p_value(p: float | None) -> str:
 def percent(share: float | None, places: int = 0) -> str:
     """A share of 1 as 42 or 4.2, without the sign."""
     return DASH if share is None else fixed(100 * share, places)
-
-
-def count(n: int) -> str:
-    """12,345."""
-    return f"{n:,}"
-
-
-def usd(cost: float) -> str:
-    """$0.0042 or $12.34: at least two digits that say something."""
-    return f"${cost:,.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"
 
 
 def half(value: float) -> str:

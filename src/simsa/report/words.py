@@ -6,12 +6,13 @@ A sentence takes names as `Name`, whose format spec picks the right Korean parti
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-Language = Literal["ko", "en"]
-LANGUAGES: Final = ("ko", "en")
+from simsa.language import LANGUAGES as LANGUAGES
+from simsa.language import Language as Language
+from simsa.language import Name as Name
+from simsa.language import particle as particle
 
 Words = Callable[..., str]
 
@@ -25,33 +26,6 @@ def words(language: Language) -> Words:
         return text.format(**blanks) if blanks else text
 
     return say
-
-
-class Name(str):
-    """A name in a sentence. A format spec such as 이/가 appends the particle that fits it."""
-
-    __slots__ = ()
-
-    def __format__(self, spec: str) -> str:
-        if "/" not in spec:
-            return str.__format__(self, spec)
-        return self + particle(self, *spec.split("/"))
-
-
-def particle(name: str, closed: str, opened: str) -> str:
-    """The particle after `name`: `closed` behind a final consonant, `opened` behind a vowel.
-
-    Digits and the letters that end in a clear vowel or in l, m, n are read aloud;
-    for anything else both are given, as in 이(가).
-    """
-    last = unicodedata.normalize("NFC", name[-3:]).lower()[-1:]
-    if "가" <= last <= "힣":
-        return closed if (ord(last) - ord("가")) % 28 else opened
-    if last and last in "013678lmn":
-        return closed
-    if last and last in "2459aiouy":
-        return opened
-    return f"{closed}({opened})"
 
 
 CATALOGUE: Final[dict[str, tuple[str, str]]] = {

@@ -15,6 +15,7 @@ from simsa.records import CLAIMS, CRITERIA, MAX_SCORE, Message
 from simsa.rubrics.base import FIELDS, Rubric, fill
 from simsa.rubrics.reader import ANALYSIS
 from simsa.rubrics.where import line_of
+from simsa.spoken import told
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Field = Literal["question", "context", "prediction", "reference"]
@@ -201,7 +202,7 @@ def parse(text: str, name: str, where: str) -> CriteriaRubric:
 
 def _notes(file: _File) -> tuple[str, ...]:
     absent = [name for name in CRITERIA if name not in file.criteria]
-    return (f"the rubric does not ask for {', '.join(absent)}, so there is no total",) if absent else ()
+    return (told("rubric.no_total", list=", ".join(absent)),) if absent else ()
 
 
 def _explain(error: ValidationError, text: str, where: str) -> RubricError:

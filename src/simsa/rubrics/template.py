@@ -14,6 +14,7 @@ from simsa.errors import RubricError
 from simsa.records import CRITERIA, Message
 from simsa.rubrics.base import Rubric, fill
 from simsa.rubrics.reader import ANALYSIS
+from simsa.spoken import told
 
 PLACEHOLDERS = {
     "question": "question",
@@ -88,10 +89,10 @@ def parse(text: str, name: str, where: str) -> TemplateRubric:
 
 
 def _notes(text: str, missing: Sequence[str]) -> list[str]:
-    notes = []
+    notes: list[str] = []
     if missing:
-        notes.append(f"the rubric never shows {', '.join(missing)} to the judge")
+        notes.append(told("rubric.never_shows", list=", ".join(missing)))
     unnamed = [criterion for criterion in CRITERIA if criterion not in text]
     if unnamed:
-        notes.append(f"the rubric does not ask for {', '.join(unnamed)}; answers without are unscored")
+        notes.append(told("rubric.unnamed", list=", ".join(unnamed)))
     return notes

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from simsa.errors import AdapterError, AdapterWithoutEffect
 from simsa.serving.folders import read_object
 from simsa.serving.tensors import Tensor, content, read_table
+from simsa.spoken import told
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -320,9 +321,6 @@ def _check_rank(file: Path, pair: Pair, rank: int) -> None:
 def _notes(folder: Path, table: Mapping[str, Tensor], config: Mapping[str, Any]) -> Iterable[str]:
     embeddings = [name for name in table if name.endswith(_EMBEDDINGS)]
     if embeddings:
-        yield (
-            f"{folder}: holds whole embeddings ({embeddings[0]}), which vLLM leaves out: if they were trained "
-            "or resized, merge the adapter and give that folder as `model`"
-        )
+        yield told("adapter.embeddings", folder=str(folder), name=embeddings[0])
     if config.get("task_type") not in (None, "CAUSAL_LM"):
-        yield f"{folder}: was trained for {config['task_type']}, not for CAUSAL_LM"
+        yield told("adapter.task", folder=str(folder), task=str(config["task_type"]))

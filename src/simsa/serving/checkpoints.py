@@ -17,6 +17,7 @@ from simsa.serving import adapters
 from simsa.serving.adapters import Adapter, Pair
 from simsa.serving.folders import read_object
 from simsa.serving.tensors import read_table
+from simsa.spoken import told
 
 _INDEX = "model.safetensors.index.json"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model", "vocab.txt")
@@ -123,10 +124,12 @@ def check_fit(adapter: Adapter, base: Checkpoint) -> str | None:
             raise _other_base(adapter, pair, base, f"a layer of {list(made_for)}", f"{list(shape)}")
     if known or not base.matrices_of_layers:
         return None
-    return (
-        f"{adapter.path}: none of its modules is called as in {base.path.name} "
-        f"({adapter.pairs[0].module} there, for example {next(iter(base.matrices_of_layers))} here): "
-        "if vLLM cannot match them, the adapter has no effect"
+    return told(
+        "adapter.names",
+        folder=str(adapter.path),
+        base=base.path.name,
+        there=adapter.pairs[0].module,
+        here=next(iter(base.matrices_of_layers)),
     )
 
 

@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from simsa.spoken import told
+
 _PREFIX = re.compile(
     r"^(?:\([\w.\- ]+ pid=\d+\)\s*)?(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+\d\d-\d\d \d\d:\d\d:\d\d\s+(?:\[[^\]]*\]\s?)?)?"
 )
 _PHASES = (
-    (re.compile(r"Starting to load model|Loading safetensors checkpoint"), "loading the weights"),
-    (re.compile(r"torch\.compile|Dynamo bytecode|Compiling a graph"), "compiling the model"),
-    (re.compile(r"GPU KV cache size|CPU KV cache size"), "warming up"),
-    (re.compile(r"Capturing CUDA graph"), "capturing CUDA graphs"),
-    (re.compile(r"Loaded new LoRA adapter: name '([^']*)'"), "loaded the adapter {}"),
+    (re.compile(r"Starting to load model|Loading safetensors checkpoint"), "phase.weights"),
+    (re.compile(r"torch\.compile|Dynamo bytecode|Compiling a graph"), "phase.compiling"),
+    (re.compile(r"GPU KV cache size|CPU KV cache size"), "phase.warming"),
+    (re.compile(r"Capturing CUDA graph"), "phase.graphs"),
+    (re.compile(r"Loaded new LoRA adapter: name '(?P<name>[^']*)'"), "phase.adapter"),
 )
 _ERROR = re.compile(
     r"^(?:[\w.]*(?:Error|Exception|Exit|Interrupt)\b|[\w.]+: error:|\S*(?:OutOfMemory|CUDA out of memory)|Killed)"
@@ -74,9 +76,9 @@ class Trouble(NamedTuple):
 
 def phase(line: str) -> str | None:
     """What a line of the log says about the start; None for most."""
-    for pattern, text in _PHASES:
+    for pattern, key in _PHASES:
         if found := pattern.search(line):
-            return text.format(*found.groups())
+            return told(key, **found.groupdict())
     return None
 
 

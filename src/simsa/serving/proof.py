@@ -8,6 +8,7 @@ from typing import Protocol
 
 from simsa.config import Config
 from simsa.errors import AdapterError, ConfigError, EndpointError
+from simsa.language import joined
 from simsa.records import Message
 from simsa.serving.adapters import Adapter, check_weights, read_adapter
 from simsa.serving.calls import Calls
@@ -15,6 +16,7 @@ from simsa.serving.checkpoints import Checkpoint, check_checkpoint, check_fit, m
 from simsa.serving.effect import prove_effect
 from simsa.serving.plan import ServerPlan
 from simsa.serving.templates import ChatTemplate, TemplateFinding, compare, read_template, reasons_for_bos
+from simsa.spoken import told
 
 Prompts = Sequence[Sequence[Message]]
 
@@ -109,9 +111,7 @@ def _checked_model(config: Config, model: str, notes: list[str]) -> Checkpoint |
     if str(folder) == name:  # what the hub's cache holds may be half a download
         check_checkpoint(checkpoint)
         if not config.serving.chat_template and read_template(folder).text is None:
-            notes.append(
-                f"{model} brings no chat template: set serving.chat_template to the one that training used"
-            )
+            notes.append(told("template.none", model=model))
     return checkpoint
 
 
@@ -121,12 +121,8 @@ def _base_notes(config: Config, name: str, adapter: Adapter, base: Checkpoint | 
         notes.append(note)
     trained, served = (_last(path) for path in (adapter.base_model, config.serving.model))
     if trained and served and trained.lower() != served.lower():
-        notes.append(
-            f"{name} was trained on {adapter.base_model}, and is served on {config.serving.model}: "
-            "the shapes agree, whether it is the same model only you know"
-            if base
-            else f"{name} was trained on {adapter.base_model}, and is served on {config.serving.model}"
-        )
+        which = {"name": name, "trained": adapter.base_model, "served": config.serving.model}
+        notes.append(told("adapter.base_fits" if base else "adapter.base", **which))
     return notes
 
 
@@ -158,8 +154,7 @@ def _template_findings(plan: ServerPlan, prompts: Prompts) -> list[TemplateFindi
     return [
         TemplateFinding(
             "template",
-            f"the chat template saved beside {' and '.join(names)} is not the one that is served: "
-            "answers will be worse than they are; set serving.chat_template to the saved one",
+            told("template.other", names=", ".join(names)),
             tuple(names),
             *pair,
         )
@@ -194,8 +189,7 @@ async def _bos_findings(calls: Calls, plan: ServerPlan, prompt: Sequence[Message
 def _doubled(plan: ServerPlan, bos: str) -> TemplateFinding:
     return TemplateFinding(
         "bos_doubled",
-        f"every prompt begins with {bos} twice: the chat template writes it and so does the tokenizer; "
-        f"take it out of one of them",
+        told("template.bos_twice", bos=bos),
         tuple(plan.variants),
         bos,
         bos + bos,
@@ -205,8 +199,7 @@ def _doubled(plan: ServerPlan, bos: str) -> TemplateFinding:
 def _missing(plan: ServerPlan, bos: str, why: Sequence[str]) -> TemplateFinding:
     return TemplateFinding(
         "bos_missing",
-        f"prompts do not begin with {bos}, though training had it ({'; '.join(why)}): answers will be much "
-        "worse than they are; begin the chat template with {{ bos_token }} (serving.chat_template)",
+        told("template.no_bos", bos=bos, why=joined("; ", why)),
         tuple(plan.variants),
         bos,
         "",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from simsa.errors import ConfigError, EngineError, SimsaError
 from simsa.serving import guard, logs
 from simsa.serving.plan import ServerPlan
+from simsa.spoken import told
 
 if TYPE_CHECKING:
     import aiohttp
@@ -88,7 +89,8 @@ class VllmServer:
 
     async def __aenter__(self) -> Self:
         began = time.monotonic()
-        self._say(f"starting vLLM {self.version} for {', '.join(self.models)}; its log: {self.log}")
+        models = ", ".join(self.models)
+        self._say(told("vllm.starting", version=self.version, models=models, log=str(self.log)))
         try:
             async with asyncio.timeout(self.plan.start_timeout_s):
                 await self._start()
@@ -98,7 +100,7 @@ class VllmServer:
                 raise self._late() from None
             raise
         self.startup_s = time.monotonic() - began
-        self._say(f"vLLM is ready after {self.startup_s:.0f} s")
+        self._say(told("vllm.ready", seconds=self.startup_s))
         return self
 
     async def __aexit__(
@@ -164,7 +166,7 @@ class VllmServer:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
             while True:
                 for phase in next(phases):
-                    self._say(f"vLLM: {phase}")
+                    self._say(told("vllm.phase", phase=phase))
                 if await self._ready(session):
                     return
                 await asyncio.wait((self._ended,), timeout=_POLL_S)

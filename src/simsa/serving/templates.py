@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from simsa.errors import ConfigError
+from simsa.language import Said, joined
 from simsa.records import Message
+from simsa.spoken import told
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -97,15 +99,20 @@ class TemplateFinding:
     served: str = ""
 
     def __str__(self) -> str:
+        return str(self.said)
+
+    @property
+    def said(self) -> Said:
+        """The message, and under it what differs."""
         if self.kind != "template":
-            return self.message
+            return joined("", [self.message])
         lines = difflib.unified_diff(
             _lines(self.trained), _lines(self.served), "as trained", "as served", n=1, lineterm=""
         )
-        shown = list(lines)
+        shown: list[str] = list(lines)
         if len(shown) > _SHOWN_LINES:
-            shown[_SHOWN_LINES:] = [f"… {len(shown) - _SHOWN_LINES} more lines"]
-        return "\n  ".join([self.message, *shown])
+            shown[_SHOWN_LINES:] = [told("template.more", n=len(shown) - _SHOWN_LINES)]
+        return joined("\n  ", [self.message, *shown])
 
 
 def read_template(folder: Path) -> ChatTemplate:
@@ -151,16 +158,16 @@ def reasons_for_bos(
     prompt: Any,
 ) -> list[str]:
     """Why a prompt should begin with `bos`: what is known of training. Empty: nothing speaks for it."""
-    found = []
+    found: list[str] = []
     for name, template in trained.items():
         if template.text and _begins(template, bos, prompt):
-            found.append(f"the template saved beside {name} writes it")
+            found.append(told("bos.template", name=name))
         elif template.adds_bos:
-            found.append(f"the tokenizer saved beside {name} adds it")
+            found.append(told("bos.tokenizer", name=name))
     if model and model.text and _begins(model, bos, prompt):
-        found.append("the model's own template writes it")
+        found.append(told("bos.own"))
     if model_type and model_type.startswith(_NEEDS_BOS):
-        found.append(f"{model_type} models were never trained without it")
+        found.append(told("bos.kind", kind=model_type))
     return found
 
 
