@@ -387,7 +387,7 @@ async def look_ahead(run: _Run, *, ask: bool) -> None:
         kept |= listed
         run.store.set_meta(shutdown_dates=kept)
     for end in retiring(models, kept):
-        run.progress.note("judge_retiring", str(end))
+        run.progress.note("judge_retiring", end.said)
 
 
 def judge_is_ours(config: Config) -> bool:
