@@ -39,7 +39,8 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "live.reused": ("재사용 {n}", "{n} reused"),
     "money.spent": ("{usd} 사용", "{usd} spent"),
     "money.to_go": ("앞으로 약 {usd}", "about {usd} to go"),
-    "money.limit": ("한도 {limit}, {rest} 남음", "limit {limit}, {rest} left"),
+    "money.limit": ("한도 {limit}", "limit {limit}"),
+    "money.limit_rest": ("한도 {limit}, {rest} 남음", "limit {limit}, {rest} left"),
     "money.not_enough": ("끝나기 전에 한도에 닿음", "the limit comes before the end"),
     "look.n": (
         "질문 {n:,}개 (답 있음 {yes:,}, 답 없음 {no:,})",

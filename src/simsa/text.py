@@ -12,6 +12,9 @@ _UNSAFE = re.compile(
 )
 
 
+_SMALLEST_PLACE = 12
+
+
 def visible(text: str) -> str:
     """`text` without anything that could move a cursor, change a colour or hide: each such character as `�`."""
     return _UNSAFE.sub("�", text.replace("\r\n", "\n"))
@@ -47,8 +50,6 @@ def count(n: int) -> str:
 
 
 def usd(cost: float) -> str:
-    """$12.34, $0.0042 or $0.000031: at least two digits that say something, and never an exponent."""
-    if cost == 0 or abs(cost) >= 1:
-        return f"${cost:,.2f}"
-    places = 4 if abs(cost) >= 0.001 else min(12, 1 - math.floor(math.log10(abs(cost))))
-    return f"${cost:.{places}f}"
+    """$1,234.50, $0.12, $0.0042 or $0.000031: at least two digits that say something, and never an exponent."""
+    places = 2 if cost == 0 else max(2, 1 - math.floor(math.log10(abs(cost))))
+    return f"${cost:,.{min(places, _SMALLEST_PLACE)}f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -42,8 +42,7 @@ def live(progress: Progress, width: int, language: Language, *, ascii_only: bool
     """
     stages = shown(progress, language)
     names = [one.name for one in stages]
-    spent = money(progress, language)
-    if spent:
+    if progress.spent_usd:
         names.append(spoken(told("live.money"), language))
     label = max(map(cell_len, names), default=0)
     counts = [_count(one.stage) for one in stages]
@@ -56,8 +55,9 @@ def live(progress: Progress, width: int, language: Language, *, ascii_only: bool
         total = " " * (column - cell_len(of_total)) + of_total
         parts = [set_cell_size(one.name, label), bar(one.stage, wide), total, said]
         lines.append(_GAP.join(part for part in parts if part))
-    if spent:
-        lines.append(f"{set_cell_size(names[-1], label)}{_GAP}{spent}")
+    if progress.spent_usd:
+        room = width - label - len(_GAP)
+        lines.append(f"{set_cell_size(names[-1], label)}{_GAP}{_money_in(progress, room, language)}")
     lines = [line if cell_len(line) <= width else set_cell_size(line, width) for line in lines]
     return [_plain(line.rstrip()) if ascii_only else line.rstrip() for line in lines]
 
@@ -115,20 +115,34 @@ def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 0.1 or not rate else f"{rate:.2f}"
 
 
-def money(progress: Progress, language: Language = "en") -> str:
+def money(progress: Progress, language: Language = "en", *, without: Collection[str] = ()) -> str:
     """What was spent, what the rest will cost, and what it may; empty where nothing costs."""
     if not progress.spent_usd:
         return ""
     to_go, limit = progress.to_go_usd, progress.limit_usd
-    found = [told("money.spent", usd=usd(progress.spent_usd))]
+    found = {"spent": told("money.spent", usd=usd(progress.spent_usd))}
     if to_go:
-        found.append(told("money.to_go", usd=usd(to_go)))
+        found["to_go"] = told("money.to_go", usd=usd(to_go))
     if limit is not None:
         rest = max(0.0, limit - progress.spent_usd)
-        found.append(told("money.limit", limit=usd(limit), rest=usd(rest)))
+        key = "money.limit" if "rest" in without else "money.limit_rest"
+        found["limit"] = told(key, limit=usd(limit), rest=usd(rest))
         if to_go and to_go > rest:
-            found.append(told("money.not_enough"))
-    return " · ".join(spoken(text, language) for text in found)
+            found["not_enough"] = told("money.not_enough")
+    return " · ".join(spoken(text, language) for name, text in found.items() if name not in without)
+
+
+def _money_in(progress: Progress, room: int, language: Language) -> str:
+    """As much of it as fits."""
+    leave_out = (
+        (),
+        ("rest",),
+        ("rest", "to_go"),
+        ("rest", "to_go", "not_enough"),
+        ("to_go", "limit", "not_enough"),
+    )
+    texts = [money(progress, language, without=without) for without in leave_out]
+    return next((text for text in texts if cell_len(text) <= room), texts[-1])
 
 
 def clock(seconds: float) -> str:

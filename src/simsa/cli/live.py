@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _PLAIN_EVERY_S = 10.0
 _REDRAWN_A_SECOND = 4
-_WIDEST = 120
+# A terminal that gets narrower breaks the lines it shows, and no program can tell how: shorter ones stay whole.
+_WIDEST = 79
 
 
 def perform(

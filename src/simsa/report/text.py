@@ -49,7 +49,7 @@ def render_examples(
 ) -> str:
     """Questions with their answers, scores and the judge's words, a blank line after each."""
     say = words(language)
-    return _printed((part for e in examples for part in (*_example(e, say), "")), width, colour)
+    return _printed((part for e in examples for part in (*_example(e, say, width), "")), width, colour)
 
 
 def render_grids(tables: Iterable[Grid], width: int = 80, colour: bool = False) -> str:
@@ -132,7 +132,7 @@ def _report(summary: Summary, say: Words, width: int) -> Iterator[RenderableType
     yield from _notes(summary.notes, say)
     for example in summary.examples:
         yield ""
-        yield from _example(example, say)
+        yield from _example(example, say, width)
 
 
 def _notes(notes: Sequence[Note], say: Words) -> Iterator[RenderableType]:
@@ -156,7 +156,7 @@ def _grid(grid: Grid, width: int) -> Iterator[RenderableType]:
         return
     yield Text(visible(grid.title), style="bold")
     for first, last in _portions(grid, width):
-        yield _table(grid, first, last)
+        yield _table(grid, first, last, width)
 
 
 def _portions(grid: Grid, width: int) -> Iterator[tuple[int, int]]:
@@ -164,10 +164,12 @@ def _portions(grid: Grid, width: int) -> Iterator[tuple[int, int]]:
     from rich.cells import cell_len
 
     left = width - max(cell_len(_label(row)) for row in grid.rows)
+    widths = [_GAP + max(_MIN_COLUMN, width) for width in _columns(grid)]
+    if sum(widths) > left >= sum(_columns(grid)) + _GAP * len(grid.head):
+        yield 0, len(grid.head)  # all of them side by side, if closer than is usual
+        return
     first, used = 0, 0
-    for place, name in enumerate(grid.head):
-        cells = (name, *(row.cells[place].text for row in grid.rows))
-        need = _GAP + max(_MIN_COLUMN, *(cell_len(one_line(text)) for text in cells))
+    for place, need in enumerate(widths):
         if used and used + need > left:
             yield first, place
             first, used = place, 0
@@ -176,14 +178,28 @@ def _portions(grid: Grid, width: int) -> Iterator[tuple[int, int]]:
         yield first, len(grid.head)
 
 
-def _table(grid: Grid, first: int, last: int) -> Table:
+def _columns(grid: Grid) -> list[int]:
+    """How wide the widest text of each column is, in cells."""
+    from rich.cells import cell_len
+
+    return [
+        max(cell_len(one_line(text)) for text in (name, *(row.cells[place].text for row in grid.rows)))
+        for place, name in enumerate(grid.head)
+    ]
+
+
+def _table(grid: Grid, first: int, last: int, width: int) -> Table:
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 0, 0, _GAP), pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
+    labels = max(cell_len(_label(row)) for row in grid.rows)
+    roomy = labels + sum(_GAP + max(_MIN_COLUMN, n) for n in _columns(grid)[first:last]) <= width
+    least = _MIN_COLUMN if roomy else None
     for name in grid.head[first:last]:
-        table.add_column(Text(one_line(name)), justify="right", overflow="fold", min_width=_MIN_COLUMN)
+        table.add_column(Text(one_line(name)), justify="right", overflow="fold", min_width=least)
     for row in grid.rows:
         cells = (Text(one_line(c.text), style=_STYLES[c.tone]) for c in row.cells[first:last])
         table.add_row(Text(_label(row)), *cells, style=_WEIGHTS[row.weight])
@@ -194,7 +210,7 @@ def _label(row: Row) -> str:
     return ("    " if row.weight == "sub" else "  ") + one_line(row.label, 40)
 
 
-def _example(example: Example, say: Words) -> Iterator[RenderableType]:
+def _example(example: Example, say: Words, width: int) -> Iterator[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
@@ -204,16 +220,17 @@ def _example(example: Example, say: Words) -> Iterator[RenderableType]:
     table = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
     table.add_column(max_width=_LABEL, overflow="fold", style="bold")
     table.add_column(overflow="fold")
-    for label, text, style in (*_question(question, say), *_answers(example.answers, say)):
+    for label, text, style in (*_question(question, say, width), *_answers(example.answers, say)):
         table.add_row(Text(one_line(label)), Text(text, style=style))
     yield table
 
 
-def _question(question: Question, say: Words) -> Iterator[_Field]:
+def _question(question: Question, say: Words, width: int) -> Iterator[_Field]:
+    excerpt = max(_PASSAGE, _PASSAGE * width // 80)  # the same few lines, however long a line is
     yield _Field(say("question"), one_line(question.question, _LONGEST))
     for n, passage in enumerate(question.contexts, 1):
         text = f"{passage.title}: {passage.text}" if passage.title else passage.text
-        yield _Field(f"[{n}]", one_line(text, _PASSAGE), "dim")
+        yield _Field(f"[{n}]", one_line(text, excerpt), "dim")
     references = " / ".join(question.reference)
     yield _Field(say("reference"), one_line(references or say("none"), _LONGEST))
 
