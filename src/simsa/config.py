@@ -194,7 +194,8 @@ class JudgeConfig(_Section):
     claims: bool = False
     """Have the claims of every answer listed too, each with the passage and the words in it that bear it out;
     simsa looks the words up. The report shows the share of claims that are borne out beside the score of
-    faithfulness. One more call an answer; scores on file stand. Of a panel the first judge does it."""
+    faithfulness. One more call an answer; scores on file stand. Of a panel the first judge does it. See
+    docs/claims.md."""
     max_concurrency: Positive = 64
     max_attempts: Positive = 4
     timeout_s: Seconds = 120.0

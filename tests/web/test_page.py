@@ -15,12 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.records import Passage
+from simsa.records import Claim, Passage
 from simsa.store import Store
 from simsa.web.asking import DIFFERENCES, SORTS, Ask, ask_from, folded
 from simsa.web.guard import Guard
 from simsa.web.index import PAGE, Index, build, sought
+from simsa.web.pages import Pages
+from simsa.web.runs import Run
+from simsa.web.visit import Visit
 from tests.report.runs import make_run, question
+from tests.report.test_claims import NO, YES, with_claims
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> {{7*7}} \u202eabc\u200b =HYPERLINK(1) [[ref1]]"
@@ -233,3 +237,24 @@ def test_a_token_opens_another_host(folder: Path) -> None:
             assert answer.status == 200
             assert "token" not in answer.url
         server.send_signal(signal.SIGINT)
+
+
+def test_a_question_shows_the_claims_of_its_answers(tmp_path: Path) -> None:
+    nasty = Claim(HOSTILE, 1, HOSTILE, supported=False)
+    lists = {"base": [[nasty, YES], [], "refused"], "lora": [[YES], None, [NO]]}
+    folder = with_claims(
+        make_run(tmp_path / "run", {"base": [(1, 2, 3, 4)] * 3, "lora": [(1, 2, 3, 4)] * 3}), lists
+    )
+    pages = Pages([Run(folder, tmp_path, "en")])
+    found = [pages.question(0, f"q{n}", Ask(), None, Visit("n", "t")) or "" for n in range(3)]
+    assert "✓ 별빛마을이다" in found[0]
+    assert "[1] «별빛마을»" in found[0]
+    assert "<script>alert" not in found[0]
+    assert "\u202e" not in found[0]
+    assert found[0].count('<ul class="claims">') == 2
+    assert "It claims nothing." in found[1]
+    assert found[1].count('<ul class="claims">') == 1
+    assert "no list of claims: judge refused" in found[2]
+    assert "✗ 바다 옆이다" in found[2]
+    assert "claims-ko@1" in found[2], "what the judge replied is there too"
+    assert "{원문}" in (pages.text(0, "q2", "raw", "base") or "")

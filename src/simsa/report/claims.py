@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.records import Claim
-from simsa.report.cells import Cell, Grid, Row
+from simsa.report.cells import Cell, Grid, Row, Tone
 from simsa.report.differences import Difference, difference
 from simsa.report.model import Note
 from simsa.report.numbers import DASH, fixed, interval, signed
@@ -130,11 +130,11 @@ def grid(summary: Summary) -> Grid:
         Row(say(_FAITHFULNESS), tuple(Cell(_holistic(v)) for v in variants)),
         Row(say("claims.supported"), tuple(Cell(_of(v.claims)) for v in variants)),
         *_differences(variants, summary.baseline, say),
+        Row(say("claims.listed"), tuple(Cell(_listed(v)) for v in variants), "sub"),
     ]
     counts = {
         "claims.not_found": [c.not_found for v in variants if (c := v.claims)],
         "claims.silent": [c.silent for v in variants if (c := v.claims)],
-        "claims.unlisted": [sum(c.unlisted.values()) for v in variants if (c := v.claims)],
         "claims.too_kind": [len(c.too_kind) for v in variants if (c := v.claims)],
         "claims.too_harsh": [len(c.too_harsh) for v in variants if (c := v.claims)],
     }
@@ -177,15 +177,20 @@ def notes(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note]:
 
 
 class Line(NamedTuple):
-    """A claim for people: what it says, what bears it out, and whether it is borne out."""
+    """A claim for people: what it says, what bears it out, and whether it is borne out; None: it is no claim."""
 
     claim: str
     borne_by: str
-    supported: bool
+    supported: bool | None
 
     @property
     def mark(self) -> str:
-        return "✓" if self.supported else "✗"
+        return {True: "✓", False: "✗", None: "–"}[self.supported]
+
+    @property
+    def tone(self) -> Tone:
+        tones: dict[bool | None, Tone] = {True: "good", False: "bad", None: "plain"}
+        return tones[self.supported]
 
     @property
     def text(self) -> str:
@@ -197,9 +202,9 @@ def lines(found: Claimed | None, say: Words) -> list[Line]:
     if found is None:
         return []
     if found.claims is None:
-        return [Line(say("claims.none_listed", why=say(f"status.{found.status}")), "", False)]
+        return [Line(say("claims.none_listed", why=say(f"status.{found.status}")), "", None)]
     if not found.claims:
-        return [Line(say("claims.no_claim"), "", True)]
+        return [Line(say("claims.no_claim"), "", None)]
     return [Line(claim.claim, _borne_by(claim, say), claim.supported) for claim in found.claims]
 
 
@@ -226,6 +231,10 @@ def _holistic(variant: VariantSummary) -> str:
         if found.ci95
         else fixed(found.mean)
     )
+
+
+def _listed(variant: VariantSummary) -> str:
+    return f"{variant.claims.listed if variant.claims else 0}/{variant.n_predicted}"
 
 
 def _of(found: ClaimsInfo | None) -> str:

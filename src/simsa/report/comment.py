@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simsa.errors import ConfigError
 from simsa.report.cells import Cell, Grid, Row
-from simsa.report.grids import comparison_grid, metric_grid
+from simsa.report.grids import comparison_grid, metric_grids
 from simsa.report.markdown import escape, opening, table
 from simsa.report.model import is_lexical
 from simsa.report.sentences import verdict
@@ -62,8 +62,7 @@ def _blocks(found: Comparing, link: str | None, say: Words) -> Iterator[str]:
     differences = comparison_grid(title, found.comparisons, compared, say)
     if differences.rows:
         yield f"**{escape(title)}**\n\n{table(differences)}"
-    if found.metrics:
-        metrics = metric_grid(found, say)
+    for metrics in metric_grids(found, say):
         yield f"<details><summary>{escape(metrics.title)}</summary>\n\n{table(metrics)}\n\n</details>"
     judge = (found.judge or {}).get("model") or say("none")
     yield opening(say("pr.made", runs=", ".join(found.runs), judge=judge))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsa.records import CRITERIA, MAX_TOTAL
@@ -10,6 +10,7 @@ from simsa.report import claims
 from simsa.report.cells import Cell, Grid, Row, Tone, Weight, label
 from simsa.report.judge_grids import judge_grids, usage
 from simsa.report.numbers import DASH, fixed, half, interval, p_value, signed
+from simsa.report.table import SHARE
 from simsa.report.words import Name, Words, words
 
 if TYPE_CHECKING:
@@ -91,16 +92,23 @@ def comparison_grid(
     return Grid(title, tuple(variants), tuple(rows))
 
 
-def metric_grid(found: Comparing, say: Words) -> Grid:
-    """Paired differences of the deterministic metrics with their intervals."""
+def metric_grids(found: Comparing, say: Words) -> list[Grid]:
+    """Paired differences with their intervals of the deterministic metrics, and of claims; without empty ones."""
+    made = [
+        _metric_grid(found, say, lambda name: name != SHARE, "head.metric_differences"),
+        _metric_grid(found, say, lambda name: name == SHARE, "head.claim_differences"),
+    ]
+    return [grid for grid in made if grid.rows]
+
+
+def _metric_grid(found: Comparing, say: Words, wanted: Callable[[str], bool], title: str) -> Grid:
     variants = [name for name in found.variants if name != found.baseline]
     by_name = {(d.metric, d.variant): d for d in found.metrics}
     rows = [
         _row(label(say, name), (_metric_difference(by_name.get((name, v))) for v in variants))
-        for name in dict.fromkeys(d.metric for d in found.metrics)
+        for name in dict.fromkeys(d.metric for d in found.metrics if wanted(d.metric))
     ]
-    title = say("head.metric_differences", baseline=found.baseline)
-    return Grid(title, tuple(variants), tuple(rows))
+    return Grid(say(title, baseline=found.baseline), tuple(variants), tuple(rows))
 
 
 def metrics(summary: Summary) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from simsa.records import CRITERIA, MAX_TOTAL
+from simsa.records import CLAIMS, CRITERIA, MAX_TOTAL
 from simsa.report import noise
 from simsa.report.cells import Cell, Grid, Row
 from simsa.report.numbers import DASH, count, fixed, percent, usd
@@ -45,14 +45,14 @@ def usage(summary: Summary) -> Grid:
     parts = found.parts if len(found.parts) > 1 else ()
     rows = [
         Row(
-            part,
+            say("claims.part") if part == CLAIMS else part,
             (*(_spent(found.of(part=part, variant=name)) for name in variants), _spent(found.of(part=part))),
         )
         for part in parts
     ]
     whole = (*(_spent(found.of(variant=name)) for name in variants), _spent(found.of()))
     rows.append(Row(say("usage.whole"), whole, "strong"))
-    if parts and found.of().cost_usd:
+    if len(set(parts) - {CLAIMS}) > 1 and found.of().cost_usd:
         columns = [found.by_criterion(name) for name in (*variants, None)]
         label = "usage.evenly" if found.shares_calls else "usage.of"
         rows += [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.report.cells import Grid, Row
 from simsa.report.claims import lines
-from simsa.report.grids import comparison_grid, grids, metric_grid, scores_line
+from simsa.report.grids import comparison_grid, grids, metric_grids, scores_line
 from simsa.report.model import is_lexical
 from simsa.report.sentences import headline, judged, unscored, verdict
 from simsa.report.words import Language, Name, Words, words
@@ -84,9 +84,9 @@ def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableT
     if grid.rows:
         yield ""
         yield from _grid(grid, width)
-    if found.metrics:
+    for metrics in metric_grids(found, say):
         yield ""
-        yield from _grid(metric_grid(found, say), width)
+        yield from _grid(metrics, width)
     yield from _notes(found.notes, say)
     if found.outcomes:
         yield ""
@@ -247,7 +247,7 @@ def _answers(answers: Iterable[Answer], say: Words) -> Iterator[_Field]:
         if answer.analysis:
             yield _Field("", one_line(answer.analysis, _LONGEST), "dim")
         for line in lines(answer.claimed, say):
-            yield _Field("", one_line(line.text, _LONGEST), "green" if line.supported else "red")
+            yield _Field("", one_line(line.text, _LONGEST), _STYLES[line.tone])
 
 
 def _printed(parts: Iterable[RenderableType], width: int, colour: bool) -> str:

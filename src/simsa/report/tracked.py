@@ -30,6 +30,8 @@ _LEFT_OUT = (
     "baseline",
     "variant",
     "criterion",
+    "too_kind",
+    "too_harsh",
 )
 
 

@@ -94,6 +94,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{baseline} 대비 규칙 지표의 차이",
         "Difference to {baseline} in deterministic metrics",
     ),
+    "head.claim_differences": (
+        "{baseline} 대비 뒷받침된 주장의 차이",
+        "Difference to {baseline} in claims borne out",
+    ),
     "head.speed": ("길이와 속도", "Length and speed"),
     "head.abstention": ("답변과 거절", "Answering and abstaining"),
     "head.whiskers": ("차이와 95 % 구간", "Differences with their 95 % intervals"),
@@ -452,6 +456,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "주장 하나하나로 본 충실성: 답변마다 뒷받침된 주장의 비율, 0–1",
         "Faithfulness claim by claim: share of an answer's claims borne out, 0–1",
     ),
+    "claims.part": ("주장", "claims"),
     "claims.caption": (
         "주장이 뒷받침되었다는 것은 심사가 옮겨 적은 글이 그 문맥에 정말 있다는 뜻입니다.",
         "A claim is borne out when the words that the judge copied for it do stand in the passage it named.",
@@ -460,7 +465,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "claims.difference": ("{baseline} 대비 비율의 차이", "share, difference to {baseline}"),
     "claims.not_found": ("인용문이 문맥에 없는 주장", "claims whose quotation is not there"),
     "claims.silent": ("주장이 없는 답변", "answers that claim nothing"),
-    "claims.unlisted": ("주장을 읽지 못한 답변", "answers without a list"),
+    "claims.listed": ("주장을 적은 답변", "answers with a list"),
     "claims.too_kind": ("충실성 5점인데 뒷받침 없는 주장", "faithfulness 5, a claim not borne out"),
     "claims.too_harsh": ("충실성 1–2점인데 모두 뒷받침", "faithfulness 1–2, all borne out"),
     "claims.unsupported": ("(뒷받침 없음)", "(not borne out)"),

@@ -110,17 +110,25 @@ def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, st
 
 
 def judgements(store: Store, question_id: str, variant: str) -> list[Judgement]:
-    """What makes up the verdict on one answer, in the order of the parts; empty before it was judged. Its
-    claims are no part of it: see `claimed`.
+    """What makes up the verdict on one answer, in the order of the parts; empty before it was judged.
 
     One that was made from others has their answers, tokens and cost.
     """
+    return _of_answer(store, question_id, variant, "g.part <> 'claims'")
+
+
+def listings(store: Store, question_id: str, variant: str) -> list[Judgement]:
+    """What was said when an answer's claims were asked for; empty before they were."""
+    return _of_answer(store, question_id, variant, "g.part = 'claims'")
+
+
+def _of_answer(store: Store, question_id: str, variant: str, which: str) -> list[Judgement]:
     rows = store.db.execute(
         f"""SELECT {_JUDGEMENT} FROM judging g
         JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
             AND p.request_hash = g.answer_hash
         JOIN judgements j ON j.request_hash = g.request_hash
-        WHERE g.question_id = ? AND g.variant = ? AND g.part <> 'claims' ORDER BY g.part""",
+        WHERE g.question_id = ? AND g.variant = ? AND {which} ORDER BY g.part""",
         (question_id, variant),
     )
     return [_with_its_voices(store, _judgement(row)) for row in rows]
@@ -294,12 +302,13 @@ class Claimed(NamedTuple):
 
 
 def claimed(store: Store, question_id: str | None = None) -> Iterator[Claimed]:
-    """Every row whose claims were asked for, or those of one question."""
+    """Every row whose claims were asked for, or those of one question, in no order."""
+    one = "" if question_id is None else "AND g.question_id = ?"
     rows = store.db.execute(
-        f"""SELECT g.question_id, g.variant, j.status, j.claims
-        FROM {_LINKED} JOIN judgements j ON j.request_hash = g.request_hash
-        WHERE g.part = 'claims' AND (?1 IS NULL OR g.question_id = ?1) ORDER BY q.position, t.position""",
-        (question_id,),
+        f"""SELECT g.question_id, g.variant, j.status, j.claims FROM judging g
+        JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.request_hash = g.answer_hash
+        JOIN judgements j ON j.request_hash = g.request_hash WHERE g.part = 'claims' {one}""",
+        () if question_id is None else (question_id,),
     )
     for question, variant, status, kept in rows:
         yield Claimed(question, variant, status, _claims(kept))

@@ -9,7 +9,7 @@ from simsa.metrics.citations import parse_citations
 from simsa.metrics.rows import METRICS
 from simsa.records import Judgement, Question
 from simsa.report.numbers import fixed
-from simsa.store import Claimed, Result, Store, claimed, judgements, measures, results, snapshot
+from simsa.store import Claimed, Result, Store, claimed, judgements, listings, measures, results, snapshot
 from simsa.web.asked import Asked, of_judge, of_model
 from simsa.web.marking import LONGEST, Piece, Used, compare, used
 
@@ -24,6 +24,7 @@ class Shown(NamedTuple):
     pieces: list[Piece] | None
     judged: list[Judgement]
     claimed: Claimed | None
+    replies: list[Judgement]
     metrics: Mapping[str, str]
     asked: Asked | None
     asked_of_judge: list[Asked]
@@ -56,6 +57,7 @@ def facts(store: Store, question_id: str) -> Facts | None:
                 compare(result.prediction or "", question.reference),
                 judgements(store, question_id, result.variant),
                 listed.get(result.variant),
+                _replies(store, question_id, result.variant),
                 _metrics(row or {}),
                 of_model(store, known.get(result.variant, {}), question),
                 of_judge(store, question, result.prediction) if result.prediction is not None else [],
@@ -70,6 +72,11 @@ def facts(store: Store, question_id: str) -> Facts | None:
     return Facts(
         question, answers, [used(passage.text[:LONGEST], texts) for passage in question.contexts], cited
     )
+
+
+def _replies(store: Store, question_id: str, variant: str) -> list[Judgement]:
+    """All that the judge said of an answer."""
+    return [*judgements(store, question_id, variant), *listings(store, question_id, variant)]
 
 
 def letter(number: int) -> str:
@@ -88,7 +95,7 @@ def whole_text(store: Store, question_id: str, part: str, name: str) -> str | No
         texts = question.reference if part == "reference" else tuple(p.text for p in question.contexts)
         return texts[int(name)] if name.isascii() and name.isdigit() and int(name) < len(texts) else None
     if part == "raw":
-        return "\n\n".join(j.raw for j in judgements(store, question_id, name)) or None
+        return "\n\n".join(j.raw for j in _replies(store, question_id, name)) or None
     found = next(results(store, name, question_id), None) if part == "answer" else None
     return found.prediction if found else None
 
