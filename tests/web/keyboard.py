@@ -31,13 +31,15 @@ def missed_by_tab(browser: Browser) -> list[str]:
         "addEventListener('focusin', (event) => {"
         "  reached.add(event.target);"
         "  if (event.target.type === 'radio') document.getElementsByName(event.target.name).forEach((e) => reached.add(e));"
-        "  const style = getComputedStyle(event.target);"
-        "  if (style.outlineStyle === 'none' && style.boxShadow === 'none') unlit.push(event.target.outerHTML.slice(0, 120));"
+        "});"
+        "addEventListener('keyup', () => {"  # only now is it certain whether the focus shows
+        "  const here = document.activeElement, style = getComputedStyle(here);"
+        "  if (here !== document.body && style.outlineStyle === 'none' && style.boxShadow === 'none')"
+        "    unlit.push(here.outerHTML.slice(0, 120));"
         "})"
     )
     n = browser.js("return wanted.length")
-    for start in range(0, n + 5, 100):
-        browser.keys(*[TAB] * min(100, n + 5 - start))
+    browser.keys(*[TAB] * (n + 5))
     found: list[str] = browser.js(
         "return wanted.filter((e) => !reached.has(e) && e.checkVisibility()).map((e) => e.outerHTML.slice(0, 160))"
     )

@@ -99,7 +99,7 @@ def _environment() -> Environment:
         "shown": lambda text: _cut(text, _LONGEST),
         "analysis": lambda text: _cut(text, _ANALYSIS),
         "whole": lambda text: _cut(text, _TEXT),
-        "figure": _figure,
+        "figure": figure,
         "whole_figures": lambda text: _WITHIN_FIGURE.sub("\u00a0", text),
         "breaking": _breaking,
     }
@@ -124,7 +124,7 @@ def _breaking(text: str) -> Markup:
     return Markup("<wbr>").join(_BREAKS.split(_cut(text, _LONGEST)))
 
 
-def _figure(text: str) -> Markup:
+def figure(text: str) -> Markup:
     """A figure with its interval as two pieces, neither of which is broken over lines."""
     from markupsafe import Markup
 

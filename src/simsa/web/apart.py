@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -29,9 +30,16 @@ def apart(what: Callable[..., T], *values: Any, large: bool) -> T:
         return what(*values)
     with (
         _one_at_a_time,
-        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
+        ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context("spawn"), initializer=_step_back
+        ) as pool,
     ):
         return pool.submit(what, *values).result()
+
+
+def _step_back() -> None:
+    """Whoever waits for a page goes first."""
+    os.nice(5)
 
 
 def build_index(folder: Path, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from simsa.text import one_line, visible
 from simsa.web.asking import DIFFERENCES, TOTAL, Ask
 from simsa.web.desk import Desk, guide
 from simsa.web.index import PAGE, Found
+from simsa.web.listed import spread
 from simsa.web.marking import LONGEST
 from simsa.web.pictures import HEIGHT, WIDTH, bars, history
 from simsa.web.question import facts, letter, whole_text
@@ -110,6 +112,12 @@ class Pages:
             criteria=(TOTAL, *CRITERIA),
             is_filtered=any(one is not None for one in filters),
         )
+
+    def listed(self, number: int, ask: Ask) -> Iterator[list[Any]] | None:
+        """The whole list that `ask` names as rows of a table, the head first; None while it can't be made yet."""
+        run = self.runs[number]
+        listing = run.listing(ask)
+        return None if listing is None else spread(run.folder, listing, ask)
 
     def question(self, number: int, question_id: str, ask: Ask, n: int | None, visit: Visit) -> str | None:
         """One question; None when the run has none of this id. `n` is its number in the list of `ask`."""
@@ -222,6 +230,8 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
 
+    from simsa.report.html import figure
+
     def shown(value: Any) -> Any:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
@@ -244,4 +254,5 @@ def _environment() -> Environment:
     )
     made.filters["pretty"] = pretty
     made.filters["breakable"] = breakable
+    made.filters["figure"] = figure
     return made

@@ -16,8 +16,9 @@ from simsa.errors import InputError, RunError, SimsaError
 from simsa.records import CRITERIA
 from simsa.web import agreement, labelling
 from simsa.web.asking import TOTAL, ask_from
-from simsa.web.guard import LARGEST_BODY, LOOPBACK, Guard
+from simsa.web.guard import HEADERS, LARGEST_BODY, LOOPBACK, Guard
 from simsa.web.labelling import visit
+from simsa.web.listed import to_csv
 from simsa.web.pages import Pages
 from simsa.web.runs import Run
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from simsa.report.words import Language
 
+_ATTACHED = {"Content-Disposition": 'attachment; filename="questions.csv"'}
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -100,6 +102,20 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
         ask = ask_from(request.query, await asyncio.to_thread(runs[number].variants))
         return _html(await asyncio.to_thread(pages.questions, number, ask, visit(request)))
 
+    async def listed(request: web.Request) -> web.StreamResponse:
+        number = numbered(request)
+        ask = ask_from(request.query, await asyncio.to_thread(runs[number].variants))
+        rows = await asyncio.to_thread(pages.listed, number, ask)
+        if rows is None:
+            raise web.HTTPServiceUnavailable(text="the list is still being made: try again in a moment")
+        answer = web.StreamResponse(headers=HEADERS | _ATTACHED)
+        answer.content_type, answer.charset = "text/csv", "utf-8"
+        await answer.prepare(request)
+        pieces = to_csv(rows)
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            await answer.write(piece.encode("utf-8", "replace"))
+        return answer
+
     async def question(request: web.Request) -> web.Response:
         number, query = numbered(request), request.query
         ask = ask_from(query, await asyncio.to_thread(runs[number].variants))
@@ -170,6 +186,7 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
     app.router.add_get(f"{base}/", overview)
     app.router.add_get(f"{base}/progress", progress)
     app.router.add_get(f"{base}/questions", questions)
+    app.router.add_get(f"{base}/questions.csv", listed)
     app.router.add_get(f"{base}/question", question)
     app.router.add_get(f"{base}/text", text)
     app.router.add_get(f"{base}/calibration", calibration)

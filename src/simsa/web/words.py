@@ -35,6 +35,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "apply": ("적용", "Apply"),
     "reset": ("조건 지우기", "Clear"),
     "found": ("{n}문항", "{n} questions"),
+    "download": ("이 목록 내려받기 (CSV)", "Download this list (CSV)"),
     "before": ("이전", "Previous"),
     "after": ("다음", "Next"),
     "page": ("{page} / {pages}쪽", "page {page} of {pages}"),
@@ -70,6 +71,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "claims": ("주장", "Claims"),
     "details": ("요청·응답·지표", "Requests, replies, metrics"),
     "metrics": ("지표", "Metrics"),
+    "analysis": ("심사의 분석", "The judge's analysis"),
     "detail": ("사유: {why}", "reason: {why}"),
     "usage": (
         "입력 {prompt} · 출력 {completion}토큰 · {latency}초 · 종료 {finish}",
