@@ -48,5 +48,5 @@ def missed_by_tab(browser: Browser) -> list[str]:
 
 def unlit(browser: Browser) -> list[str]:
     """What had the focus on the way of `missed_by_tab` without showing it."""
-    found: list[str] = browser.js("return unlit")
+    found: list[str] = browser.js("return [...new Set(unlit)]")
     return found
