@@ -279,7 +279,7 @@ def _judge(store: Store, run: Run) -> tuple[Judge, Config]:
                 root=root,
             )
             try:
-                judge = judges.make(_of(config), root=root)
+                judge = judges.of(config)
             except InputError as error:
                 failure = failure or error
                 continue

@@ -167,7 +167,7 @@ def _judge(config: Config, findings: list[Finding]) -> Judge | None:
         findings.append(Finding("warning", told("about.judge"), told("check.no_judge")))
         return None
     try:
-        judge = judges.make(config.judge, root=config.root)
+        judge = judges.of(config)
     except SimsaError as error:
         findings.append(_wrong(told("about.judge"), error))
         return None

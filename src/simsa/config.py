@@ -129,6 +129,7 @@ class MemberConfig(_Section):
     model: str
     name: Name | None = None
     """What reports call it; the model by default. Two members need two names."""
+    identity: str | None = None
     base_url: str | None = None
     api_key_env: str | None = None
     temperature: Temperature | None = None
@@ -176,6 +177,10 @@ class JudgeConfig(_Section):
     `model`, and it judges there: on a GPU while answers are written, on a CPU once they are. In place of
     `base_url`."""
     base_url: str = OPENAI
+    identity: str | None = None
+    """Which model it is, where its name does not say: a revision, a date. Verdicts are found again by the judge's
+    name and this, whatever the address, so that a server may move; another model under the same name needs
+    another identity. simsa says so when what a server serves has changed."""
     api_key_env: str | None = None
     rubric: str = "rag-ko"
     mode: Literal["joint", "split"] = "joint"

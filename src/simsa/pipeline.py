@@ -24,7 +24,8 @@ from simsa.flow import Backlog, Budget, each, stream, together, unless
 from simsa.hearing import Hearing, asked, directly, parts
 from simsa.judges import Judge, JudgeRequest
 from simsa.judges.llm import LLMJudge
-from simsa.judges.retiring import models_of, retiring, shutdown_dates
+from simsa.judges.places import identified, moved, places, with_places
+from simsa.judges.retiring import listed, models_of, retiring
 from simsa.progress import Progress
 from simsa.records import Message, Prediction
 from simsa.spoken import told
@@ -58,7 +59,7 @@ async def evaluate(
     with Store.create(folder) as store:
         planning.prepare(store, config, progress)
         judge = (
-            judges.make(config.judge, root=config.root, say=progress.say, keyless=batching.is_offline(batch))
+            judges.of(config, say=progress.say, keyless=batching.is_offline(batch))
             if config.judge and "judge" in stages
             else None
         )
@@ -378,16 +379,24 @@ async def score_by_batch(run: _Run, judge: Judge, retry: Collection[str], mode: 
 
 
 async def look_ahead(run: _Run, *, ask: bool) -> None:
-    """Says when the judge's model leaves its API, and keeps what its endpoint says of it for reports."""
+    """Asks the judge's endpoints what they say of their models, and keeps it for reports.
+
+    Says when a model leaves its API, and when another than before may answer to the judge's name.
+    """
     config = run.config.judge
     if config is None or not (models := models_of(config)):
         return
-    kept: dict[str, str] = run.store.meta("shutdown_dates") or {}
-    if ask and (listed := await shutdown_dates(config)):
-        kept |= listed
-        run.store.set_meta(shutdown_dates=kept)
-    for end in retiring(models, kept):
+    cards = await listed(config) if ask else {}
+    dates: dict[str, str] = run.store.meta("shutdown_dates") or {}
+    dates |= {card.id: str(card.shutdown_date) for card in cards.values() if card.shutdown_date}
+    known = with_places(run.store.meta("judge_places") or {}, places(config, cards))
+    kept = {name: [list(place) for place in where] for name, where in known.items()}
+    run.store.set_meta(shutdown_dates=dates, judge_places=kept)
+    for end in retiring(models, dates):
         run.progress.note("judge_retiring", end.said)
+    for name in identified(config):
+        if len(where := known.get(name, [])) > 1:
+            run.progress.note("judge_moved", moved(name, where))
 
 
 def judge_is_ours(config: Config) -> bool:

@@ -12,32 +12,11 @@ from typing import Any
 from simsa import data, prompts
 from simsa.config import Config, VariantConfig
 from simsa.errors import DataError
+from simsa.identity import of_served
 from simsa.progress import Progress
 from simsa.records import Prediction, Question, content_hash
 from simsa.spoken import told
 from simsa.store import Planned, Store
-from simsa.weights import weights_hash
-
-# vLLM arguments that change speed and memory, not answers.
-_OPERATIONAL = {
-    "api_server_count",
-    "block_size",
-    "data_parallel_size",
-    "disable_log_requests",
-    "disable_log_stats",
-    "enable_prefix_caching",
-    "enable_prompt_tokens_details",
-    "enforce_eager",
-    "gpu_memory_utilization",
-    "kv_cache_memory_bytes",
-    "max_loras",
-    "max_num_batched_tokens",
-    "max_num_seqs",
-    "performance_mode",
-    "pipeline_parallel_size",
-    "swap_space",
-    "tensor_parallel_size",
-}
 
 
 def prepare(store: Store, config: Config, progress: Progress) -> None:
@@ -142,10 +121,4 @@ def _identity(config: Config, variant: VariantConfig) -> Any:
     if variant.endpoint:
         e = variant.endpoint
         return ["endpoint", e.base_url, e.model, e.adapter, e.extra_body]
-    s = config.serving
-    template = config.path(s.chat_template).read_text(encoding="utf-8") if s.chat_template else None
-    args = {k.replace("-", "_"): v for k, v in s.args.items()}
-    args = {k: v for k, v in args.items() if k not in _OPERATIONAL}
-    weights = weights_hash(config.local(variant.model or s.model or ""))
-    adapter = weights_hash(str(config.path(variant.adapter))) if variant.adapter else None
-    return ["vllm", weights, adapter, s.dtype, template, args]
+    return of_served(config, variant.adapter, variant.model)

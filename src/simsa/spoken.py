@@ -88,6 +88,12 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "한도 {limit} 중 {spent}에서 멈췄습니다. max_cost_usd를 올리면 이어집니다",
         "stopped at {spent} of {limit}; a higher max_cost_usd goes on",
     ),
+    "judge.moved": (
+        "심사 {name:은/는} 이 실행을 여러 곳에서 채점했고, 이미 있는 판정은 그대로 두었습니다: {list}. 같은 모델이 아니라면 "
+        "judge.identity를 새로 정하십시오. 그러면 모두 다시 채점합니다",
+        "{name} has judged this run in several places, and verdicts on file were kept: {list}. If it is not the same "
+        "model there, give it a judge.identity of its own, and it judges anew",
+    ),
     "given.unknown": (
         "{path}: {n:,}행은 테스트 세트에 없는 질문의 답변이라 뺐습니다",
         "{path}: {n:,} rows answer no question of the test set; left out",

@@ -12,7 +12,7 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.config import JudgeConfig
-from simsa.judges.retiring import models_of, retiring, shutdown_dates
+from simsa.judges.retiring import listed, models_of, retiring
 from simsa.store import Store
 from tests.servers.chat import ChatServer
 from tests.test_pipeline import write_config, write_data
@@ -66,9 +66,10 @@ def test_endpoints_are_asked_for_their_own_dates() -> None:
                 {"model": "away", "base_url": "http://127.0.0.1:9/v1"},
             ]
         }
-        assert asyncio.run(shutdown_dates(JudgeConfig.model_validate(panel))) == {"own": "2030-02-03"}
+        found = asyncio.run(listed(JudgeConfig.model_validate(panel)))
+        assert {name: str(card.shutdown_date) for name, card in found.items()} == {"own": "2030-02-03"}
         assert (server.count, closed.count) == (0, 0), "no tokens are spent on it"
-    assert asyncio.run(shutdown_dates(JudgeConfig(model="lexical"))) == {}
+    assert asyncio.run(listed(JudgeConfig(model="lexical"))) == {}
 
 
 def test_check_run_and_report_say_when_the_judge_leaves(

@@ -166,6 +166,28 @@ def test_another_adapter_is_another_judge(tmp_path: Path) -> None:
     assert plain.key != one.key
 
 
+def test_on_another_base_it_is_another_judge(tmp_path: Path) -> None:
+    def key(base: Path, **serving: Any) -> str:
+        raw = config_of(base).model_dump(mode="json")
+        raw["serving"] |= serving
+        return judges.of(configuration.build(raw)).key
+
+    one, copy = make_model(tmp_path / "one"), make_model(tmp_path / "copy")
+    assert key(one) == key(copy), "weights by content, not by folder"
+    other = make_model(tmp_path / "other", layers=3)
+    assert key(one) != key(other)
+    assert key(one) != key(one, dtype="float32")
+    assert key(one) != key(one, args={"quantization": "fp8"})
+    assert key(one) == key(one, args={"gpu_memory_utilization": 0.5}, max_concurrency=3)
+
+
+def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
+    raw = config_of(make_model(tmp_path / "one")).model_dump(mode="json")
+    raw["serving"]["chat_template"] = "gone.jinja"
+    with pytest.raises(ConfigError, match=r"gone\.jinja"):
+        judges.of(configuration.build(raw, root=tmp_path))
+
+
 def test_a_remark_on_the_judge_is_a_note_and_changes_no_score() -> None:
     noted, plain = judge_of(config_of("m", note="a toy")), judge_of(config_of("m"))
     assert "a toy" in noted.notes and "a toy" not in plain.notes

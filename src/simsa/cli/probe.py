@@ -113,10 +113,10 @@ class _Prepared:
         self.judge_config = _judge_of(config, named)
         self.progress = Progress()
         self._per_kind, self._n_again, self._seed = per_kind, n_again, seed
-        self.judge = judges.make(self.judge_config, root=config.root, say=self._say)
+        self.judge = judges.of(config, self.judge_config, say=self._say)
         self.second: Judge | None = None
         if not self.judge_config.is_local:
-            self.second = judges.make(reseeded(self.judge_config), root=config.root, say=self._say)
+            self.second = judges.of(config, reseeded(self.judge_config), say=self._say)
 
     def _say(self, text: str) -> None:
         self.progress.say(text)  # the display sets it when it is opened

@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from simsa import rubrics
-from simsa.config import JudgeConfig, secret
+from simsa import identity, rubrics
+from simsa.config import Config, JudgeConfig, secret
 from simsa.endpoints import price
 from simsa.errors import ConfigError
 from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
 from simsa.judges.composing import of_criteria, of_many
+from simsa.records import content_hash
 from simsa.weights import weights_hash
 
-__all__ = ["JOINT", "Judge", "JudgeRequest", "combine", "make", "of_criteria", "of_many", "require_prices"]
+__all__ = [
+    "JOINT",
+    "Judge",
+    "JudgeRequest",
+    "combine",
+    "make",
+    "of",
+    "of_criteria",
+    "of_many",
+    "require_prices",
+]
+
+
+def of(
+    config: Config,
+    judge: JudgeConfig | None = None,
+    *,
+    say: Callable[[str], None] | None = None,
+    keyless: bool = False,
+) -> Judge:
+    """The judge of `config`, or `judge`, which is the same with other settings. Raises as `make` does."""
+    one = judge or config.judge
+    assert one is not None, "there is no judge"
+    base = identity.of_served(config, None) if one.adapter else None
+    return make(one, root=config.root, base=base, say=say, keyless=keyless)
 
 
 def make(
     config: JudgeConfig,
     *,
     root: Path = Path(),
+    base: Sequence[Any] | None = None,
     salt: bytes | None = None,
     say: Callable[[str], None] | None = None,
     keyless: bool = False,
 ) -> Judge:
-    """The judge that `config` names; paths start at `root`.
+    """The judge that `config` names; paths start at `root`. `base` is what an adapter of ours is served on.
 
     `salt` fixes the boundary codes around material (tests); by default they are new in
     every process. `say` is told what a person should know of the endpoint. `keyless`: its
@@ -47,7 +74,7 @@ def make(
     for name, given in config.each.items():
         one = given.model_copy(update={"claims": config.claims and not made})  # one member's list is enough
         made[name] = LLMJudge(
-            one, rubric, _key(one, keyless), name=name, weights=_weights(one, root), salt=salt, say=say
+            one, rubric, _key(one, keyless), name=name, weights=_weights(one, root, base), salt=salt, say=say
         )
     return Panel(config.model, made, say) if config.panel else made[config.model]
 
@@ -68,8 +95,11 @@ def require_prices(config: JudgeConfig, limit_usd: float | None) -> None:
         )
 
 
-def _weights(config: JudgeConfig, root: Path) -> str | None:
-    return weights_hash(str(root / Path(config.adapter).expanduser())) if config.adapter else None
+def _weights(config: JudgeConfig, root: Path, base: Sequence[Any] | None) -> str | None:
+    if config.adapter is None:
+        return None
+    adapter = weights_hash(str(root / Path(config.adapter).expanduser()))
+    return adapter if base is None else content_hash(adapter, base)
 
 
 def _key(config: JudgeConfig, keyless: bool) -> str | None:

@@ -82,6 +82,8 @@ class LLMJudge:
         told_apart = [] if self.label == config.model else [self.label]
         if weights:
             told_apart += ["adapter", weights]
+        if config.identity:
+            told_apart += ["identity", config.identity]
         sampling = (config.model, config.temperature, config.seed, config.extra_body)
         model = content_hash("llm", *sampling, *told_apart)
         # Only a call that was asked for token probabilities has them; the scores are as good as without.

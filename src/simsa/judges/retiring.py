@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterable, Mapping
 
 from simsa.config import JudgeConfig, secret
-from simsa.endpoints import ChatEndpoint, Retirement, retirement
+from simsa.endpoints import ChatEndpoint, ModelInfo, Retirement, retirement
 from simsa.errors import SimsaError
 
 _PATIENCE_S = 5.0
@@ -29,18 +29,18 @@ def models_of(config: JudgeConfig) -> list[str]:
     return [] if config.is_local or config.adapter else [one.model for one in config.each.values()]
 
 
-async def shutdown_dates(config: JudgeConfig) -> dict[str, str]:
-    """Model → ISO date of its last day, where the judge's endpoints list one.
+async def listed(config: JudgeConfig) -> dict[str, ModelInfo]:
+    """Judge → what its endpoint lists of its model, the name alone where it lists nothing of it.
 
-    Takes a moment and no tokens. An endpoint that cannot be asked has nothing to say.
+    Takes a moment and no tokens. A judge whose endpoint cannot be asked is left out, and one that is no endpoint's.
     """
     if not models_of(config):
         return {}
-    found = await asyncio.gather(*map(_listed, config.each.values()))
-    return {model: date for dates in found for model, date in dates.items()}
+    cards = await asyncio.gather(*map(_card, config.each.values()))
+    return {name: card for name, card in zip(config.each, cards, strict=True) if card}
 
 
-async def _listed(config: JudgeConfig) -> dict[str, str]:
+async def _card(config: JudgeConfig) -> ModelInfo | None:
     with contextlib.suppress(SimsaError, TimeoutError):
         endpoint = ChatEndpoint(
             config.base_url,
@@ -50,9 +50,6 @@ async def _listed(config: JudgeConfig) -> dict[str, str]:
             timeout_s=_PATIENCE_S,
         )
         async with asyncio.timeout(_PATIENCE_S), endpoint:
-            return {
-                info.id: info.shutdown_date.isoformat()
-                for info in await endpoint.models()
-                if info.id == config.model and info.shutdown_date
-            }
-    return {}
+            cards = {info.id: info for info in await endpoint.models()}
+            return cards.get(config.model, ModelInfo(config.model))
+    return None

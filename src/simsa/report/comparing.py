@@ -127,7 +127,12 @@ def comparing(
         outcomes=tuple(gates.evaluate(wanted, table, baseline)),
         bridged=found,
         common=shared if only_common else None,
-        notes=of_comparing(spoken, map(calibration_of, stores), comparisons),
+        notes=of_comparing(
+            spoken,
+            map(calibration_of, stores),
+            comparisons,
+            [store.meta("judge_places") or {} for store in stores],
+        ),
     )
 
 

@@ -84,12 +84,21 @@ def _in(language: Language, note: Mapping[str, str]) -> str:
 
 
 def of_comparing(
-    language: Language, calibrations: Iterable[Mapping[str, Any] | None], comparisons: Sequence[Comparison]
+    language: Language,
+    calibrations: Iterable[Mapping[str, Any] | None],
+    comparisons: Sequence[Comparison],
+    places: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Note, ...]:
-    """What a comparison calls for: how far the judges are to be trusted, scores that are missing, few documents."""
+    """What a comparison calls for: how far the judges are to be trusted, whether they are one, scores that are
+    missing, few documents. `places` are where the judges of two runs were."""
     say = words(language)
     trust = (note for calibration in calibrations for note in _of_calibration(say, calibration or {}))
-    found = (*trust, *_of_missing(say, (), comparisons), *_of_clusters(say, comparisons))
+    found = (
+        *trust,
+        *_of_places(say, *places),
+        *_of_missing(say, (), comparisons),
+        *_of_clusters(say, comparisons),
+    )
     return tuple(dict.fromkeys(found))
 
 
@@ -203,6 +212,15 @@ def _of_answers(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note
             shown = ", ".join(judged.disputed[:_SHOWN]) + (" …" if len(judged.disputed) > _SHOWN else "")
             disputed = {"n": len(judged.disputed), "list": shown}
             yield Note("abstention_disputed", say("note.abstention_disputed", variant=name, **disputed))
+
+
+def _of_places(say: Words, *runs: Mapping[str, Any]) -> Iterator[Note]:
+    """Judges of one name that two runs have asked in places where different models may stand."""
+    from simsa.judges.places import apart
+
+    for name, first, second in apart(*runs) if len(runs) == 2 else ():
+        where = {"first": str(first), "second": str(second)}
+        yield Note("judge_apart", say("note.judge_apart", name=Name(name), **where))
 
 
 def _of_clusters(say: Words, comparisons: Sequence[Comparison]) -> Iterator[Note]:

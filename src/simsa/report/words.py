@@ -282,6 +282,12 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "심사 모델 {model:은/는} {date} 서비스가 끝났습니다. 같은 심사로 다시 잴 수 없습니다.",
         "The judge {model} was shut down {date}. Nothing can be measured again with it.",
     ),
+    "note.judge_apart": (
+        "두 실행에서 심사 {name:이/가} 있던 곳이 다릅니다: {first}, {second}. 같은 모델이 아니라면 judge.identity로 "
+        "구별하고 다시 채점하십시오.",
+        "The judge {name} of the two runs was in different places: {first}, {second}. If that is not one model, tell "
+        "them apart by judge.identity and judge anew.",
+    ),
     "note.retired_on": ("{date}에", "on {date}"),
     "note.unknown_day": ("이미", "some time ago"),
     "note.successor": ("대신 권하는 모델: {model}.", "Suggested successor: {model}."),
