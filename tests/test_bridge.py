@@ -202,7 +202,7 @@ def test_the_cost_is_told_before_and_counted_after(
     capsys.readouterr()
     assert run(["compare", str(old), str(new), "--bridge", "20", "--json"]) == 0
     said = capsys.readouterr()
-    estimate = re.search(r"judging: (\d+) calls, .*about (\d+\.\d+) USD", said.err)
+    estimate = re.search(r"심사: 호출 (\d+)회, .*, 약 [^\d]*(\d+\.\d+)", said.err)
     assert estimate is not None
     assert int(estimate[1]) == 20
     cost = json.loads(said.out)["bridge"]["cost_usd"]

@@ -375,8 +375,8 @@ def test_a_limit_makes_nothing_of_the_answers_behind_it(
         return [note["text"] for note in report(config, capsys)["notes"] if note["kind"] == "predictions"]
 
     left_out, missing = (
-        "1 rows answer no question of the test set; left out",
-        "1 questions have no prediction",
+        "1행은 테스트 세트에 없는 질문의 답변이라 뺐습니다",
+        "질문 1개에는 답변이 없습니다",
     )
     assert notes("--limit", "3") == [f"lora.jsonl: {missing}"], "of the file, as the config calls it"
     assert notes() == [f"lora.jsonl: {left_out}", f"lora.jsonl: {missing}"]

@@ -79,9 +79,9 @@ def test_check_run_and_report_say_when_the_judge_leaves(
     with ChatServer(models=[{"id": "own-judge", "shutdown_date": last}]) as server:
         config = judged(tmp_path, server.url, "own-judge")
         assert run(["check", str(config)]) == 0
-        assert f"own-judge leaves the API on {last}, in 40 days" in capsys.readouterr().out
+        assert f"own-judge은(는) 40일 뒤 {last}에 API에서 사라집니다" in capsys.readouterr().out
         assert run(["run", str(config)]) == 0
-        assert f"own-judge leaves the API on {last}, in 40 days" in capsys.readouterr().err
+        assert f"own-judge은(는) 40일 뒤 {last}에 API에서 사라집니다" in capsys.readouterr().err
         assert server.count == 4
     # The endpoint is gone; the run remembers what it said.
     document = json.loads(reported(config, capsys, "--format", "json"))
@@ -100,7 +100,7 @@ def test_a_date_far_away_is_kept_and_not_spoken_of(
     with ChatServer(models=[{"id": "own-judge", "shutdown_date": in_days(200)}]) as server:
         config = judged(tmp_path, server.url, "own-judge")
         assert run(["run", str(config)]) == 0
-    assert "leaves the API" not in capsys.readouterr().err
+    assert "API에서 사라" not in capsys.readouterr().err
     with Store.read(tmp_path / "simsa.simsa") as store:
         assert store.meta("shutdown_dates") == {"own-judge": in_days(200)}
     assert json.loads(reported(config, capsys, "--format", "json"))["judge"]["shutdown_date"] is None
@@ -111,7 +111,7 @@ def test_a_model_of_the_table_is_known_without_its_endpoint(
 ) -> None:
     config = judged(tmp_path, "http://127.0.0.1:9/v1", "gpt-4o-2024-05-13", "max_attempts = 1\n")
     assert run(["check", str(config)]) == 5
-    assert "gpt-4o-2024-05-13 left the API some time ago" in capsys.readouterr().out
+    assert "gpt-4o-2024-05-13은 얼마 전에 API에서 사라졌습니다" in capsys.readouterr().out
 
 
 def test_a_panel_names_the_member(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
