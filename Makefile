@@ -44,17 +44,22 @@ $(VENV)/.dev: $(VENV)/.cpu
 	$(PIP) --no-deps $$($(PY) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["tool"]["simsa"]["axe"])')
 	touch $@
 
-# The page's tests want Chromium and a Korean font. Where they can't be had, those tests are skipped.
-APT := apt-get -qq -o Dpkg::Use-Pty=0
+# The page's tests want Chromium and a Korean font. Where they can't be had, those tests are skipped, and the
+# next `make test` tries again.
+APT := apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=1 -o Acquire::http::Timeout=20
+HAVE := command -v chromedriver && { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 $(VENV)/.browser: $(VENV)/.venv
-	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	@if { $(HAVE); } >/dev/null; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing Chromium for the tests of the page"; \
 	  export DEBIAN_FRONTEND=noninteractive; \
-	  { $(APT) update && $(APT) install -y --no-install-recommends chromium chromium-driver fonts-noto-cjk >/dev/null; } \
-	  || echo "Chromium can't be installed: tests of the page in a browser are skipped"; \
-	else echo "no Chromium and no way to install it: tests of the page in a browser are skipped"; fi
-	touch $@
+	  if $(APT) update && $(APT) install -y --no-install-recommends chromium chromium-driver fonts-noto-cjk >/dev/null; \
+	  then touch $@; \
+	  else echo "Chromium can't be installed: tests of the page in a browser are skipped"; fi; \
+	else \
+	  echo "no Chromium: tests of the page in a browser are skipped; on Debian, as root:" \
+	    "apt-get install chromium chromium-driver fonts-noto-cjk"; \
+	fi
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
