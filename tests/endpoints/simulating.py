@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class Simulation:
     chance_headers: Mapping[str, str] = field(default_factory=dict)
     tokens: int = 500
     seed: int = 0
+    stalls: Sequence[tuple[float, float]] = ()
+    """From when to when the client's machine does something else."""
 
     def __post_init__(self) -> None:
         self.pacer = Pacer()
@@ -99,4 +101,6 @@ class Simulation:
             self._at(back + takes, "answered", (ticket, headers))
 
     def _at(self, when: float, what: str, about: Any) -> None:
+        if what != "arrives":
+            when = next((end for begin, end in self.stalls if begin <= when < end), when)
         heapq.heappush(self._events, (when, next(self._order), what, about))

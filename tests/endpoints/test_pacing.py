@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+import statistics
 from typing import Any
 
 import pytest
@@ -66,6 +68,25 @@ def test_limits_of_any_size(a_minute: int, used: float, refused: float) -> None:
     simulation = Simulation(limit, window=1024, latency_s=0.5).run(120)
     assert simulation.used(120) >= used
     assert simulation.refused_after(20) < refused
+
+
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize(("stalled_s", "used"), [(0.0, 0.97), (4.0, 0.95), (10.0, 0.92)])
+def test_a_minute_and_a_half_on_a_machine_that_has_other_things_to_do(
+    headers: bool, stalled_s: float, used: float
+) -> None:
+    """900 rows at 600 a minute, while the client stands still for 0.4 s at a time, so many seconds in all."""
+    shares = []
+    for seed in range(8):
+        at = random.Random(seed)
+        begins = [at.uniform(0, 89) for _ in range(round(stalled_s / 0.4))]
+        limit = RateLimit(600, headers=headers)
+        stalls = [(begin, begin + 0.4) for begin in begins]
+        simulation = Simulation(limit, seed=seed, stalls=stalls).run(89)
+        shares.append(len(simulation.accepted) / (limit.capacity + limit.rate * 89))
+        assert simulation.refused_after(5) < 0.02
+    assert min(shares) >= used - 0.02
+    assert statistics.median(shares) >= used
 
 
 def test_a_limit_that_is_lifted_is_found_out() -> None:
