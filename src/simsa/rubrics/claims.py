@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from simsa.prompts import numbered
 from simsa.records import CLAIMS, Claim, Message, Passage, Question, content_hash
 from simsa.rubrics.base import fill, instructions
-from simsa.rubrics.reader import Sought, Unreadable, read_object
+from simsa.rubrics.reader import Sought, Unreadable, bare, read_object
 
 _FIELDS = ("question", "context", "prediction")
 _SOUGHT = Sought("list", f'the key "{CLAIMS}"')
@@ -103,14 +103,19 @@ def read_claims(text: str, found: Sequence[Passage], quoted: Iterable[str] = ())
 
     A claim has a text, and either a passage's number with a quote or null for it. It is
     supported only if there is such a passage and the quote stands in it (see `stands`).
-    `quoted` are the judged texts: a list copied out of one is not the judge's.
+    `quoted` are the judged texts: a list copied out of one is not the judge's, nor is one
+    with a piece of them in it that is no text of its own.
     """
-    whole = read_object(text, (CLAIMS,), quoted, _SOUGHT)
+    texts = tuple(quoted)
+    whole = read_object(text, (CLAIMS,), texts, _SOUGHT)
     if isinstance(whole, Unreadable):
         return whole
-    listed = whole.get(CLAIMS)
+    listed = whole.value.get(CLAIMS)
     if not isinstance(listed, list):
-        return Unreadable("unreadable", f'"{CLAIMS}" is {"not a list" if CLAIMS in whole else "missing"}')
+        problem = "not a list" if CLAIMS in whole.value else "missing"
+        return Unreadable("unreadable", f'"{CLAIMS}" is {problem}')
+    if _spliced(whole.source, texts):
+        return Unreadable("unreadable", "it quotes the material without escaping quotation marks")
     claims = []
     for n, one in enumerate(listed, 1):
         claim = _claim(one, found)
@@ -118,6 +123,25 @@ def read_claims(text: str, found: Sequence[Passage], quoted: Iterable[str] = ())
             return Unreadable("unreadable", f"claim {n}: {claim}")
         claims.append(claim)
     return Listed(tuple(claims))
+
+
+# A claim that is let in needs both; so much around them is no coincidence.
+_KEY = re.compile(r'"(?:passage|quote)":')
+_BEFORE, _BEHIND = 12, 16
+
+
+def _spliced(source: str, quoted: Iterable[str]) -> bool:
+    """Whether keys of the list are out of a judged text, quoted by a judge that escapes nothing.
+
+    Without escapes `1986", "passage": 1, "quote": "…` in an answer would bear itself out.
+    """
+    written = bare(source)
+    for judged in quoted:
+        text = bare(judged)
+        for key in _KEY.finditer(text):
+            if text[max(0, key.start() - _BEFORE) : key.end() + _BEHIND] in written:
+                return True
+    return False
 
 
 def _claim(one: Any, found: Sequence[Passage]) -> Claim | str:
@@ -175,8 +199,8 @@ def stands(quote: str, passage: Passage) -> bool:
     what it leaves out with … may be anything. A number must be the whole number: neither 987
     nor 198 stands in 1,987.
     """
-    bare = _MARK.sub(" ", quote)
-    pieces = [piece for part in _LEFT_OUT.split(bare) if (piece := _normal(part.strip(_AROUND)))]
+    text = _MARK.sub(" ", quote)
+    pieces = [piece for part in _LEFT_OUT.split(text) if (piece := _normal(part.strip(_AROUND)))]
     shown = _normal(f"{passage.title}: {passage.text}" if passage.title else passage.text)
     at = 0
     for piece in pieces:

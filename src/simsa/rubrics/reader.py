@@ -74,7 +74,7 @@ def read_verdict(
     `quoted` are the texts that were judged; a verdict copied out of one is not one.
     """
     found = read_object(text, criteria, quoted, _VERDICT)
-    return found if isinstance(found, Unreadable) else _verdict(found, criteria)
+    return found if isinstance(found, Unreadable) else _verdict(found.value, criteria)
 
 
 class Sought(NamedTuple):
@@ -84,18 +84,23 @@ class Sought(NamedTuple):
     mark: str
 
 
+class Object(NamedTuple):
+    """A JSON object, and how it is written."""
+
+    value: dict[str, Any]
+    source: str
+
+
 _VERDICT = Sought("verdict", "the scores")
 _UNFINISHED = Unreadable("truncated", "the JSON object was not finished")
 
 
-def read_object(
-    text: str, keys: Sequence[str], quoted: Iterable[str], sought: Sought
-) -> dict[str, Any] | Unreadable:
+def read_object(text: str, keys: Sequence[str], quoted: Iterable[str], sought: Sought) -> Object | Unreadable:
     """The JSON object with one of `keys` that `text` gives, or why it gives none. Never raises.
 
     The key may be deep inside: then what counts is there, and it is in no form that was asked for.
     """
-    fakes = [_bare(judged) for judged in quoted if '"' in judged]
+    fakes = [bare(judged) for judged in quoted if '"' in judged]
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -104,14 +109,14 @@ def read_object(
         return _search(text, keys, fakes, sought)
     if fakes and _is_quotation(text, fakes):
         return _copied(sought)
-    return (fakes and _twofold(text.strip(), keys)) or whole
+    return (fakes and _twofold(text.strip(), keys)) or Object(whole, text.strip())
 
 
 def _copied(sought: Sought) -> Unreadable:
     return Unreadable("unreadable", f"the {sought.name} is a copy of text in the material; give your own")
 
 
-def _search(text: str, keys: Sequence[str], fakes: list[str], sought: Sought) -> dict[str, Any] | Unreadable:
+def _search(text: str, keys: Sequence[str], fakes: list[str], sought: Sought) -> Object | Unreadable:
     """The last such object amid other text."""
     answer = text.strip()
     if answer.startswith(_THINK):
@@ -146,7 +151,7 @@ def _search(text: str, keys: Sequence[str], fakes: list[str], sought: Sought) ->
     if last is not None and any(stray[1] in keys for stray in _STRAY_SCORE.finditer(rest)):
         return Unreadable("unreadable", "there are scores outside of the JSON object")
     if last is not None and _THOUGHT not in rest:  # else it was a thought, its <think> being in the prompt
-        return (fakes and _twofold(written, keys)) or last
+        return (fakes and _twofold(written, keys)) or Object(last, written)
     if copied:
         return _copied(sought)
     if _DECLINED.search(answer[:_DECLINED_WITHIN]):
@@ -240,10 +245,10 @@ def _twofold(source: str, keys: Sequence[str]) -> Unreadable | None:
 
 
 def _is_quotation(source: str, fakes: list[str]) -> bool:
-    bare = _bare(source)
-    return any(bare in fake for fake in fakes)
+    copied = bare(source)
+    return any(copied in fake for fake in fakes)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """`text` without white space and what is not seen, which a copy may have lost."""
     return _UNSEEN.sub("", text)
