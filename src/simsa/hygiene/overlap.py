@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
-from simsa.hygiene.model import Finding, once
-from simsa.hygiene.similar import Index, Similar, normalise
+from simsa.hygiene.model import Finding, Kind, Match, once
+from simsa.hygiene.similar import Index, normalise
 from simsa.records import Question
 from simsa.text import one_line
 
@@ -17,6 +18,7 @@ _PASSAGE = {"size": 5, "threshold": 0.8, "shortest": 30}
 _WITHIN = {"size": 3, "threshold": 1.0, "contained": True, "shortest": 10}
 _PROMPT = 80  # characters from which a "question" may be such a prompt
 _EXCERPT = 80
+_BLOCK = 512
 
 
 def leaks(test: Sequence[Question], train: Iterable[Question]) -> list[Finding]:
@@ -27,45 +29,73 @@ def leaks(test: Sequence[Question], train: Iterable[Question]) -> list[Finding]:
     A passage counts as nearly there when four fifths of it are in a passage of `train`,
     a question when the two share four fifths of all their shingles.
     """
-    questions = Index([q.question for q in test], **_QUESTION)  # type: ignore[arg-type]
-    owners = [(place, p.text) for place, q in enumerate(test) for p in q.contexts]
-    passages = Index([text for _, text in owners], contained=True, **_PASSAGE)  # type: ignore[arg-type]
-    within = Index([q.question for q in test], **_WITHIN)  # type: ignore[arg-type]
-    seen: set[str] = set()
+    search = _Search(test)
+    closest = once(finding for rows in _blocks(train) for finding in search.of(rows))
+    places: dict[str, int] = {}
+    for place, q in enumerate(test):
+        places.setdefault(q.id, place)
+    return sorted(closest, key=lambda one: (one.kind != "leaked_question", places[one.question_id]))
 
-    def asked(text: str) -> Iterator[Similar]:
-        yield from questions.find(text)
-        if len(text) >= _PROMPT:
-            bare = normalise(text)
-            for place, match, similarity in within.find(text):
-                if match == "near" and normalise(test[place].question) in bare:
-                    yield Similar(place, "normalised", similarity)
 
-    def found() -> Iterator[tuple[int, Finding]]:
-        for row in train:
-            for place, match, similarity in asked(row.question):
-                excerpt, other = one_line(test[place].question, _EXCERPT), one_line(row.question, _EXCERPT)
-                yield (
-                    place,
-                    Finding("leaked_question", test[place].id, excerpt, match, row.id, other, similarity),
-                )
-            shown = [row.question] if len(row.question) >= _PROMPT else []
-            for text in (*(passage.text for passage in row.contexts), *shown):
-                if text in seen:
-                    continue
-                seen.add(text)
-                for number, match, similarity in passages.find(text):
-                    place, own = owners[number]
-                    texts = one_line(own, _EXCERPT), one_line(text, _EXCERPT)
-                    yield (
-                        place,
-                        Finding(
-                            "leaked_passage", test[place].id, texts[0], match, row.id, texts[1], similarity
-                        ),
-                    )
+class _Search:
+    """What of `test` is in training rows. Sieves hold most of them back, so that few are compared in full."""
 
-    ordered = sorted(found(), key=lambda one: (one[1].kind != "leaked_question", one[0]))
-    return once(finding for _, finding in ordered)
+    def __init__(self, test: Sequence[Question]) -> None:
+        from simsa.hygiene.sieve import Sieve
+
+        asked = [q.question for q in test]
+        self._test = test
+        self._owners = [(q, p.text) for q in test for p in q.contexts]
+        self._questions = Index(asked, **_QUESTION)  # type: ignore[arg-type]
+        self._within = Index(asked, **_WITHIN)  # type: ignore[arg-type]
+        self._passages = Index([text for _, text in self._owners], contained=True, **_PASSAGE)  # type: ignore[arg-type]
+        self._sieves = Sieve(self._questions), Sieve(self._within), Sieve(self._passages)
+        self._seen: set[int] = set()
+
+    def of(self, rows: Sequence[Question]) -> Iterator[Finding]:
+        """All findings of a block of training rows."""
+        of_questions, of_within, of_passages = self._sieves
+        asked = [row.question for row in rows]
+        prompts = [text if len(text) >= _PROMPT else "" for text in asked]
+        like, within = of_questions.caught(asked), of_within.caught(prompts)
+        for place in sorted(like | within):
+            for q, match, similarity in self._asked(asked[place], place in like, place in within):
+                yield _finding("leaked_question", q, q.question, match, rows[place], asked[place], similarity)
+        shown = [
+            (row, text) for row, prompt in zip(rows, prompts, strict=True) for text in self._new(row, prompt)
+        ]
+        for place in sorted(of_passages.caught([text for _, text in shown])):
+            row, text = shown[place]
+            for number, match, similarity in self._passages.find(text):
+                yield _finding("leaked_passage", *self._owners[number], match, row, text, similarity)
+
+    def _asked(self, text: str, like: bool, within: bool) -> Iterator[tuple[Question, Match, float]]:
+        """The questions that a row asks, or whose whole words its prompt holds."""
+        for place, match, similarity in self._questions.find(text) if like else ():
+            yield self._test[place], match, similarity
+        bare = normalise(text) if within else ""
+        for place, match, similarity in self._within.find(text) if within else ():
+            if match == "near" and normalise(self._test[place].question) in bare:
+                yield self._test[place], "normalised", similarity
+
+    def _new(self, row: Question, prompt: str) -> Iterator[str]:
+        """The texts that a row shows and no row before it; told by their hashes, not kept."""
+        for text in (*(passage.text for passage in row.contexts), prompt):
+            if text and hash(text) not in self._seen:
+                self._seen.add(hash(text))
+                yield text
+
+
+def _finding(
+    kind: Kind, q: Question, own: str, match: Match, row: Question, text: str, similarity: float
+) -> Finding:
+    return Finding(kind, q.id, one_line(own, _EXCERPT), match, row.id, one_line(text, _EXCERPT), similarity)
+
+
+def _blocks(rows: Iterable[Question]) -> Iterator[list[Question]]:
+    source = iter(rows)
+    while block := list(islice(source, _BLOCK)):
+        yield block
 
 
 def duplicates(test: Sequence[Question]) -> list[Finding]:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from simsa.hygiene.model import Match
 
 _HITS = 8  # so many rare shingles in common, where a text has enough, before it is looked at
-_SILENT = re.compile(r"[\W_]+")
+SILENT = re.compile(r"[\W_]+")
 
 
 class Similar(NamedTuple):
@@ -33,7 +33,7 @@ class Similar(NamedTuple):
 
 def normalise(text: str) -> str:
     """`text` composed (NFC), in lower case, without punctuation and white space."""
-    return _SILENT.sub("", unicodedata.normalize("NFC", text).lower())
+    return SILENT.sub("", unicodedata.normalize("NFC", text).lower())
 
 
 class Index:
@@ -42,6 +42,7 @@ class Index:
     `size` is the length of a shingle in characters. With `contained` a text is near when
     the share `threshold` of its shingles is in the other text, else when that is their
     Jaccard index. Texts under `shortest` characters (normalised) are only found when the same.
+    `rarest` is what is looked up: shingle → numbers of texts; `least` how many a near text shares.
     """
 
     def __init__(
@@ -54,28 +55,29 @@ class Index:
         shortest: int = 0,
     ) -> None:
         self._texts = texts
-        self._size, self._threshold, self._contained = size, threshold, contained
+        self.size, self._threshold, self._contained = size, threshold, contained
+        self.shortest = max(shortest, size)
         self._bare = [normalise(text) for text in texts]
         self._same: dict[str, list[int]] = {}
         for place, bare in enumerate(self._bare):
             if bare:
                 self._same.setdefault(bare, []).append(place)
-        known = {bare: self._shingles(bare) for bare in self._same if len(bare) >= max(shortest, size)}
+        known = {bare: self._shingles(bare) for bare in self._same if len(bare) >= self.shortest}
         self._kept = list(known)
         self._sets = list(known.values())
-        self._least = [_hits(shingles, threshold) for shingles in self._sets]
-        self._rarest = self._indexed()
+        self.least = [_hits(shingles, threshold) for shingles in self._sets]
+        self.rarest = self._indexed()
 
     def find(self, text: str) -> Iterator[Similar]:
         """Every kept text that is the same as `text`, or near it."""
         bare = normalise(text)
         for place in self._same.get(bare, ()):
             yield Similar(place, "exact" if self._texts[place] == text else "normalised", 1.0)
-        if len(bare) < self._size:
+        if len(bare) < self.size:
             return
         shingles = self._shingles(bare)
-        hits = Counter(chain.from_iterable(map(self._rarest.__getitem__, shingles & self._rarest.keys())))
-        least = self._least
+        hits = Counter(chain.from_iterable(map(self.rarest.__getitem__, shingles & self.rarest.keys())))
+        least = self.least
         for number in sorted(other for other, n in hits.items() if n >= least[other]):
             similarity = self._similarity(self._sets[number], shingles)
             if similarity >= self._threshold and self._kept[number] != bare:
@@ -87,7 +89,7 @@ class Index:
         return common / (len(kept) if self._contained else len(kept) + len(asked) - common)
 
     def _shingles(self, bare: str) -> frozenset[str]:
-        size = self._size
+        size = self.size
         return frozenset([bare[i : i + size] for i in range(len(bare) - size + 1)])
 
     def _indexed(self) -> dict[str, list[int]]:
@@ -95,7 +97,7 @@ class Index:
         frequency = Counter(shingle for shingles in self._sets for shingle in shingles)
         rarest: dict[str, list[int]] = {}
         for number, shingles in enumerate(self._sets):
-            for shingle in _first(shingles, frequency, self._threshold, self._least[number]):
+            for shingle in _first(shingles, frequency, self._threshold, self.least[number]):
                 rarest.setdefault(shingle, []).append(number)
         return rarest
 
@@ -107,5 +109,5 @@ def _hits(shingles: Collection[str], threshold: float) -> int:
 
 def _first(shingles: Collection[str], frequency: Counter[str], threshold: float, least: int) -> list[str]:
     """The rarest shingles, as many as hold `least` of any text that shares `threshold` of all."""
-    ordered = sorted(shingles, key=lambda shingle: (frequency[shingle], shingle))
+    ordered = sorted(sorted(shingles), key=frequency.__getitem__)
     return ordered[: len(ordered) - math.ceil(threshold * len(ordered)) + least]
