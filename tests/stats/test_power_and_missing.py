@@ -36,6 +36,8 @@ def test_the_questions_needed_make_the_difference_the_mde(difference: float, sd:
 def test_no_difference_is_never_shown() -> None:
     assert questions_needed(0.0, 1.0) is None
     assert questions_needed(1.0, 0.0) is None
+    assert questions_needed(1e-17, 1.0) is None, "the rounding of thirds is no difference"
+    assert questions_needed(1e-200, 1.0) is None
 
 
 def test_bounds_of_a_mean() -> None:

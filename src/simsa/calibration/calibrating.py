@@ -144,7 +144,7 @@ def _criterion(
     scores, clusters = by.scores, _clusters(by)
     judged = {variant: _known(scores[variant].get(name, {})) for variant in scores}
     held = [
-        _Held(answer, label, judged[answer[1]][answer[0]])
+        _Held(answer, label, judged[answer[1]][answer[0]], weights.get(answer))
         for answer, by_annotator in sorted(labels.items())
         for _, label in sorted(by_annotator.items())
         if answer[0] in judged[answer[1]]
@@ -198,6 +198,8 @@ class _Held(NamedTuple):
     answer: Answer
     label: int
     score: float
+    weight: float | None = None
+    """How many questions it stands for, in a draw by strata."""
 
 
 class _Agreement(NamedTuple):
@@ -212,10 +214,14 @@ class _Agreement(NamedTuple):
     def of(self, held: Sequence[_Held]) -> Agreement:
         labels, scores = [h.label for h in held], [h.score for h in held]
         items = self._items(held)
+        weights = [h.weight for h in held if h.weight is not None] or None
         if self.levels is not None:
-            return agree(labels, list(map(int, scores)), self.levels, items=items, seed=self.seed)
+            whole = list(map(int, scores))
+            return agree(labels, whole, self.levels, items=items, weights=weights, seed=self.seed)
         same_scale = all(self._on_scale(score) for score in scores)
-        return agree_unrounded(labels, scores, same_scale=same_scale, items=items, seed=self.seed)
+        return agree_unrounded(
+            labels, scores, same_scale=same_scale, items=items, weights=weights, seed=self.seed
+        )
 
     def _items(self, held: Sequence[_Held]) -> list[str]:
         """What belongs together: a document's answers, or a question's where all are of one document."""

@@ -69,9 +69,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "draws whole questions, or documents where questions share them; corrections use the answer's mean label.",
     ),
     "stratified": (
-        "층화 표본입니다. 일치도는 이 표본의 것이고, 평균은 층의 가중치로 라벨만 평균한 값(λ = 0)입니다.",
-        "A stratified sample: agreement is that of the sample itself; corrected means are the labels' own, "
-        "weighted by stratum (λ = 0).",
+        "층화 표본입니다. 일치도는 층의 가중치로 전체 답변에 맞춘 값이고(표와 사람끼리의 일치는 표본 그대로), "
+        "평균은 라벨만 같은 가중치로 평균한 값(λ = 0)입니다.",
+        "A stratified sample: agreement is weighted to that of all answers (the tables and people's agreement "
+        "among themselves are the sample's), and corrected means are the labels' own, weighted likewise (λ = 0).",
     ),
     "thin_stratum": (
         "{what}: 라벨이 하나뿐인 층이 있어 바로잡지 않습니다.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsa.stats.intervals import Floats, Range
+from simsa.stats.intervals import Floats, Range, finite
 
 LEVELS = (1, 2, 3, 4, 5)
 RESAMPLES = 1_999
@@ -67,16 +68,20 @@ def agree(
     levels: Sequence[int] = LEVELS,
     *,
     items: Sequence[Hashable] | None = None,
+    weights: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Agreement:
     """Agreement of `judged` with `labels`, pair by pair, on a scale of whole `levels` one apart.
 
     `items` says which item each pair belongs to, where some have several labels; the
-    bootstrap then draws whole items. Raises ValueError when lengths differ or a score is
-    not one of the levels.
+    bootstrap then draws whole items. `weights` says how many pairs each stands for, where
+    they were drawn by strata: all figures are then those of the whole that was drawn from, the
+    table excepted, and the bootstrap draws within strata, which are told by their weights.
+    Raises ValueError when lengths differ, a score is not one of the levels, or a weight is not above 0.
     """
-    if items is not None and len(items) != len(labels):
-        raise ValueError(f"{len(labels)} labels, but {len(items)} items")
+    for what, given in (("items", items), ("weights", weights)):
+        if given is not None and len(given) != len(labels):
+            raise ValueError(f"{len(labels)} labels, but {len(given)} {what}")
     if len(labels) != len(judged):
         raise ValueError(f"{len(labels)} labels, but {len(judged)} scores")
     place = {level: i for i, level in enumerate(levels)}
@@ -89,13 +94,14 @@ def agree(
     confusion = tuple(tuple(int(n) for n in row) for row in table)
     if not labels:
         return Agreement(0, confusion=confusion, notes=("no labels",))
-    figures = _of_raters(labels, judged, levels)
+    cells = [place[a] * len(levels) + place[b] for a, b in zip(labels, judged, strict=True)]
+    shares = None if weights is None else scaled(weights)
+    figures = _of_raters(labels, judged, levels) if shares is None else _of_weighted(cells, shares, levels)
     undefined = [name for name, value in figures.items() if value is None]
-    if items is None or len(set(items)) == len(items):
+    if shares is None and (items is None or len(set(items)) == len(items)):
         drawn = _draw(table, seed) if len(labels) > 1 else None
     else:
-        cells = [place[a] * len(levels) + place[b] for a, b in zip(labels, judged, strict=True)]
-        drawn = _draw_items(cells, items, len(levels), seed)
+        drawn = _draw_items(cells, items or range(len(cells)), shares, len(levels), seed)
     intervals = {} if drawn is None else _intervals(drawn, levels)
     return Agreement(
         n_labels=len(labels),
@@ -132,6 +138,13 @@ def _of_raters(labels: Sequence[int], judged: Sequence[int], levels: Sequence[in
     }
 
 
+def _of_weighted(cells: Sequence[int], shares: Floats, levels: Sequence[int]) -> dict[str, float | None]:
+    """The figures of the whole that the pairs were drawn from."""
+    sums = np.bincount(cells, shares, len(levels) ** 2).astype(np.float64)
+    found = _of_tables(sums.reshape(1, len(levels), len(levels)), np.array(levels, dtype=np.float64))
+    return {name: float(value[0]) if np.isfinite(value[0]) else None for name, value in found.items()}
+
+
 def _quadratic_kappa(x: Floats, y: Floats) -> float | None:
     """1 − mean (x−y)² over what it would be if the two raters' scores were independent (Cohen 1968)."""
     expected = float(x.var() + y.var() + (x.mean() - y.mean()) ** 2)
@@ -149,20 +162,48 @@ def _draw(table: NDArray[np.int64], seed: int) -> Floats:
     return drawn.reshape(-1, *table.shape).astype(np.float64)
 
 
-def _draw_items(cells: Sequence[int], items: Sequence[Hashable], size: int, seed: int) -> Floats | None:
+def _draw_items(
+    cells: Sequence[int], items: Sequence[Hashable], shares: Floats | None, size: int, seed: int
+) -> Floats | None:
     """The same where an item has several pairs, which are drawn together; None for a single item."""
     row = {item: n for n, item in enumerate(dict.fromkeys(items))}
     if len(row) < 2:
         return None
     tables = np.zeros((len(row), size * size))
-    for item, cell in zip(items, cells, strict=True):
-        tables[row[item], cell] += 1
-    return np.asarray((item_draws(len(row), seed) @ tables).reshape(-1, size, size), dtype=np.float64)
+    rows = [row[item] for item in items]
+    np.add.at(tables, (rows, cells), 1.0 if shares is None else shares)
+    draws = item_draws(len(row), seed, None if shares is None else strata_of(rows, shares))
+    return np.asarray((draws @ tables).reshape(-1, size, size), dtype=np.float64)
 
 
-def item_draws(n: int, seed: int) -> NDArray[np.int64]:
-    """How often each of n items is in each resample: resamples × items."""
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+def scaled(weights: Sequence[float]) -> Floats | None:
+    """`weights` with a mean of 1; None where they are all the same. Raises ValueError for one that is not above 0."""
+    found = finite(weights)
+    if (found <= 0).any():
+        raise ValueError("a weight is not above 0")
+    return None if not len(found) or found.min() == found.max() else found * (len(found) / math.fsum(found))
+
+
+def strata_of(items: Sequence[int], shares: Floats) -> list[Hashable]:
+    """The stratum of each item, numbered from 0: the weights that its pairs have."""
+    found: list[set[float]] = [set() for _ in range(max(items) + 1)]
+    for item, share in zip(items, shares.tolist(), strict=True):
+        found[item].add(share)
+    return [tuple(sorted(of_item)) for of_item in found]
+
+
+def item_draws(n: int, seed: int, strata: Sequence[Hashable] | None = None) -> NDArray[np.int64]:
+    """How often each of n items is in each resample: resamples × items. Within `strata`, as many of each as there are."""
+    random = np.random.default_rng(seed)
+    if strata is None:
+        return random.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    places: dict[Hashable, list[int]] = {}
+    for place, stratum in enumerate(strata):
+        places.setdefault(stratum, []).append(place)
+    drawn = np.empty((RESAMPLES, n), dtype=np.int64)
+    for own in places.values():
+        drawn[:, own] = random.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES)
+    return drawn
 
 
 def _intervals(tables: Floats, levels: Sequence[int]) -> dict[str, Range]:
@@ -184,9 +225,9 @@ def _of_tables(tables: Floats, levels: Floats) -> dict[str, Floats]:
     share = tables / n[:, None, None]
     independent = rows[:, :, None] * columns[:, None, :] / n[:, None, None] ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
+        kappa = 1 - (share * gap**2).sum(axis=(1, 2)) / (independent * gap**2).sum(axis=(1, 2))
         return {
-            "quadratic_kappa": 1
-            - (share * gap**2).sum(axis=(1, 2)) / (independent * gap**2).sum(axis=(1, 2)),
+            "quadratic_kappa": np.where(_vary(rows + columns), kappa, np.nan),
             "krippendorff_alpha": _alphas(tables, rows + columns),
             "spearman": _spearmans(tables, rows, columns),
             "kendall_tau_b": _taus(tables, rows, columns),
@@ -205,7 +246,7 @@ def _alphas(tables: Floats, margins: Floats) -> Floats:
     total = margins.sum(axis=1)
     observed = ((tables + tables.transpose(0, 2, 1)) * gap).sum(axis=(1, 2))
     expected = (margins[:, :, None] * margins[:, None, :] * gap).sum(axis=(1, 2)) / (total - 1)
-    return np.asarray(1 - observed / expected)
+    return np.where(_vary(margins), 1 - observed / expected, np.nan)
 
 
 def _spearmans(tables: Floats, rows: Floats, columns: Floats) -> Floats:
@@ -214,18 +255,24 @@ def _spearmans(tables: Floats, rows: Floats, columns: Floats) -> Floats:
     x = np.cumsum(rows, axis=1) - rows / 2 - n / 2
     y = np.cumsum(columns, axis=1) - columns / 2 - n / 2
     both = (tables * x[:, :, None] * y[:, None, :]).sum(axis=(1, 2))
-    return np.asarray(both / np.sqrt((rows * x**2).sum(axis=1) * (columns * y**2).sum(axis=1)))
+    found = both / np.sqrt((rows * x**2).sum(axis=1) * (columns * y**2).sum(axis=1))
+    return np.where(_vary(rows) & _vary(columns), found, np.nan)
+
+
+def _vary(margins: Floats) -> NDArray[np.bool_]:
+    """Whether more than one level occurs. Weights do not sum to the last digit, so that a variance of 0 would not tell."""
+    return np.asarray((margins > 0).sum(axis=1) > 1)
 
 
 def _taus(tables: Floats, rows: Floats, columns: Floats) -> Floats:
     """(concordant − discordant) / √(pairs not tied in x · pairs not tied in y)."""
     n = rows.sum(axis=1)
-    pairs = n * (n - 1) / 2
     later = np.zeros_like(tables)
     size = tables.shape[1]
     for i, j in np.ndindex(size, size):
         later[:, i, j] = tables[:, i + 1 :, j + 1 :].sum(axis=(1, 2)) - tables[:, i + 1 :, :j].sum(
             axis=(1, 2)
         )
-    untied = [pairs - (margin * (margin - 1) / 2).sum(axis=1) for margin in (rows, columns)]
-    return np.asarray((tables * later).sum(axis=(1, 2)) / np.sqrt(untied[0] * untied[1]))
+    untied = [(n**2 - (margin**2).sum(axis=1)) / 2 for margin in (rows, columns)]
+    found = (tables * later).sum(axis=(1, 2)) / np.sqrt(untied[0] * untied[1])
+    return np.where(_vary(rows) & _vary(columns), found, np.nan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+_MOST = 1e6  # pairs, squared; beyond that a difference is none, or the rounding of one
 _Z = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.80)
 
 
@@ -20,4 +21,5 @@ def questions_needed(difference: float, sd: float) -> int | None:
     """How many pairs show a true mean `difference` with 80 % power; None for no difference or no spread."""
     if difference == 0 or sd == 0:
         return None
-    return math.ceil((_Z * sd / difference) ** 2)
+    root = abs(_Z * sd / difference)
+    return math.ceil(root**2) if root <= _MOST else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simsa.stats.agreement import RESAMPLES, Agreement, item_draws
+from simsa.stats.agreement import RESAMPLES, Agreement, item_draws, scaled, strata_of
 from simsa.stats.intervals import Codes, Floats, Range, finite
 
 UNROUNDED = (
@@ -22,9 +22,10 @@ def agree_unrounded(
     *,
     same_scale: bool,
     items: Sequence[Hashable] | None = None,
+    weights: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Agreement:
-    """Agreement of `judged` with `labels`, pair by pair; see `agree` for `items` and the figures.
+    """Agreement of `judged` with `labels`, pair by pair; see `agree` for `items`, `weights` and the figures.
 
     On the labels' scale κ is 1 − mean (x−y)²/expected as it always is, which for unrounded
     scores is Lin's concordance coefficient (Lin 1989). On another scale only the rank
@@ -37,12 +38,13 @@ def agree_unrounded(
     if not len(x):
         return Agreement(0, notes=("no labels",))
     ones = np.arange(len(x)) if items is None else _numbered(items)
-    means = _means(_columns(x, y).mean(axis=0)[None]) if same_scale else {}
+    shares = None if weights is None else scaled(weights)
+    means = _means(_columns(x, y, shares).mean(axis=0)[None]) if same_scale else {}
     figures: dict[str, float] = {name: float(value[0]) for name, value in means.items()}
-    figures |= _ranks(x, y)
+    figures |= _ranks(x, y) if shares is None else _weighted_ranks(x, y, shares)
     undefined = [name for name in (*_FIGURES[: 4 * same_scale], *_RANKS) if not np.isfinite(figures[name])]
     known: dict[str, Any] = {name: value for name, value in figures.items() if name not in undefined}
-    intervals = _intervals(x, y, ones, seed) if same_scale and ones.max() > 0 else {}
+    intervals = _intervals(x, y, ones, shares, seed) if same_scale and ones.max() > 0 else {}
     notes = [UNROUNDED if same_scale else OTHER_SCALE]
     if undefined:
         notes.append(f"{', '.join(undefined)}: one side does not vary")
@@ -63,10 +65,11 @@ def _numbered(items: Sequence[Hashable]) -> Codes:
     return np.fromiter((place[item] for item in items), dtype=np.intp, count=len(items))
 
 
-def _columns(x: Floats, y: Floats) -> Floats:
-    """What all figures are made of: pairs × (1, x, y, x², y², (x−y)², |x−y| ≤ 1, |x−y|)."""
+def _columns(x: Floats, y: Floats, shares: Floats | None = None) -> Floats:
+    """What all figures are made of: pairs × (1, x, y, x², y², (x−y)², |x−y| ≤ 1, |x−y|), times their shares."""
     apart = np.abs(y - x)
-    return np.column_stack((np.ones_like(x), x, y, x**2, y**2, apart**2, apart <= 1 + 1e-12, apart))
+    found = np.column_stack((np.ones_like(x), x, y, x**2, y**2, apart**2, apart <= 1 + 1e-12, apart))
+    return found if shares is None else found * shares[:, None]
 
 
 def _means(sums: Floats) -> dict[str, Floats]:
@@ -89,12 +92,35 @@ def _ranks(x: Floats, y: Floats) -> dict[str, float]:
     }
 
 
-def _intervals(x: Floats, y: Floats, items: Codes, seed: int) -> dict[str, Range]:
+def _weighted_ranks(x: Floats, y: Floats, shares: Floats) -> dict[str, float]:
+    """The same of the whole that the pairs were drawn from: each pair counts as often as it stands for others."""
+    if x.min() == x.max() or y.min() == y.max():
+        return dict.fromkeys(_RANKS, float("nan"))
+    a, b = (_mid_ranks(values, shares) for values in (x, y))
+    spearman = (shares * a * b).sum() / np.sqrt((shares * a**2).sum() * (shares * b**2).sum())
+    above = [np.sign(values[:, None] - values[None, :]) for values in (x, y)]
+    both = shares[:, None] * shares[None, :]
+    untied = [(both * np.abs(sign)).sum() for sign in above]
+    return {
+        "spearman": float(spearman),
+        "kendall_tau_b": float((both * above[0] * above[1]).sum() / np.sqrt(untied[0] * untied[1])),
+    }
+
+
+def _mid_ranks(values: Floats, shares: Floats) -> Floats:
+    """Ranks less their mean, those of ties in the middle of what they take up."""
+    _, level = np.unique(values, return_inverse=True)
+    sizes = np.bincount(level, shares)
+    return np.asarray((np.cumsum(sizes) - sizes / 2 - sizes.sum() / 2)[level])
+
+
+def _intervals(x: Floats, y: Floats, items: Codes, shares: Floats | None, seed: int) -> dict[str, Range]:
     """95 % percentile intervals over resampled items."""
-    columns = _columns(x, y)
+    columns = _columns(x, y, shares)
     sums = np.zeros((int(items.max()) + 1, columns.shape[1]))
     np.add.at(sums, items, columns)
-    drawn = _means(item_draws(len(sums), seed) @ sums)
+    strata = None if shares is None else strata_of(items.tolist(), shares)
+    drawn = _means(item_draws(len(sums), seed, strata) @ sums)
     found = {}
     for name, values in drawn.items():
         known = values[np.isfinite(values)]
