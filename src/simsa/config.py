@@ -108,9 +108,27 @@ class GenerationConfig(_Section):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     max_tokens: Positive = 256
     seed: int | None = 0
+    samples: Positive = 1
+    """How many answers each variant gives to each question, with `seed`, `seed + 1`, …; needs a `temperature`
+    above 0. All are judged, a question's score is their mean, and the report says how much of the uncertainty is
+    that of generation and what to buy next. Raised later, only the new answers are made. Files of finished
+    answers have one."""
     stop: tuple[str, ...] = ()
     extra_body: dict[str, Any] = {}
     max_attempts: Positive = 4
+
+    @model_validator(mode="after")
+    def _differing(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"samples: {self.samples} answers to a question are one and the same at temperature 0; "
+                "set generation.temperature (--temperature), to 0.7 for example"
+            )
+        return self
+
+    def of_sample(self, n: int) -> Self:
+        """How the n-th answer is asked for, from 0."""
+        return self if not n or self.seed is None else self.model_copy(update={"seed": self.seed + n})
 
 
 class PriceConfig(_Section):

@@ -55,7 +55,11 @@ def estimate(config: Config, folder: Path, judge: Judge, questions: list[Questio
     if config.judge is None or config.judge.is_local:
         return Estimate(0, 0, 0, 0.0, None)
     rows = questions[:: max(1, len(questions) // _ROWS)]
-    names = [variant.name for variant in config.variants]
+    names = [
+        (variant.name, n)
+        for variant in config.variants
+        for n in range(1 if variant.predictions else config.generation.samples)
+    ]
     asked: dict[tuple[str, str], Expense] = {}
     criteria: dict[str, float | None] = {}
     with contextlib.ExitStack() as opened:
@@ -97,11 +101,12 @@ def _store(opened: contextlib.ExitStack, folder: Path) -> Store | None:
         return None
 
 
-def _answers(store: Store | None, question: Question, variants: list[str]) -> list[str]:
-    """Every variant's answer; one that is not there yet is a guess, different from the others."""
-    given = {r.variant: r.prediction for r in results(store, question_id=question.id)} if store else {}
+def _answers(store: Store | None, question: Question, wanted: list[tuple[str, int]]) -> list[str]:
+    """Every variant's answers; one that is not there yet is a guess, different from the others."""
+    found = results(store, question_id=question.id, sample=None) if store else ()
+    given = {(r.variant, r.sample): r.prediction for r in found}
     guess = question.reference[0] if question.reference else ""
-    said = ((given.get(name), f"{guess}{' ' * n}") for n, name in enumerate(variants))
+    said = ((given.get(key), f"{guess}{' ' * n}") for n, key in enumerate(wanted))
     return [guessed if answer is None else answer for answer, guessed in said]
 
 

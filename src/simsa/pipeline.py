@@ -244,7 +244,8 @@ async def answer(
         question = run.store.question(planned.question_id)
         assert question is not None, planned
         messages = run.prompt.messages(question)
-        request = _chat(run.config.generation, messages, models[planned.variant], extra_body or {})
+        how = run.config.generation.of_sample(planned.sample)
+        request = _chat(how, messages, models[planned.variant], extra_body or {})
         prediction = _prediction(planned, await endpoint.complete(request))
         await run.store.add_prediction(prediction)
         run.progress.generate.done += 1

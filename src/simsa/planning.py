@@ -44,7 +44,8 @@ def read_questions(config: Config) -> Iterator[Question]:
 
 def _planned(store: Store, config: Config, given: dict[str, dict[str, str]]) -> Iterator[Planned]:
     prompt = prompts.load(config.generation.prompt, config.root)
-    sampling = config.generation.model_dump(mode="json", exclude={"prompt", "max_attempts"})
+    sampling = config.generation.model_dump(mode="json", exclude={"prompt", "max_attempts", "samples"})
+    several = [sampling | _of_sample(config, n) for n in range(config.generation.samples)]
     asked = {v.name: _identity(config, v) for v in config.variants if v.name not in given}
     for question_id in store.question_ids():
         for name, answers in given.items():
@@ -54,7 +55,16 @@ def _planned(store: Store, config: Config, given: dict[str, dict[str, str]]) -> 
         for question in store.questions():
             messages = [message.to_json() for message in prompt.messages(question)]
             for name, identity in asked.items():
-                yield Planned(question.id, name, content_hash(identity, messages, sampling))
+                for n, how in enumerate(several):
+                    yield Planned(question.id, name, content_hash(identity, messages, how), n)
+
+
+def _of_sample(config: Config, n: int) -> dict[str, Any]:
+    """What tells the request for the n-th answer from that for the first: its seed, or where there is none its number."""
+    seed = config.generation.seed
+    if n == 0:
+        return {}
+    return {"sample": n} if seed is None else {"seed": seed + n}
 
 
 def _given(store: Store, config: Config, variant: VariantConfig, progress: Progress) -> dict[str, str]:

@@ -34,8 +34,8 @@ class Desk:
     def __init__(self, work: Work) -> None:
         self.work = work
         self._ask: Ask | None = None
-        self._linked: set[tuple[str, str]] = set()
-        self._scored: set[tuple[str, str]] = set()
+        self._linked: set[tuple[str, str, int]] = set()
+        self._scored: set[tuple[str, str, int]] = set()
         self._stage = Stage()
         standings = work.ledger.standings()
         self._hearing = Hearing(work.store, work.judge, self._forward, self._stage, work.again, standings)
@@ -49,7 +49,7 @@ class Desk:
 
     async def _verdict(self, answered: Answered) -> None:
         work, row = self.work, asked(self.work.judge, answered)
-        name = answered.question.id, answered.variant
+        name = answered.question.id, answered.variant, answered.sample
         scored = all([await self._hearing.hear(request) for request in row.verdict])
         listed = all([await self._hearing.hear(request) for request in row.beside])
         if scored and not listed and name not in self._scored:  # the scores count already

@@ -21,6 +21,8 @@ _PLAIN = {
     "model": "serving.model",
     "prompt": "generation.prompt",
     "max_tokens": "generation.max_tokens",
+    "temperature": "generation.temperature",
+    "samples": "generation.samples",
     "judge": "judge.model",
     "judge_url": "judge.base_url",
     "judge_adapter": "judge.adapter",
@@ -51,6 +53,10 @@ def run_options(command: F) -> F:
         ),
         click.option("--prompt", help="rag-ko, rag-en or a Jinja file."),
         click.option("--max-tokens", type=int, help="Longest answer, in tokens."),
+        click.option("--temperature", type=float, help="Sampling of the answers; 0 by default."),
+        click.option(
+            "--samples", type=int, metavar="N", help="Answers a question, each with a seed of its own."
+        ),
         click.option("--judge", help='Who judges: "gpt-4o", another model, or "lexical".'),
         click.option("--judge-url", help="Base URL of the judge's OpenAI-compatible API."),
         click.option(

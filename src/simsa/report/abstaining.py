@@ -70,7 +70,7 @@ def by_judge(table: Table, variant: str, part: Part) -> JudgedAbstention | None:
     import numpy as np
 
     abstained = table.column(variant, "abstained")[part.places]
-    correctness = table.column(variant, _CORRECTNESS)[part.places]
+    correctness = table.first(variant, _CORRECTNESS)[part.places]
     answerable = np.array(table.answerable, dtype=bool)[part.places]
     known = np.isfinite(abstained)
     asked, scored = known & ~answerable, np.isfinite(correctness)

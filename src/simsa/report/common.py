@@ -60,15 +60,10 @@ def narrowed(table: Table, question_ids: Sequence[str], named: Sequence[str]) ->
 
 
 def _narrowed(variant: Variant, kept: Sequence[int]) -> Variant:
-    from array import array
-
-    columns = {
-        name: array("d", [values[place] for place in kept]) for name, values in variant.columns.items()
-    }
-    totals = columns.get(TOTAL, array("d", [MISSING] * len(kept)))
-    n_scored = sum(value == value for value in totals)
+    moved = variant.at(kept)
+    n_scored = sum(value == value for value in moved.columns.get(TOTAL, [MISSING] * len(kept)))
     statuses = Counter({"scored": n_scored, "pending": len(kept) - n_scored})
-    return replace(variant, n_questions=len(kept), columns=columns, statuses=statuses)
+    return replace(moved, statuses=statuses)
 
 
 def _content(question: Question) -> str:

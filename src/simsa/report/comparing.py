@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from simsa.report.gates import Gate, Outcome
 from simsa.report.model import Note
 from simsa.report.notes import of_comparing
 from simsa.report.summarise import calibration_of, compared
-from simsa.report.table import SHARE, TOTAL, Table, Variant, load
+from simsa.report.table import SHARE, TOTAL, Table, load
 from simsa.report.words import LANGUAGES, Language
 from simsa.store import Store
 
@@ -218,11 +217,4 @@ def _reordered(table: Table, question_ids: Sequence[str]) -> Table:
     """`table` with its questions in another order."""
     places = {question_id: place for place, question_id in enumerate(table.question_ids)}
     order = [places[question_id] for question_id in question_ids]
-    return replace(table, variants={name: _moved(one, order) for name, one in table.variants.items()})
-
-
-def _moved(variant: Variant, order: Sequence[int]) -> Variant:
-    columns = {
-        name: array("d", [values[place] for place in order]) for name, values in variant.columns.items()
-    }
-    return replace(variant, columns=columns)
+    return replace(table, variants={name: one.at(order) for name, one in table.variants.items()})

@@ -38,6 +38,7 @@ def ragas(store: Store) -> Iterator[bytes]:
             "reference": next(iter(row["reference"]), ""),
             "question_id": row["question_id"],
             "variant": row["variant"],
+            "sample": row["sample"],
             "status": row["status"],
             **{name: row[name] for name in (*CRITERIA, "total")},
         }
@@ -57,7 +58,7 @@ def inspect(store: Store) -> Iterator[tuple[str, bytes]]:
 def _log(store: Store, variant: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     run = store.meta("run") or {}
     judge = store.meta("judge") or {}
-    ids = [row["question_id"] for row in found]
+    ids = list(dict.fromkeys(row["question_id"] for row in found))
     task_id = content_hash(run.get("id"), variant)
     answered = sum(row["prediction"] is not None for row in found)
     return {
@@ -101,7 +102,7 @@ def _sample(row: dict[str, Any]) -> dict[str, Any]:
     answer = row["prediction"]
     sample: dict[str, Any] = {
         "id": row["question_id"],
-        "epoch": 1,
+        "epoch": 1 + row["sample"],
         "input": f"{passages}\n\n{row['question']}" if passages else row["question"],
         "target": row["reference"],
         "scores": {

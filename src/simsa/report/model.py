@@ -155,6 +155,10 @@ class VariantSummary:
     expected: ExpectedScores | None = None
     abstention_by_judge: JudgedAbstention | None = None
     claims: ClaimsInfo | None = None
+    n_samples: int = 1
+    """Answers a question; scores are the means over them."""
+    n_gaps: int = 0
+    """Answers without a score to questions that have one from another answer."""
 
     @property
     def total(self) -> Distribution | None:
@@ -176,6 +180,8 @@ class VariantSummary:
                 "abstention_by_judge": self.abstention_by_judge and self.abstention_by_judge.to_dict(),
                 "claims": self.claims and self.claims.to_dict(),
                 "info": dict(self.info),
+                "samples": self.n_samples,
+                "unscored_samples": self.n_gaps,
             }
         )
 

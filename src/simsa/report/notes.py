@@ -40,7 +40,7 @@ def context_spread(table: Table) -> dict[str, Spread]:
 
     found = {}
     for name in CONTEXT_CRITERIA:
-        columns = [table.column(variant, name).tolist() for variant in table.variants]
+        columns = [table.first(variant, name).tolist() for variant in table.variants]
         of_questions = zip(*columns, strict=True)
         found[name] = spread([score for score in scores if score == score] for scores in of_questions)
     return {name: one for name, one in found.items() if one is not None}
@@ -65,6 +65,7 @@ def notes(
     own = [
         *_of_judge(say, judge, stopped),
         *_of_unread(say, unread),
+        *_of_samples(say, variants),
         *_of_panel(say, judge.panel if judge else None),
         *claims.notes(say, variants),
         *_of_calibration(say, calibration or {}),
@@ -133,6 +134,17 @@ def _retiring(say: Words, end: Retirement) -> str:
     if end.is_aged:
         parts.append(say("note.aged", as_of=end.as_of))
     return " ".join(parts)
+
+
+def _of_samples(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note]:
+    """Questions that were answered several times: what the figures rest on, and what shows the first answers only."""
+    several = {v.name: v.n_samples for v in variants if v.n_samples > 1}
+    if several:
+        each = ", ".join(f"{Name(name)} {n}" for name, n in several.items())
+        gaps = sum(v.n_gaps for v in variants)
+        yield Note(
+            "samples", say("note.samples", list=each) + (say("note.sample_gaps", n=gaps) if gaps else "")
+        )
 
 
 def _of_unread(say: Words, unread: tuple[int, str] | None) -> Iterator[Note]:

@@ -45,12 +45,14 @@ COLUMNS = (
     "claims_supported",
     "claims_total",
     "claims",
+    "sample",
 )
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
     """Every planned row in the order of the test set, with the keys of `COLUMNS`.
 
+    Where a question was answered several times each answer is a row; `sample` counts them from 0.
     What is missing is None. `contexts` and `reference` are lists of texts. The columns from
     `raw` on are the verdict's: what the judge answered, what that took, its request, and as
     objects what each member of a panel and each repeat said, where there are several, and the
@@ -79,15 +81,22 @@ def _claims(found: tuple[Claim, ...] | None) -> dict[str, Any]:
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
     judge = store.meta("judge") or {}
     question, several = None, bool(store.count("voices"))
-    voices: dict[str, dict[str, Any]] = {}
-    listed: dict[str, tuple[Claim, ...] | None] = {}
-    for result, figures in zip(results(store), measures(store), strict=True):
+    voices: dict[int, dict[str, dict[str, Any]]] = {}
+    listed: dict[tuple[str, int], tuple[Claim, ...] | None] = {}
+    for result, figures in zip(results(store, sample=None), measures(store, sample=None), strict=True):
         if question is None or question.id != result.question_id:
             question = store.question(result.question_id)
-            voices = of_row(store, result.question_id) if several else {}
-            listed = {row.variant: row.claims for row in claimed(store, result.question_id)}
+            voices = {}
+            listed = (
+                {(one.variant, one.sample): one.claims for one in claimed(store, question.id, sample=None)}
+                if question
+                else {}
+            )
         assert question is not None  # results are joined with the questions
-        parts = judgements(store, result.question_id, result.variant)
+        if several and result.sample not in voices:
+            voices[result.sample] = of_row(store, result.question_id, result.sample)
+        said = voices.get(result.sample, {}).get(result.variant, {})
+        parts = judgements(store, result.question_id, result.variant, result.sample)
         verdict = combine(result.question_id, result.variant, parts) if parts else None
         yield {
             "question_id": result.question_id,
@@ -115,7 +124,8 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "judge_completion_tokens": verdict and verdict.completion_tokens,
             "cost_usd": verdict and verdict.cost_usd,
             "request_hash": verdict and verdict.request_hash,
-            **{name: voices.get(result.variant, {}).get(name) for name in ("members", "repeats")},
+            **{name: said.get(name) for name in ("members", "repeats")},
             "expected": _expected(parts),
-            **_claims(listed.get(result.variant)),
+            **_claims(listed.get((result.variant, result.sample))),
+            "sample": result.sample,
         }

@@ -61,7 +61,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     stopped = store.meta("stopped")
     calibration = calibration_of(store)
     repeats = judge.repeats if judge else None
-    variance = noises(repeats.judgements, baseline) if repeats else []
+    variance = noises((repeats and repeats.judgements) or table.judgements(), baseline)
     said = [Note("variance", sentence(noise, spoken)) for noise in decisive(variance)]
     return Summary(
         run=_run(store, table, stopped),
@@ -189,6 +189,8 @@ def _variant(
         types={kind: _slice(table, name, part, clusters) for kind, part in types.items()},
         latency_median_s=_median(table.present(name, "latency_s")),
         completion_tokens_mean=_mean(table.present(name, "completion_tokens")),
+        n_samples=found.n_samples,
+        n_gaps=found.n_gaps,
     )
 
 

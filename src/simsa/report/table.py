@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.records import CRITERIA, Claim
@@ -26,6 +26,8 @@ CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND = "claims_total", "claims_support
 _CLAIMS = (SHARE, CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND)
 # What is missing. It stays inside this package and is masked before a figure is computed.
 MISSING = float("nan")
+# Yes or no of one answer: a mean of several would be neither.
+_OF_ONE = ("abstained",)
 _BLOCK = 256
 
 
@@ -71,6 +73,29 @@ class Table:
         values: Floats = np.full(len(self.question_ids), MISSING) if found is None else np.frombuffer(found)
         return values
 
+    def first(self, variant: str, name: str) -> Floats:
+        """The values of the first answers, where `column` has means over several to a question."""
+        import numpy as np
+
+        found = self.variants[variant].first.get(name)
+        return self.column(variant, name) if found is None else np.frombuffer(found)
+
+    def judgements(self) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
+        """(Variant, criterion) → question id, which answer, score: of every answer; {} where each question has one."""
+        found: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
+        if not any(variant.samples for variant in self.variants.values()):
+            return found
+        for variant, of in self.variants.items():
+            for name in (*CRITERIA, TOTAL):
+                answers = [(of.first or of.columns).get(name), *(answer.get(name) for answer in of.samples)]
+                found[variant, name] = [
+                    (question, str(n), score)
+                    for n, values in enumerate(answers)
+                    for question, score in zip(self.question_ids, values or (), strict=values is not None)
+                    if score == score
+                ]
+        return {key: rows for key, rows in found.items() if rows}
+
     def present(self, variant: str, name: str, part: Part | None = None) -> Floats:
         """The values that are there, of all questions or of those in `part`."""
         import numpy as np
@@ -113,16 +138,25 @@ class Table:
 
 @dataclass(slots=True)
 class Variant:
-    """One variant's columns: each an array of one double a question."""
+    """One variant's columns: each an array of one double a question.
+
+    Where questions were answered several times, `columns` has the means over the answers that
+    have a value, `first` those of the first answers, and `samples` those of each other one. A
+    question is scored when one of its answers is; `n_gaps` counts the answers without a total
+    to questions that have one from others.
+    """
 
     n_questions: int
     columns: dict[str, array[float]] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     n_predicted: int = 0
     n_cut: int = 0
-    """Answers that ended at the length limit."""
+    """First answers that ended at the length limit."""
     unlisted: Counter[str] = field(default_factory=Counter)
-    """Answers whose claims were asked for in vain, by status."""
+    """First answers whose claims were asked for in vain, by status."""
+    first: dict[str, array[float]] = field(default_factory=dict)
+    samples: list[dict[str, array[float]]] = field(default_factory=list)
+    n_gaps: int = 0
 
     @property
     def n(self) -> int:
@@ -133,14 +167,58 @@ class Variant:
     def n_scored(self) -> int:
         return self.statuses["scored"]
 
-    def put(self, place: int, values: Mapping[str, float | None]) -> None:
-        columns = self.columns
+    @property
+    def n_samples(self) -> int:
+        """How many answers a question has at most."""
+        return 1 + len(self.samples)
+
+    def put(self, place: int, values: Mapping[str, float | None], sample: int = 0) -> None:
+        while len(self.samples) < sample:
+            self.samples.append({})
+        columns = self.samples[sample - 1] if sample else self.columns
         for name, value in values.items():
             if value is None:
                 continue
             if name not in columns:
                 columns[name] = array("d", [MISSING]) * self.n_questions
             columns[name][place] = value
+
+    def fold(self) -> None:
+        """Makes means of the several answers to a question."""
+        if not self.samples:
+            return
+        self.first, self.columns = self.columns, {}
+        several = [self.first, *self.samples]
+        for name in dict.fromkeys(name for answer in several for name in answer):
+            of_each = [answer[name] for answer in several if name in answer]
+            self.columns[name] = (
+                self.first[name] if name in _OF_ONE and name in self.first else _mean(of_each)
+            )
+
+    def at(self, places: Sequence[int]) -> Variant:
+        """The same of the questions at `places`, in their order."""
+
+        def moved(columns: Mapping[str, array[float]]) -> dict[str, array[float]]:
+            return {name: array("d", [values[place] for place in places]) for name, values in columns.items()}
+
+        return replace(
+            self,
+            n_questions=len(places),
+            columns=moved(self.columns),
+            first=moved(self.first),
+            samples=[moved(answer) for answer in self.samples],
+        )
+
+
+def _mean(columns: Sequence[array[float]]) -> array[float]:
+    """Question by question the mean of the values that are there."""
+    import numpy as np
+
+    values = np.array(columns)
+    there = np.isfinite(values)
+    n = there.sum(axis=0)
+    sums = np.where(there, values, 0.0).sum(axis=0)
+    return array("d", np.divide(sums, n, out=np.full(len(n), MISSING), where=n > 0).tolist())
 
 
 def claim_figures(claims: Sequence[Claim]) -> dict[str, float | None]:
@@ -161,29 +239,23 @@ def _load(store: Store) -> Table:
     ids, types, answerable, clusters = _columns(store)
     places = {question_id: place for place, question_id in enumerate(ids)}
     variants = {name: Variant(len(ids)) for name in store.variants()}
-    for result, figures in _measured(store):
-        variant, place = variants[result.variant], places[result.question_id]
-        variant.statuses[result.status] += 1
-        variant.n_predicted += result.prediction is not None
-        variant.n_cut += result.finish_reason == "length"
-        variant.put(place, result.scores)
-        variant.put(place, figures)
-        variant.put(
-            place,
-            {
-                TOTAL: result.total,
-                "prompt_tokens": result.prompt_tokens,
-                "completion_tokens": result.completion_tokens,
-                "latency_s": result.latency_s,
-                "answer_length": None if result.prediction is None else len(result.prediction),
-            },
-        )
+    for (question_id, name), answers in groupby(
+        _measured(store), key=lambda one: (one[0].question_id, one[0].variant)
+    ):
+        variant, place = variants[name], places[question_id]
+        answered = []
+        for result, figures in answers:
+            answered.append(result)
+            variant.put(place, _facts(result) | dict(figures), result.sample)
+        _count(variant, answered)
     for row in claimed(store):
         of = variants[row.variant]
         if row.claims is None:
             of.unlisted[row.status] += 1
         else:
             of.put(places[row.question_id], claim_figures(row.claims))
+    for variant in variants.values():
+        variant.fold()
     return Table(
         ids,
         types=types,
@@ -207,8 +279,27 @@ def _columns(
     return tuple(ids), tuple(types), tuple(answerable), tuple(clusters)
 
 
+def _facts(result: Result) -> dict[str, float | None]:
+    return result.scores | {
+        TOTAL: result.total,
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "latency_s": result.latency_s,
+        "answer_length": None if result.prediction is None else len(result.prediction),
+    }
+
+
+def _count(variant: Variant, answers: Sequence[Result]) -> None:
+    """Counts a question by its answers: the first one's status, or that of one with a score."""
+    scored = sum(result.status == "scored" for result in answers)
+    variant.statuses["scored" if scored else answers[0].status] += 1
+    variant.n_gaps += len(answers) - scored if scored else 0
+    variant.n_predicted += any(result.prediction is not None for result in answers)
+    variant.n_cut += answers[0].finish_reason == "length"
+
+
 def _measured(store: Store) -> Iterator[tuple[Result, Mapping[str, float | None]]]:
-    source = zip(results(store), measures(store), strict=True)
+    source = zip(results(store, sample=None), measures(store, sample=None), strict=True)
     refusals: tuple[str, ...] | None = None
     while block := list(islice(source, _BLOCK)):
         missing = [result for result, figures in block if figures is None]

@@ -91,10 +91,11 @@ def panel(store: Store, names: Sequence[str]) -> PanelInfo | None:
     from simsa.stats import ordinal_alpha, spread
 
     items: dict[str, dict[str, Heard]] = {}
-    rows: dict[tuple[str, str, str], dict[str, int]] = {}
+    rows: dict[tuple[str, str, str, int], dict[str, int]] = {}
     for heard in members(store):
         items.setdefault(heard.made, {})[heard.member] = heard
-        rows.setdefault((heard.variant, heard.member, heard.question_id), {}).update(heard.scores)
+        row = (heard.variant, heard.member, heard.question_id, heard.sample)
+        rows.setdefault(row, {}).update(heard.scores)
     if not items:
         return None
     agreement = {}
@@ -105,7 +106,7 @@ def panel(store: Store, names: Sequence[str]) -> PanelInfo | None:
         groups = [[s for s in scores if s is not None] for scores in scored]
         if found := spread(groups):
             agreement[name] = Among(found.n, found.differ, found.sd, ordinal_alpha(scored))
-    means = _means(((variant, member), scores) for (variant, member, _), scores in rows.items())
+    means = _means(((variant, member), scores) for (variant, member, *_), scores in rows.items())
     return PanelInfo(tuple(_member(name, items, means) for name in names), agreement)
 
 
@@ -122,10 +123,10 @@ def repeated(store: Store, n: int, temperature: float | None) -> RepeatsInfo | N
     """What `n` repeats at `temperature` showed; None before there are any."""
     from simsa.stats import spread
 
-    rows: dict[tuple[str, str, str], dict[int, dict[str, int]]] = {}
+    rows: dict[tuple[str, str, str, int], dict[int, dict[str, int]]] = {}
     for heard in repeats(store):
         if heard.repeat is not None:
-            of_row = rows.setdefault((heard.variant, heard.member, heard.question_id), {})
+            of_row = rows.setdefault((heard.variant, heard.member, heard.question_id, heard.sample), {})
             of_row.setdefault(heard.repeat, {}).update(heard.scores)
     if not rows:
         return None
@@ -134,27 +135,27 @@ def repeated(store: Store, n: int, temperature: float | None) -> RepeatsInfo | N
         for name in (*CRITERIA, TOTAL)
         if (found := spread([score for _, score in _scores(of_row, name)] for of_row in rows.values()))
     }
-    variants = list(dict.fromkeys(variant for variant, _, _ in rows))
-    several = len({member for _, member, _ in rows}) > 1
-    means = _means(((v, ""), scores) for (v, _, _), of_row in rows.items() for scores in of_row.values())
+    variants = list(dict.fromkeys(variant for variant, *_ in rows))
+    several = len({member for _, member, *_ in rows}) > 1
+    means = _means(((v, ""), scores) for (v, *_), of_row in rows.items() for scores in of_row.values())
     judgements: dict[tuple[str, str], list[Judgement]] = {}
-    for (variant, _, question), of_row in () if several else rows.items():
+    for (variant, _, question, sample), of_row in () if several else rows.items():
         for name in (*CRITERIA, TOTAL):
-            scored = [(question, "", float(score)) for _, score in _scores(of_row, name)]
+            scored = [(question, str(sample), float(score)) for _, score in _scores(of_row, name)]
             if scored:
                 judgements.setdefault((variant, name), []).extend(scored)
     by_variant = {v: means[v, ""] for v in variants if (v, "") in means}
     return RepeatsInfo(n, temperature, noise, by_variant, judgements)
 
 
-def of_row(store: Store, question_id: str) -> dict[str, dict[str, Any]]:
+def of_row(store: Store, question_id: str, sample: int = 0) -> dict[str, dict[str, Any]]:
     """Variant → what members and repeats said of its answer to one question, as JSON has it; none: no key."""
     found: dict[str, dict[str, Any]] = {}
-    for heard in members(store, question_id):
+    for heard in (heard for heard in members(store, question_id) if heard.sample == sample):
         voices = found.setdefault(heard.variant, {}).setdefault("members", {})
         voices.setdefault(heard.member, {}).update(heard.scores)
     by_repeat: dict[str, dict[tuple[str, int | None], dict[str, int]]] = {}
-    for heard in repeats(store, question_id):
+    for heard in (heard for heard in repeats(store, question_id) if heard.sample == sample):
         of_variant = by_repeat.setdefault(heard.variant, {})
         of_variant.setdefault((heard.member, heard.repeat), {}).update(heard.scores)
     for variant, said in by_repeat.items():

@@ -152,6 +152,46 @@ MIGRATIONS: tuple[str, ...] = (
         judge_key TEXT PRIMARY KEY, document TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- A variant may answer a question several times: `sample` counts its answers from 0. Each has a
+    -- request, and a verdict, of its own.
+    DROP VIEW results;
+    CREATE TABLE planned (
+        question_id TEXT NOT NULL, variant TEXT NOT NULL, sample INTEGER NOT NULL DEFAULT 0,
+        request_hash TEXT NOT NULL, PRIMARY KEY (question_id, variant, sample)
+    ) WITHOUT ROWID;
+    INSERT INTO planned (question_id, variant, request_hash) SELECT question_id, variant, request_hash FROM plan;
+    DROP TABLE plan;
+    ALTER TABLE planned RENAME TO plan;
+    CREATE INDEX plan_request ON plan (request_hash);
+
+    CREATE TABLE linked (
+        question_id TEXT NOT NULL, variant TEXT NOT NULL, sample INTEGER NOT NULL DEFAULT 0,
+        part TEXT NOT NULL, judge_key TEXT NOT NULL, answer_hash TEXT NOT NULL, request_hash TEXT NOT NULL,
+        PRIMARY KEY (question_id, variant, sample, part)
+    ) WITHOUT ROWID;
+    INSERT INTO linked (question_id, variant, part, judge_key, answer_hash, request_hash)
+        SELECT question_id, variant, part, judge_key, answer_hash, request_hash FROM judging;
+    DROP TABLE judging;
+    ALTER TABLE linked RENAME TO judging;
+
+    CREATE VIEW results AS
+    SELECT p.question_id, p.variant, p.sample, p.request_hash AS answer_hash, a.prediction, a.finish_reason,
+        a.prompt_tokens, a.completion_tokens, a.latency_s, a.served_model, a.system_fingerprint,
+        count(j.request_hash) AS parts,
+        min(j.judge) AS judge, min(j.rubric) AS rubric,
+        max(CASE WHEN j.status <> 'scored' THEN j.status END) AS unscored,
+        max(j.answer_correctness) AS answer_correctness,
+        max(j.context_relevance) AS context_relevance,
+        max(j.context_faithfulness) AS context_faithfulness,
+        max(j.context_recall) AS context_recall
+    FROM plan p
+    LEFT JOIN answers a ON a.request_hash = p.request_hash
+    LEFT JOIN judging g ON g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample
+        AND g.answer_hash = p.request_hash AND g.part <> 'claims'
+    LEFT JOIN judgements j ON j.request_hash = g.request_hash
+    GROUP BY p.question_id, p.variant, p.sample;
+    """,
 )
 
 

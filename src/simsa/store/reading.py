@@ -31,7 +31,8 @@ class Result(NamedTuple):
     """One variant's answer to one question, with its verdict.
 
     `status` is "scored" or the reason why there is no (whole) verdict; `scores` has
-    the criteria that were scored, integers 1-5.
+    the criteria that were scored, integers 1-5. `sample` counts the answers to the same
+    question from 0.
     """
 
     question_id: str
@@ -48,6 +49,7 @@ class Result(NamedTuple):
     latency_s: float | None
     status: str
     scores: dict[str, int]
+    sample: int = 0
 
     @property
     def total(self) -> int | None:
@@ -55,33 +57,39 @@ class Result(NamedTuple):
         return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
 
 
-def results(store: Store, variant: str | None = None, question_id: str | None = None) -> Iterator[Result]:
-    """Every planned row in the order of the test set; only one variant's, only one question's."""
+def results(
+    store: Store, variant: str | None = None, question_id: str | None = None, *, sample: int | None = 0
+) -> Iterator[Result]:
+    """Every planned row in the order of the test set; only one variant's, only one question's.
+
+    Where questions are answered several times, `sample` says which answers: the first ones, or with
+    None all, those to one question by one variant one after another.
+    """
     stopped = store.meta("stopped")
-    given = {"variant": variant, "question_id": question_id}
+    given = {"variant": variant, "question_id": question_id, "sample": sample}
     wanted = {name: value for name, value in given.items() if value is not None}
     rows = store.db.execute(
         f"""SELECT r.question_id, r.variant, q.type, q.answerable, q.cluster, r.answer_hash, q.hash,
             r.prediction, r.finish_reason, r.prompt_tokens, r.completion_tokens, r.latency_s,
-            r.unscored, r.parts, {", ".join(f"r.{name}" for name in CRITERIA)}
+            r.unscored, r.parts, r.sample, {", ".join(f"r.{name}" for name in CRITERIA)}
         FROM results r JOIN questions q ON q.id = r.question_id JOIN variants v ON v.name = r.variant
         WHERE {" AND ".join(["TRUE", *(f"r.{name} = ?" for name in wanted)])}
-        ORDER BY q.position, v.position""",
+        ORDER BY q.position, v.position, r.sample""",
         tuple(wanted.values()),
     )
     for row in rows:
-        scores = _scores(row[14:])
+        scores = _scores(row[15:])
         status = _status(row[7], row[12], len(scores), "budget" if stopped == "budget" else "pending")
-        yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores))
+        yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores, row[14]))
 
 
 def statuses(store: Store) -> dict[str, int]:
-    """Status → how many planned rows have it."""
-    return dict(Counter(result.status for result in results(store)))
+    """Status → how many planned rows have it, all answers to a question counted."""
+    return dict(Counter(result.status for result in results(store, sample=None)))
 
 
 def measures(
-    store: Store, variant: str | None = None, question_id: str | None = None
+    store: Store, variant: str | None = None, question_id: str | None = None, *, sample: int | None = 0
 ) -> Iterator[dict[str, float | None] | None]:
     """Deterministic metrics of every planned row, in the order of `results`; None where there are none yet."""
     rows = store.db.execute(
@@ -89,47 +97,44 @@ def measures(
         JOIN questions q ON q.id = p.question_id JOIN variants v ON v.name = p.variant
         LEFT JOIN measures m ON m.answer_hash = p.request_hash AND m.question_hash = q.hash
         WHERE (?1 IS NULL OR p.variant = ?1) AND (?2 IS NULL OR p.question_id = ?2)
-        ORDER BY q.position, v.position""",
-        (variant, question_id),
+            AND (?3 IS NULL OR p.sample = ?3)
+        ORDER BY q.position, v.position, p.sample""",
+        (variant, question_id, sample),
     )
     for (figures,) in rows:
         yield None if figures is None else orjson.loads(figures)
 
 
-def analyses(store: Store, question_id: str, variant: str) -> list[tuple[str, str, str]]:
+def analyses(store: Store, question_id: str, variant: str, sample: int = 0) -> list[tuple[str, str, str]]:
     """The judge's words on one answer: (part, analysis, raw) for each judgement of its verdict."""
     rows = store.db.execute(
-        """SELECT g.part, j.analysis, j.raw FROM judging g
-        JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
-            AND p.request_hash = g.answer_hash
+        f"""SELECT g.part, j.analysis, j.raw FROM judging g JOIN {_PLANNED}
         JOIN judgements j ON j.request_hash = g.request_hash
-        WHERE g.question_id = ? AND g.variant = ? AND g.part <> 'claims' ORDER BY g.part""",
-        (question_id, variant),
+        WHERE g.question_id = ? AND g.variant = ? AND g.sample = ? AND g.part <> 'claims' ORDER BY g.part""",
+        (question_id, variant, sample),
     )
     return [(part, analysis, raw) for part, analysis, raw in rows]
 
 
-def judgements(store: Store, question_id: str, variant: str) -> list[Judgement]:
+def judgements(store: Store, question_id: str, variant: str, sample: int = 0) -> list[Judgement]:
     """What makes up the verdict on one answer, in the order of the parts; empty before it was judged.
 
     One that was made from others has their answers, tokens and cost.
     """
-    return _of_answer(store, question_id, variant, "g.part <> 'claims'")
+    return _of_answer(store, question_id, variant, sample, "g.part <> 'claims'")
 
 
-def listings(store: Store, question_id: str, variant: str) -> list[Judgement]:
+def listings(store: Store, question_id: str, variant: str, sample: int = 0) -> list[Judgement]:
     """What was said when an answer's claims were asked for; empty before they were."""
-    return _of_answer(store, question_id, variant, "g.part = 'claims'")
+    return _of_answer(store, question_id, variant, sample, "g.part = 'claims'")
 
 
-def _of_answer(store: Store, question_id: str, variant: str, which: str) -> list[Judgement]:
+def _of_answer(store: Store, question_id: str, variant: str, sample: int, which: str) -> list[Judgement]:
     rows = store.db.execute(
-        f"""SELECT {_JUDGEMENT} FROM judging g
-        JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant
-            AND p.request_hash = g.answer_hash
+        f"""SELECT {_JUDGEMENT} FROM judging g JOIN {_PLANNED}
         JOIN judgements j ON j.request_hash = g.request_hash
-        WHERE g.question_id = ? AND g.variant = ? AND {which} ORDER BY g.part""",
-        (question_id, variant),
+        WHERE g.question_id = ? AND g.variant = ? AND g.sample = ? AND {which} ORDER BY g.part""",
+        (question_id, variant, sample),
     )
     return [_with_its_voices(store, _judgement(row)) for row in rows]
 
@@ -166,53 +171,58 @@ class Heard(NamedTuple):
     repeat: int | None
     status: str
     scores: dict[str, int]
+    sample: int = 0
 
 
 def members(store: Store, question_id: str | None = None) -> Iterator[Heard]:
     """Every member's own judgement on every row, or on those of one question."""
     rows = store.db.execute(
-        f"""SELECT g.question_id, g.variant, g.request_hash, v.name, j.status, {_CRITERIA}
+        f"""SELECT g.question_id, g.variant, g.request_hash, v.name, j.status, g.sample, {_CRITERIA}
         FROM {_LINKED} JOIN voices v ON v.request_hash = g.request_hash AND v.role = 'member'
         JOIN judgements j ON j.request_hash = v.source
-        WHERE ?1 IS NULL OR g.question_id = ?1 ORDER BY q.position, t.position, g.part, v.position""",
+        WHERE ?1 IS NULL OR g.question_id = ?1 ORDER BY q.position, t.position, g.sample, g.part, v.position""",
         (question_id,),
     )
     for row in rows:
-        yield Heard._make((*row[:4], None, row[4], _scores(row[5:])))
+        yield Heard._make((*row[:4], None, row[4], _scores(row[6:]), row[5]))
 
 
 def repeats(store: Store, question_id: str | None = None) -> Iterator[Heard]:
     """Every repeat's judgement on every row, or on those of one question; of each member, where there is a panel."""
     rows = store.db.execute(
         f"""WITH asked AS (
-            SELECT g.question_id, g.variant, g.part, g.request_hash, '' AS member, q.position, t.position AS place
+            SELECT g.question_id, g.variant, g.sample, g.part, g.request_hash, '' AS member, q.position,
+                t.position AS place
             FROM {_LINKED} WHERE ?1 IS NULL OR g.question_id = ?1
             UNION ALL
-            SELECT g.question_id, g.variant, g.part, v.source, v.name, q.position, t.position
+            SELECT g.question_id, g.variant, g.sample, g.part, v.source, v.name, q.position, t.position
             FROM {_LINKED} JOIN voices v ON v.request_hash = g.request_hash AND v.role = 'member'
             WHERE ?1 IS NULL OR g.question_id = ?1)
-        SELECT a.question_id, a.variant, a.request_hash, a.member, v.name, j.status, {_CRITERIA}
+        SELECT a.question_id, a.variant, a.request_hash, a.member, v.name, j.status, a.sample, {_CRITERIA}
         FROM asked a JOIN voices v ON v.request_hash = a.request_hash AND v.role = 'repeat'
         JOIN judgements j ON j.request_hash = v.source
-        ORDER BY a.position, a.place, a.part, a.member, v.position""",
+        ORDER BY a.position, a.place, a.sample, a.part, a.member, v.position""",
         (question_id,),
     )
     for row in rows:
-        yield Heard._make((*row[:4], int(row[4]), row[5], _scores(row[6:])))
+        yield Heard._make((*row[:4], int(row[4]), row[5], _scores(row[7:]), row[6]))
 
 
 _THERE = ", ".join(f"j.{name} IS NOT NULL" for name in CRITERIA)
 _CRITERIA = ", ".join(f"j.{name}" for name in CRITERIA)
-_LINKED = """judging g JOIN questions q ON q.id = g.question_id JOIN variants t ON t.name = g.variant
-    JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.request_hash = g.answer_hash"""
+_PLANNED = """plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.sample = g.sample
+    AND p.request_hash = g.answer_hash"""
+_LINKED = f"""judging g JOIN questions q ON q.id = g.question_id JOIN variants t ON t.name = g.variant
+    JOIN {_PLANNED}"""
 
 
 def expected(store: Store) -> Iterator[tuple[str, str, dict[str, Expected]]]:
-    """(Question id, variant, criterion → expected score) of every row whose judge was asked for them."""
+    """(Question id, variant, criterion → expected score) of every answer whose judge was asked for them."""
     rows = store.db.execute(
         f"""SELECT g.question_id, g.variant, json_group_array(json(j.expected)) FROM {_LINKED}
         JOIN judgements j ON j.request_hash = g.request_hash
-        WHERE j.expected IS NOT NULL GROUP BY q.position, t.position ORDER BY q.position, t.position"""
+        WHERE j.expected IS NOT NULL GROUP BY q.position, t.position, g.sample
+        ORDER BY q.position, t.position, g.sample"""
     )
     for question_id, variant, found in rows:
         scores = {name: Expected(**one) for part in orjson.loads(found) for name, one in part.items()}
@@ -299,19 +309,21 @@ class Claimed(NamedTuple):
     variant: str
     status: str
     claims: tuple[Claim, ...] | None
+    sample: int = 0
 
 
-def claimed(store: Store, question_id: str | None = None) -> Iterator[Claimed]:
-    """Every row whose claims were asked for, or those of one question, in no order."""
-    one = "" if question_id is None else "AND g.question_id = ?"
+def claimed(store: Store, question_id: str | None = None, *, sample: int | None = 0) -> Iterator[Claimed]:
+    """Every row whose claims were asked for, or those of one question, in no order; `sample` as in `results`."""
+    given = {"question_id": question_id, "sample": sample}
+    wanted = {name: value for name, value in given.items() if value is not None}
     rows = store.db.execute(
-        f"""SELECT g.question_id, g.variant, j.status, j.claims FROM judging g
-        JOIN plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.request_hash = g.answer_hash
-        JOIN judgements j ON j.request_hash = g.request_hash WHERE g.part = 'claims' {one}""",
-        () if question_id is None else (question_id,),
+        f"""SELECT g.question_id, g.variant, j.status, j.claims, g.sample FROM judging g JOIN {_PLANNED}
+        JOIN judgements j ON j.request_hash = g.request_hash
+        WHERE {" AND ".join(["g.part = 'claims'", *(f"g.{name} = ?" for name in wanted)])}""",
+        tuple(wanted.values()),
     )
-    for question, variant, status, kept in rows:
-        yield Claimed(question, variant, status, _claims(kept))
+    for question, variant, status, kept, n in rows:
+        yield Claimed(question, variant, status, _claims(kept), n)
 
 
 def _claims(kept: str | None) -> tuple[Claim, ...] | None:

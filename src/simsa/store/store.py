@@ -38,12 +38,13 @@ _ADD_JUDGEMENT = (
     " cost_usd, latency_s, attempts, detail, expected, claims)"
     f" VALUES ({','.join('?' * (15 + len(CRITERIA)))})"
 )
+_SAME = "g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample"
 _FORGET_VOICES = "DELETE FROM voices WHERE request_hash = ?"
 _ADD_VOICE = "INSERT INTO voices (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
 _STAND = "INSERT OR REPLACE INTO standing (criterion_hash, request_hash) VALUES (?,?)"
 _LINK = (
-    "INSERT OR REPLACE INTO judging (question_id, variant, part, judge_key, answer_hash,"
-    " request_hash) VALUES (?,?,?,?,?,?)"
+    "INSERT OR REPLACE INTO judging (question_id, variant, sample, part, judge_key, answer_hash,"
+    " request_hash) VALUES (?,?,?,?,?,?,?)"
 )
 _ADD_FAILURE = "INSERT INTO failures (stage, question_id, variant, detail) VALUES (?,?,?,?)"
 _ADD_MEASURE = (
@@ -63,11 +64,12 @@ class Voice(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """One request that a variant gets."""
+    """One request that a variant gets. `sample` counts the answers to the same question from 0."""
 
     question_id: str
     variant: str
     request_hash: str
+    sample: int = 0
 
 
 class Answered(NamedTuple):
@@ -78,6 +80,7 @@ class Answered(NamedTuple):
     variant: str
     answer_hash: str
     prediction: str
+    sample: int = 0
 
 
 class Store:
@@ -180,7 +183,9 @@ class Store:
         """Replaces what is to be answered."""
         with self._transaction():
             self.db.execute("DELETE FROM plan")
-            self.db.executemany("INSERT INTO plan VALUES (?,?,?)", planned)
+            self.db.executemany(
+                "INSERT INTO plan (question_id, variant, request_hash, sample) VALUES (?,?,?,?)", planned
+            )
 
     def variants(self) -> dict[str, dict[str, Any]]:
         """Name → what is known about it, in the config's order."""
@@ -213,11 +218,11 @@ class Store:
     def pending_answers(self, variants: Sequence[str]) -> list[Planned]:
         """Requests without an answer, all variants of a question close together."""
         rows = self.db.execute(
-            f"""SELECT p.question_id, p.variant, p.request_hash FROM plan p
+            f"""SELECT p.question_id, p.variant, p.request_hash, p.sample FROM plan p
             JOIN questions q ON q.id = p.question_id JOIN variants v ON v.name = p.variant
             WHERE p.variant IN ({_marks(variants)}) AND NOT EXISTS
                 (SELECT 1 FROM answers a WHERE a.request_hash = p.request_hash)
-            ORDER BY q.position, v.position""",
+            ORDER BY q.position, v.position, p.sample""",
             tuple(variants),
         )
         return [Planned(*row) for row in rows]
@@ -238,17 +243,16 @@ class Store:
 
     def _unjudged(
         self, which: str, judge_key: str, serial: int, limit: int, retry: Sequence[str]
-    ) -> list[tuple[int, str, str, str, str]]:
+    ) -> list[tuple[int, str, str, str, str, int]]:
         return self.db.execute(
             f"""WITH RECURSIVE {_again(retry)}
-            SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction FROM answers a
+            SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction, p.sample FROM answers a
             JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
             WHERE {which} AND (
-                NOT EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
-                    AND g.variant = p.variant AND g.judge_key = ? AND g.answer_hash = p.request_hash)
-                OR EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
-                    AND g.variant = p.variant AND g.request_hash IN again))
-            ORDER BY a.serial, p.variant LIMIT ?""",
+                NOT EXISTS (SELECT 1 FROM judging g WHERE {_SAME}
+                    AND g.judge_key = ? AND g.answer_hash = p.request_hash)
+                OR EXISTS (SELECT 1 FROM judging g WHERE {_SAME} AND g.request_hash IN again))
+            ORDER BY a.serial, p.variant, p.sample LIMIT ?""",
             (*retry, serial, judge_key, limit),
         ).fetchall()
 
@@ -259,10 +263,9 @@ class Store:
             self.db.execute(
                 f"""WITH RECURSIVE {_again(retry)}
                 SELECT count(*) FROM plan p WHERE (NOT EXISTS
-                    (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
-                    AND g.variant = p.variant AND g.judge_key = ? AND g.answer_hash = p.request_hash)
-                OR EXISTS (SELECT 1 FROM judging g WHERE g.question_id = p.question_id
-                    AND g.variant = p.variant AND g.request_hash IN again))
+                    (SELECT 1 FROM judging g WHERE {_SAME}
+                    AND g.judge_key = ? AND g.answer_hash = p.request_hash)
+                OR EXISTS (SELECT 1 FROM judging g WHERE {_SAME} AND g.request_hash IN again))
                 AND (? OR EXISTS (SELECT 1 FROM answers a WHERE a.request_hash = p.request_hash))""",
                 (*retry, judge_key, not answered),
             ).fetchone()[0]
@@ -358,13 +361,16 @@ class Store:
         """
         q, a = answered.question.id, answered
         return self._write(
-            *((_LINK, (q, a.variant, part, judge_key, a.answer_hash, request)) for part, request in parts)
+            *(
+                (_LINK, (q, a.variant, a.sample, part, judge_key, a.answer_hash, request))
+                for part, request in parts
+            )
         )
 
     def unmeasured(self, version: str, limit: int) -> list[Answered]:
         """Up to `limit` answers without metrics of this `version`."""
         rows = self.db.execute(
-            """SELECT a.serial, q.row, min(p.variant), p.request_hash, a.prediction FROM answers a
+            """SELECT a.serial, q.row, min(p.variant), p.request_hash, a.prediction, p.sample FROM answers a
             JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
             WHERE NOT EXISTS (SELECT 1 FROM measures m WHERE m.answer_hash = p.request_hash
                 AND m.question_hash = q.hash AND m.version = ?)
@@ -417,9 +423,10 @@ class Store:
             self._lock = None
 
 
-def _answered(row: tuple[int, str, str, str, str]) -> Answered:
-    serial, question, variant, answer_hash, prediction = row
-    return Answered(serial, Question.from_dict(orjson.loads(question)), variant, answer_hash, prediction)
+def _answered(row: tuple[int, str, str, str, str, int]) -> Answered:
+    serial, question, variant, answer_hash, prediction, sample = row
+    asked = Question.from_dict(orjson.loads(question))
+    return Answered(serial, asked, variant, answer_hash, prediction, sample)
 
 
 def _answer_row(p: Prediction) -> tuple[Any, ...]:
