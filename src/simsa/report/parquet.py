@@ -44,6 +44,6 @@ def _type(pa: Any, name: str) -> Any:
         return pa.bool_()
     if name in ("contexts", "reference"):
         return pa.list_(pa.string())
-    if name in (*CRITERIA, "total", "claims_supported", "claims_total") or name.endswith("_tokens"):
+    if name in (*CRITERIA, "total", "sample", "claims_supported", "claims_total") or name.endswith("_tokens"):
         return pa.int32()
     return pa.float64() if name in (*METRICS, "latency_s", "cost_usd") else pa.string()

@@ -87,11 +87,8 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
         if question is None or question.id != result.question_id:
             question = store.question(result.question_id)
             voices = {}
-            listed = (
-                {(one.variant, one.sample): one.claims for one in claimed(store, question.id, sample=None)}
-                if question
-                else {}
-            )
+            found = claimed(store, result.question_id, sample=None)
+            listed = {(one.variant, one.sample): one.claims for one in found}
         assert question is not None  # results are joined with the questions
         if several and result.sample not in voices:
             voices[result.sample] = of_row(store, result.question_id, result.sample)
