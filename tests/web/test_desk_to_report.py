@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from simsa.calibration import calibrate, judged_by_run, read_labels
 from simsa.calibration.drawing import choose
 from simsa.calibration.weighted import weighted_mean
 from simsa.cli.main import run
-from simsa.errors import DataError
 from simsa.labels import Labels, read, weights
 from simsa.records import CRITERIA
 from simsa.stats import agree
@@ -110,7 +108,7 @@ def test_a_draw_by_strata_is_labelled_at_the_desk_and_its_weights_count(
     with Viewing(folder) as view:
         visitor = Visitor(view.address)
         visitor.get("0/label")
-        visitor.post("0/label/begin", {"name": "지우", "n": "64", "seed": "5", "stratified": "1"})
+        visitor.post("0/label/begin", {"name": "지우", "n": "64", "seed": "5", "how": "stratified"})
         assert weights(folder) == drawn
         label_all(visitor, folder, person)
         texts = {kind: visitor.get(f"0/label/labels.{kind}").text for kind in ("csv", "jsonl")}
@@ -169,57 +167,3 @@ def test_weighted_labels_show_what_all_labels_would(folder: Path) -> None:
     for variant, of in everything.items():
         low, high = found.corrected[variant].ci95 or (9, 9)
         assert low <= np.mean(list(of.values())) <= high
-
-
-def test_more_is_drawn_the_way_it_was_begun(folder: Path) -> None:
-    desk = Desk(folder)
-    desk.draw(64, 5, stratified=True)
-    assert desk.is_stratified
-    few = weights(folder)
-    assert desk.draw(100, 5) == 100
-    more = weights(folder)
-    assert few.keys() < more.keys()
-    assert sum(more.values()) == pytest.approx(2 * N)
-    assert sum(few.values()) == pytest.approx(2 * N)
-    for other in ({"seed": 6}, {"seed": 5, "stratified": False}):
-        with pytest.raises(DataError, match="one way"):
-            desk.draw(100, **other)  # type: ignore[arg-type]
-    assert weights(folder) == more, "nothing was added"
-
-
-def test_a_plain_sample_takes_no_strata_and_stays_one(folder: Path) -> None:
-    desk = Desk(folder)
-    desk.draw(40, 0)
-    assert not desk.is_stratified
-    with pytest.raises(DataError, match="one way"):
-        desk.draw(64, 1, stratified=True)
-    assert weights(folder) == {}
-    assert desk.draw(60, 0) == 60
-
-
-def test_a_sample_of_an_earlier_version_has_no_weights_and_goes_on(folder: Path) -> None:
-    Desk(folder).draw(40, 0)
-    with sqlite3.connect(folder / "labels.sqlite", isolation_level=None) as old:
-        old.execute("ALTER TABLE sample DROP COLUMN weight")
-    old.close()
-    assert weights(folder) == {}
-    desk = Desk(folder)
-    assert not desk.is_stratified
-    assert desk.draw(50, 0) == 50
-    sheet = desk.sheet("지우")
-    assert sheet is not None
-    desk.score("지우", sheet.place, sheet.seen, FIRST, 4)
-    with Store.read(folder) as store:
-        found = read_labels(folder, judged_by_run(store).answers)
-    assert (len(found.labels), found.weights) == (1, {})
-
-
-def test_too_few_for_every_stratum_is_said_on_the_page(folder: Path) -> None:
-    with Viewing(folder) as view:
-        visitor = Visitor(view.address)
-        page = visitor.get("0/label")
-        assert 'name="stratified"' in page.text
-        reply = visitor.post("0/label/begin", {"name": "지우", "n": "4", "seed": "0", "stratified": "1"})
-        assert reply.status == 400
-        assert "too few" in reply.text
-        assert not (folder / "labels.sqlite").exists() or weights(folder) == {}

@@ -214,7 +214,8 @@ class _Agreement(NamedTuple):
     def of(self, held: Sequence[_Held]) -> Agreement:
         labels, scores = [h.label for h in held], [h.score for h in held]
         items = self._items(held)
-        weights = [h.weight for h in held if h.weight is not None] or None
+        known = [h.weight for h in held if h.weight is not None]
+        weights = known if len(known) == len(held) else None
         if self.levels is not None:
             whole = list(map(int, scores))
             return agree(labels, whole, self.levels, items=items, weights=weights, seed=self.seed)
