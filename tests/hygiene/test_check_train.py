@@ -56,6 +56,9 @@ def test_a_leak_is_a_warning_with_its_count_and_three_examples(
     assert "5 of 6 rows" in warning["text"]
     assert warning["text"].count("exact to") == 3
     assert run(["check", str(config), "--train", str(train)]) == 0
+    assert "! 학습 데이터: 6행 중 5행" in capfd.readouterr().out
+    config.write_text(config.read_text() + '[report]\nlanguage = "en"\n')
+    assert run(["check", str(config), "--train", str(train)]) == 0
     assert "! training data: 5 of 6 rows" in capfd.readouterr().out
 
 
