@@ -158,6 +158,17 @@ def test_the_guide_names_the_exit_codes_that_there_are() -> None:
     assert told <= codes and {0, 2, 3, 4, 5} <= told
 
 
+def test_the_example_for_gitlab_is_yaml_and_keeps_what_github_s_keeps() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    job = yaml.safe_load(text)["simsa"]
+    assert all(isinstance(line, str) for line in job["script"]), "no line is taken for a mapping"
+    assert job["cache"]["when"] == job["artifacts"]["when"] == "always"
+    run = next(line for line in job["script"] if line.startswith("simsa run"))
+    assert str(Path(run.split()[2]).with_suffix(".simsa")) in job["cache"]["paths"]
+    written = [line.rpartition("--out ")[2] for line in job["script"] if "--out" in line]
+    assert written == [*job["artifacts"]["paths"], job["artifacts"]["reports"]["junit"]]
+
+
 # What its steps do -------------------------------------------------------------------
 
 CONFIG = """
