@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar
 
@@ -210,6 +210,15 @@ def put(content: str | Iterable[bytes], out: Path | None = None) -> None:
     Raises InputError when the file cannot be written.
     """
     chunks = [content.encode("utf-8", "replace")] if isinstance(content, str) else content
+    try:
+        _put(chunks, out)
+    finally:
+        # What reads a run ends here, and not when the run is closed already.
+        if isinstance(chunks, Generator):
+            chunks.close()
+
+
+def _put(chunks: Iterable[bytes], out: Path | None) -> None:
     if out is None or str(out) == "-":
         sys.stdout.flush()
         for chunk in chunks:

@@ -66,14 +66,12 @@ def _rubric(file: Path, language: str) -> None:
             hint=f"--rubric {file.with_suffix('.toml').name}",
         )
     text = rubrics.editable(language, file)
+    if file.exists():
+        raise ConfigError("exists already; nothing was written", where=str(file), hint="name another file")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
-    except FileExistsError:
-        raise ConfigError(
-            "exists already; nothing was written", where=str(file), hint="name another file"
-        ) from None
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(file)) from None
     click.echo(str(file))

@@ -44,9 +44,7 @@ def run_options(command: F) -> F:
         click.option("--data", help="The test set."),
         click.option("--limit", type=int, help="Take the first N questions."),
         click.option("--model", help="Base model: a folder or a hub name."),
-        click.option(
-            "--adapter", "adapters", multiple=True, metavar="NAME=DIR", help="A LoRA adapter; repeatable."
-        ),
+        click.option("--adapter", multiple=True, metavar="NAME=DIR", help="A LoRA adapter; repeatable."),
         click.option("--merged", multiple=True, metavar="NAME=DIR", help="A merged checkpoint; repeatable."),
         click.option(
             "--predictions", multiple=True, metavar="NAME=FILE", help="Finished answers; repeatable."
@@ -111,11 +109,11 @@ def _with_file(file: str, overrides: dict[str, Any], variants: list[dict[str, An
 
 def _variants(flags: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
-    for flag, key in (("adapters", "adapter"), ("merged", "model"), ("predictions", "predictions")):
+    for flag, key in (("adapter", "adapter"), ("merged", "model"), ("predictions", "predictions")):
         for pair in flags.get(flag) or ():
             name, equals, value = pair.partition("=")
             if not (equals and name and value):
-                raise ConfigError("takes NAME=PATH", field=f"--{flag.removesuffix('s')}", found=pair)
+                raise ConfigError("takes NAME=PATH", field=f"--{flag}", found=pair)
             path = Path(value).expanduser()
             found.append({"name": name, key: str(path.resolve()) if path.exists() else value})
     return found
