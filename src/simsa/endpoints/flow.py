@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -147,11 +148,11 @@ class Flow:
         return stats
 
     def end(self, error: Exception) -> None:
-        """Nobody will be admitted any more: those who wait get `error`."""
+        """Nobody will be admitted any more: those who wait get `error`, each a copy of it."""
         waiting, self._waiting = self._waiting, deque()
         for turn in waiting:
             if not turn.done():
-                turn.set_exception(error)
+                turn.set_exception(copy.copy(error))
 
     def _admit(self, now: float) -> Ticket:
         self._in_flight += 1

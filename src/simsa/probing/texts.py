@@ -47,9 +47,10 @@ def pad(answer: str, *, korean: bool) -> str:
 
 
 def refusal(question: Question) -> str:
-    """An answer that declines, in other words than the reference's."""
+    """An answer that declines, in other words than the reference's where there are any."""
     said = {bare(text) for text in question.reference}
-    return next(text for text in REFUSALS[is_korean(question)] if bare(text) not in said)
+    ways = REFUSALS[is_korean(question)]
+    return next((text for text in ways if bare(text) not in said), ways[-1])
 
 
 # Orders. Each takes the wrong answer that it stands with and returns the whole prediction.
