@@ -328,15 +328,16 @@ def test_files_that_are_run_elsewhere_bring_lists_home(tmp_path: Path) -> None:
 # What neighbours make of it ---------------------------------------------------------
 
 
-def test_an_examination_asks_for_no_list(tmp_path: Path) -> None:
+def test_an_examination_asks_for_lists_of_its_own_cases_alone(tmp_path: Path) -> None:
     write_run(tmp_path)
     with ChatServer() as server:
         config = write_config(tmp_path, server.url, more=ON)
         assert run(["judge", str(config), "-q"]) == 0
         before = lists_asked(server)
-        run(["probe", str(config), "-n", "2", "--retest", "4", "-q"])
-        assert server.count > 24
-        assert lists_asked(server) == before
+        assert run(["probe", str(config), "-n", "0", "--retest", "4", "-q"]) == 0
+        assert (server.count, lists_asked(server)) == (24 + 4, before), "no answer is listed a second time"
+        run(["probe", str(config), "-n", "2", "--retest", "0", "-q"])
+        assert before < lists_asked(server) <= before + 3 * 2
 
 
 def test_a_bridge_asks_for_no_list(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def _scores(scores: Mapping[str, int | None], say: Words) -> str:
 def _wanted(wanted: str, say: Words) -> str:
     from simsa.records import CRITERIA
 
-    for name in CRITERIA:
+    for name in (*CRITERIA, "claim_support"):
         wanted = wanted.replace(name, say(f"short.{name}"))
     return wanted.replace(": no gain", say("probe.no_gain")).replace(
         ": mean within 0.3", say("probe.same_mean")

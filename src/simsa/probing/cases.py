@@ -29,8 +29,15 @@ Kind = Literal[
     "abstained_rightly",
     "abstained_wrongly",
     "invented",
+    "claims_stated",
+    "claims_number",
+    "claims_absent",
 ]
-KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
+_ALL_KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
+CLAIM_KINDS = tuple(kind for kind in _ALL_KINDS if kind.startswith("claims_"))
+"""Kinds for judges that list claims."""
+KINDS = tuple(kind for kind in _ALL_KINDS if kind not in CLAIM_KINDS)
+"""Kinds for every judge."""
 CORRECT, FAITHFUL, RECALL = "answer_correctness", "context_faithfulness", "context_recall"
 RIGHT, WRONG, WORST = 4, 2, 1
 _TRIES = 40

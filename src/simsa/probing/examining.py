@@ -16,9 +16,10 @@ from simsa.judges import Judge, JudgeRequest
 from simsa.judges.estimate import expense
 from simsa.probing import retest
 from simsa.probing.cases import Case, build
+from simsa.probing.claimed import CLAIM_SUPPORT, build_claims, level
 from simsa.probing.grading import Heard, Probes, grade
 from simsa.progress import Progress
-from simsa.records import CRITERIA, Question
+from simsa.records import CLAIMS, CRITERIA, Judgement, Question
 from simsa.store import TRANSIENT, Store, judgement
 
 SCHEMA = "simsa.probe/1"
@@ -105,14 +106,15 @@ def plan(
     """What to ask `judge` about known answers, and `second` about `rows` of the run."""
     asked: dict[str, tuple[JudgeRequest, ...]] = {}
     cases = []
-    for case in build(questions, per_kind, seed):
+    drawn = list(questions)
+    for case in (*build(drawn, per_kind, seed), *build_claims(drawn, per_kind, seed)):
         offered = judge.requests(case.question, case.prediction)
-        able = {name for request in offered for name in request.criteria}
+        able = {name for request in offered for name in _scored_by(request)}
         narrowed = _within(case, able)
         if narrowed.criteria:
             cases.append(narrowed)
             wanted = set(narrowed.criteria)
-            asked[case.key] = tuple(r for r in offered if wanted & set(r.criteria))
+            asked[case.key] = tuple(r for r in offered if wanted & set(_scored_by(r)))
     again = {row.key: tuple(retest.requests(second, row)) for row in rows} if second else {}
     return Plan(tuple(cases), asked, tuple(rows) if second else (), again, per_kind, seed)
 
@@ -201,8 +203,18 @@ def _heard(store: Store, asked: Sequence[JudgeRequest]) -> Heard:
     """The scores of a case's calls; the status of the first that has none."""
     found = [judgement(store, request.request_hash) for request in asked]
     unscored = [one.status if one else "pending" for one in found if one is None or one.status != "scored"]
-    scores = {name: score for one in found if one for name, score in one.scores.items()}
+    scores = {name: score for one in found if one for name, score in _scores(one).items()}
     return Heard(unscored[0] if unscored else "scored", scores)
+
+
+def _scored_by(request: JudgeRequest) -> tuple[str, ...]:
+    """What a request gives levels for."""
+    return (CLAIM_SUPPORT,) if request.part == CLAIMS else request.criteria
+
+
+def _scores(made: Judgement) -> Mapping[str, int]:
+    found = level(made.claims or ())
+    return made.scores if found is None else {CLAIM_SUPPORT: found}
 
 
 def _retested(plan: Plan, store: Store) -> retest.Retest | None:

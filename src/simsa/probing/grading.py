@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from simsa.probing.cases import KINDS, Case, Kind
+from simsa.probing.cases import CLAIM_KINDS, KINDS, Case, Kind
 
 BAR = 0.95
 WITHIN = 0.3
 """How far the mean of padded answers may be from that of the answers inside, in points."""
+
+_EVERY = (*KINDS, *CLAIM_KINDS)
 
 Standing = Literal["passed", "weak", "unknown"]
 Outcome = Literal["passed", "failed", "unscored"]
@@ -96,13 +98,18 @@ class Probes:
             return "unknown"
         return "passed" if rate >= BAR else "weak"
 
+    @property
+    def _offered(self) -> tuple[Kind, ...]:
+        """The kinds that this judge is asked for, if they can be built."""
+        return _EVERY if any(kind in CLAIM_KINDS for kind in self.kinds) else KINDS
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "bar": BAR,
             "standing": self.standing,
             "overall": self.overall.to_dict(),
             "kinds": {kind: found.to_dict() for kind, found in self.kinds.items()},
-            "not_built": [kind for kind in KINDS if kind not in self.kinds],
+            "not_built": [kind for kind in self._offered if kind not in self.kinds],
             "cases": [graded.to_dict() for graded in self.cases],
         }
 
@@ -115,10 +122,10 @@ def grade(cases: Sequence[Case], heard: Mapping[str, Heard]) -> Probes:
     answers inside; beyond it, those that differ have failed.
     """
     bases = {case.key: heard[case.key].scores for case in cases if case.key in heard}
-    shifts = {kind: _shift([c for c in cases if c.kind == kind], bases) for kind in KINDS}
+    shifts = {kind: _shift([c for c in cases if c.kind == kind], bases) for kind in _EVERY}
     graded = tuple(_graded(case, heard.get(case.key), bases, shifts[case.kind]) for case in cases)
     kinds: dict[Kind, KindResult] = {}
-    for kind in KINDS:
+    for kind in _EVERY:
         outcomes = [one.outcome for one in graded if one.case.kind == kind]
         if outcomes:
             scored = len(outcomes) - outcomes.count("unscored")

@@ -128,13 +128,18 @@ def unlike(text: str, others: Iterable[str]) -> bool:
 def beside_the_point(question: Question) -> list[str]:
     """Sentences of the passages that do not have the reference: true to the context, and no answer."""
     references = [text for text in question.reference if text.strip()]
-    found = [
+    found = sentences(question)
+    return [sentence for sentence in found if _has_nothing_of(sentence, references, question.question)]
+
+
+def sentences(question: Question) -> list[str]:
+    """Sentences of the passages that are long enough to say something by themselves."""
+    return [
         sentence.strip()
         for passage in question.contexts
         for sentence in _SENTENCE.split(passage.text)
         if len(sentence.strip()) in _SENTENCE_LENGTHS
     ]
-    return [sentence for sentence in found if _has_nothing_of(sentence, references, question.question)]
 
 
 def lacks_answer(passages: Iterable[Passage], question: Question) -> bool:
