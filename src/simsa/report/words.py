@@ -406,9 +406,9 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "noise.parts": ("{what}: 불확실성은 {list}에서 옵니다.", "{what}: of the uncertainty {list}."),
     "note.samples": (
         "문항마다 여러 번 답하게 했습니다 ({list}). 문항의 점수는 답변들의 평균이고, 구간은 문항을 단위로 합니다. "
-        "기권 표, 예시, 페이지와 라벨은 첫 답변의 것입니다.",
+        "기권 표, 주장, 예시, 페이지와 라벨은 첫 답변의 것입니다.",
         "Questions were answered several times ({list}). A question's score is the mean of its answers, and intervals "
-        "take the question as the unit. The abstention table, examples, the page and labels are of the first answers.",
+        "take the question as the unit. The abstention table, claims, examples, the page and labels are of the first answers.",
     ),
     "note.sample_gaps": (
         " 다른 답변의 점수가 있는 문항의 답변 {n}개에는 점수가 없어 평균에서 빠졌습니다.",
