@@ -56,6 +56,8 @@ async def evaluate(
     progress = progress or Progress()
     for note in serving.check_adapters(config):
         progress.note("adapter", note)
+    for end in retiring(variant.endpoint.model for variant in config.variants if variant.endpoint):
+        progress.note("variant_retiring", end.said)
     with Store.create(folder) as store:
         planning.prepare(store, config, progress)
         judge = (

@@ -355,7 +355,7 @@ def test_hashes_are_stable_and_cover_what_can_change_a_score() -> None:
         {"max_tokens": 2048},
         {"max_concurrency": 3},
         {"timeout_s": 5},
-        {"max_cost_usd": 1.0},
+        {"max_cost_usd": 1.0, "price": {"input": 1, "output": 2}},
         {"price": {"input": 1, "output": 2}},
     ):
         assert hashes(**same) == original, same
@@ -368,6 +368,7 @@ def test_hashes_are_stable_and_cover_what_can_change_a_score() -> None:
             {"temperature": 1.0},
             {"temperature": None},
             {"seed": 1},
+            {"identity": "2026-12"},
             {"extra_body": {"reasoning_effort": "none"}},
         )
     ]

@@ -125,3 +125,20 @@ def test_a_panel_names_the_member(tmp_path: Path, capsys: pytest.CaptureFixture[
         config.write_text(f"{head}[judge]\npanel = [{members}]\n", encoding="utf-8")
         assert run(["run", str(config), "-q"]) == 0
     assert "심사 모델 first" in reported(config, capsys)
+
+
+def test_a_variant_that_leaves_its_api_is_spoken_of_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(tmp_path, 2, ())
+    config = tmp_path / "simsa.toml"
+    with ChatServer("답") as server:
+        config.write_text(
+            f'[data]\npath = "test.jsonl"\n[[variants]]\nname = "hosted"\n'
+            f'endpoint = {{ base_url = "{server.url}", model = "gpt-4o-2024-05-13" }}\n',
+            encoding="utf-8",
+        )
+        assert run(["generate", str(config)]) == 0
+    assert "gpt-4o-2024-05-13은 얼마 전에 API에서 사라졌습니다" in capsys.readouterr().err
+    notes = json.loads(reported(config, capsys, "--format", "json"))["notes"]
+    assert [note["kind"] for note in notes].count("variant_retiring") == 1

@@ -100,23 +100,23 @@ def read_object(text: str, keys: Sequence[str], quoted: Iterable[str], sought: S
 
     The key may be deep inside: then what counts is there, and it is in no form that was asked for.
     """
-    fakes = [bare(judged) for judged in quoted if '"' in judged]
+    judged = _Judged(quoted)
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _search(text, keys, fakes, sought)
+        return _search(text, keys, judged, sought)
     if type(whole) is not dict:
-        return _search(text, keys, fakes, sought)
-    if fakes and _is_quotation(text, fakes):
+        return _search(text, keys, judged, sought)
+    if judged.have(text):
         return _copied(sought)
-    return (fakes and _twofold(text.strip(), keys)) or Object(whole, text.strip())
+    return (judged.may_break_out and _twofold(text.strip(), keys)) or Object(whole, text.strip())
 
 
 def _copied(sought: Sought) -> Unreadable:
     return Unreadable("unreadable", f"the {sought.name} is a copy of text in the material; give your own")
 
 
-def _search(text: str, keys: Sequence[str], fakes: list[str], sought: Sought) -> Object | Unreadable:
+def _search(text: str, keys: Sequence[str], judged: _Judged, sought: Sought) -> Object | Unreadable:
     """The last such object amid other text."""
     answer = text.strip()
     if answer.startswith(_THINK):
@@ -141,7 +141,7 @@ def _search(text: str, keys: Sequence[str], fakes: list[str], sought: Sought) ->
             return _broken(answer, error)
         if _has_key(value, keys):
             source = answer[opening.start() : position]
-            if fakes and _is_quotation(source, fakes):
+            if judged.have(source):
                 copied = True
             else:
                 last, since, written = value, [], source
@@ -151,7 +151,7 @@ def _search(text: str, keys: Sequence[str], fakes: list[str], sought: Sought) ->
     if last is not None and any(stray[1] in keys for stray in _STRAY_SCORE.finditer(rest)):
         return Unreadable("unreadable", "there are scores outside of the JSON object")
     if last is not None and _THOUGHT not in rest:  # else it was a thought, its <think> being in the prompt
-        return (fakes and _twofold(written, keys)) or Object(last, written)
+        return (judged.may_break_out and _twofold(written, keys)) or Object(last, written)
     if copied:
         return _copied(sought)
     if _DECLINED.search(answer[:_DECLINED_WITHIN]):
@@ -244,11 +244,25 @@ def _twofold(source: str, keys: Sequence[str]) -> Unreadable | None:
     return None
 
 
-def _is_quotation(source: str, fakes: list[str]) -> bool:
-    copied = bare(source)
-    return any(copied in fake for fake in fakes)
+class _Judged:
+    """The texts that were judged, as far as they can be taken for an object or for a part of one.
+
+    `may_break_out`: one of them, quoted without being escaped, could add members to the object that quotes it.
+    """
+
+    def __init__(self, quoted: Iterable[str]) -> None:
+        marked = [text for text in quoted if '"' in text]
+        self.may_break_out = any(":" in text for text in marked)
+        self._with_objects = [text for text in marked if "{" in text]
+
+    def have(self, source: str) -> bool:
+        """Whether the object that `source` is stands in one of them."""
+        if not self._with_objects:
+            return False
+        copied = bare(source)
+        return any(copied in bare(text) for text in self._with_objects)
 
 
 def bare(text: str) -> str:
     """`text` without white space and what is not seen, which a copy may have lost."""
-    return _UNSEEN.sub("", text)
+    return _UNSEEN.sub("", "".join(text.split()))
