@@ -13,7 +13,7 @@ from simsa.errors import ConfigError
 from simsa.report import comment, comparing
 from simsa.report.gates import parse
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, make_run
+from tests.report.runs import BASE, BETTER, JUDGE, make_run, question
 
 
 def rendered(run: Path, gates: Sequence[str] = (), link: str | None = None) -> str:
@@ -81,3 +81,60 @@ def test_a_run_that_compares_nothing_says_so(tmp_path: Path) -> None:
     assert "No answer has been scored yet." in rendered(
         make_run(tmp_path / "two", {"a": [None], "b": [None]})
     )
+
+
+def test_what_a_reader_has_to_know_is_in_the_comment_too(tmp_path: Path) -> None:
+    """Few documents, pairs that are missing, a judge below the bar: as in the text for a terminal."""
+    weak = {"n_labels": 40, "quadratic_kappa": 0.31, "ci95": [0.1, 0.5], "standing": "weak"}
+    asked = [question(n, cluster=f"c{n // 4}") for n in range(16)]
+    run = make_run(
+        tmp_path / "run",
+        {"base": BASE, "lora": [*BETTER[:-2], "refused", None]},
+        questions=asked,
+        figures={"chrf": 1.0},
+        calibration={"judge": JUDGE, "annotators": 2, "criteria": {"answer_correctness": weak}},
+    )
+    text = rendered(run)
+    notes = text[text.index("**Worth knowing**") : text.index("<details>")]
+    assert [line[:2] for line in notes.strip().splitlines()[2:]] == ["- "] * 3
+    for said in ("below the bar", "filled at their worst", "documents"):
+        assert said in notes
+    assert "Worth knowing" not in rendered(make_run(tmp_path / "sound", {"base": BASE, "lora": BETTER}))
+
+
+def test_a_comparison_of_two_runs_says_what_it_is_over(tmp_path: Path) -> None:
+    old = make_run(tmp_path / "old", {"v": BASE + BASE[:4]}, figures={"chrf": 1.0})
+    again = {"id": "n", "data_hash": "other"}
+    new = make_run(tmp_path / "new.simsa", {"v": BETTER}, figures={"chrf": 2.0}, run=again)
+    with Store.read(old) as first, Store.read(new) as second:
+        found = comparing.comparing([first, second], "v", [parse("total > baseline")], "en", only_common=True)
+    text = comment.render(found)
+    assert text.index("✅ All 1 gates") < text.index(
+        "Compared on the 16 questions that both ask (of 20 and 16)"
+    )
+    assert "**v@<!-- -->new.simsa is better than v: total +3.8" in text
+    assert "run abc123, n · judge gpt-4o" in text
+
+
+def test_two_judges_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was measured, how far the judges differ, and what is left: the sentences and tables of the terminal."""
+    from tests.test_bridge import ChatServer, judging, two_runs
+
+    with pytest.MonkeyPatch.context() as patch, ChatServer(judging(kindness=1, gain=0)) as server:
+        patch.setenv("JUDGE_KEY", "k")
+        old, new = two_runs(tmp_path, server)
+        argv = ["compare", str(old), str(new), "--bridge", "40", "-q", "--language", "en"]
+        assert simsa(argv) == 0, "the first pays"
+        capsys.readouterr()
+        assert simsa([*argv, "--format", "md"]) == 0
+        text = capsys.readouterr().out
+        assert simsa(argv) == 0
+        terminal = " ".join(capsys.readouterr().out.split())
+    bold = [line.strip("*") for line in text.splitlines() if line.startswith("**") and line.endswith(".**")]
+    assert len(bold) == 3 and any("judge-1" in line and "judge-2" in line for line in bold)
+    for line in bold:
+        plain = re.sub(r"\\(.)", r"\1", line).replace("<!-- -->", "")
+        assert plain in terminal, "the same sentences"
+    tables = re.findall(r"^\*\*(.+)\*\*\n\n\| \|", text, re.MULTILINE)
+    assert len(tables) == 3 and "as it stands" in tables[2], "the shift, what is left, and what was measured"
+    assert "is better" not in text, "no verdict on scores of two judges"

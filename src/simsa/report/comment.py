@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from simsa.errors import ConfigError
 from simsa.report.cells import Cell, Grid, Row
-from simsa.report.grids import comparison_grid, metric_grids
+from simsa.report.grids import difference_grids, metric_grids
 from simsa.report.markdown import escape, opening, table
-from simsa.report.model import is_lexical
-from simsa.report.sentences import verdict
-from simsa.report.words import Name, Words, words
+from simsa.report.sentences import of_comparing
+from simsa.report.words import Words, words
 
 if TYPE_CHECKING:
     from simsa.report.comparing import Comparing
@@ -26,7 +25,7 @@ _LINK = re.compile(r"https?://[^\s<>()\[\]\"'`\\]+")
 
 
 def render(found: Comparing, link: str | None = None) -> str:
-    """Gates first, then a sentence a variant, the differences, and the metrics behind a fold.
+    """Gates first, then a sentence a variant, the differences, what is worth knowing, and the metrics behind a fold.
 
     Whatever does not fit in a comment is left out as a whole, and that is said. `link` is
     the address of the full report. Raises ConfigError when it is none. The last line is
@@ -54,16 +53,18 @@ def _blocks(found: Comparing, link: str | None, say: Words) -> Iterator[str]:
     yield f"### simsa: {_title(found, say)}"
     if link:
         yield f'<a href="{html.escape(link)}">{say("pr.link")}</a>'
-    yield from _said(found, say)
+    for said in of_comparing(found):
+        text = said.text
+        yield f"**{escape(text, _LONGEST_SENTENCE)}**" if said.strong else opening(text, _LONGEST_SENTENCE)
     if found.outcomes:
         yield table(_gates(found, say))
-    compared = [name for name in found.variants if name != found.baseline]
-    title = say("head.differences", baseline=Name(found.baseline))
-    differences = comparison_grid(title, found.comparisons, compared, say)
-    if differences.rows:
-        yield f"**{escape(title)}**\n\n{table(differences)}"
-    for metrics in metric_grids(found, say):
-        yield f"<details><summary>{escape(metrics.title)}</summary>\n\n{table(metrics)}\n\n</details>"
+    for grid in difference_grids(found, say):
+        yield f"**{escape(grid.title)}**\n\n{table(grid)}"
+    if found.notes:
+        notes = "\n".join(f"- {opening(note.text, _LONGEST_SENTENCE)}" for note in found.notes)
+        yield f"**{say('head.notes')}**\n\n{notes}"
+    for grid in metric_grids(found, say):
+        yield f"<details><summary>{escape(grid.title)}</summary>\n\n{table(grid)}\n\n</details>"
     judge = (found.judge or {}).get("model") or say("none")
     yield opening(say("pr.made", runs=", ".join(found.runs), judge=judge))
 
@@ -73,25 +74,6 @@ def _title(found: Comparing, say: Words) -> str:
     if failed:
         return "❌ " + say("pr.failed", n=len(found.outcomes), failed=failed)
     return "✅ " + say("pr.passed", n=len(found.outcomes)) if found.outcomes else say("title")
-
-
-def _said(found: Comparing, say: Words) -> Iterator[str]:
-    """What was shown of each variant; of two judges, what their bridge says."""
-    across: set[str] = set()
-    if found.bridged:
-        from simsa.report.bridged import sentences
-
-        across = {net.variant for net in found.bridged.nets}
-        for sentence in sentences(found.bridged, found.language):
-            yield f"**{escape(sentence, _LONGEST_SENTENCE)}**"
-    compared = [name for name in found.variants if name not in (found.baseline, *across)]
-    if not compared and not across:
-        yield opening(say("say.no_others", baseline=found.baseline))
-    elif not found.comparisons:
-        yield opening(say("say.unjudged"))
-    prefix = say("say.lexical") if is_lexical((found.judge or {}).get("model", "")) else ""
-    for name in compared if found.comparisons else ():
-        yield f"**{escape(prefix + verdict(found.comparisons, name, found.language), _LONGEST_SENTENCE)}**"
 
 
 def _gates(found: Comparing, say: Words) -> Grid:

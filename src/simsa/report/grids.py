@@ -92,6 +92,20 @@ def comparison_grid(
     return Grid(title, tuple(variants), tuple(rows))
 
 
+def difference_grids(found: Comparing, say: Words) -> list[Grid]:
+    """Paired differences of the scores; across two judges first what their bridge shows. Only tables with rows."""
+    others = [name for name in found.variants if name != found.baseline]
+    title = say(
+        "head.raw_differences" if found.bridged else "head.differences", baseline=Name(found.baseline)
+    )
+    made = [comparison_grid(title, found.comparisons, others, say)]
+    if found.bridged:
+        from simsa.report.bridged import net_grid, shift_grid
+
+        made = [shift_grid(found.bridged, found.language), net_grid(found.bridged, found.language), *made]
+    return [grid for grid in made if grid.rows]
+
+
 def metric_grids(found: Comparing, say: Words) -> list[Grid]:
     """Paired differences with their intervals of the deterministic metrics, and of claims; without empty ones."""
     made = [

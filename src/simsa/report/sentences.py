@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.records import CRITERIA
+from simsa.report.model import is_lexical
 from simsa.report.numbers import count, fixed, signed, usd
 from simsa.report.words import Language, Name, Words, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from simsa.report.comparing import Comparing
     from simsa.report.model import Summary, VariantSummary
     from simsa.stats import Comparison
+
+
+class Said(NamedTuple):
+    """A line of a comparison; `strong` where it is a result."""
+
+    text: str
+    strong: bool
 
 
 def headline(summary: Summary) -> list[str]:
@@ -53,6 +62,29 @@ def verdict(comparisons: Sequence[Comparison], variant: str, language: Language)
     for other, found in against.items() if len(against) == 1 else ():
         sentences.append(say(f"say.but_{other}", list=found))
     return " ".join(sentences)
+
+
+def of_comparing(found: Comparing) -> Iterator[Said]:
+    """What was compared, what two judges' bridge says, and what was shown of each other variant."""
+    say = words(found.language)
+    others = [name for name in found.variants if name != found.baseline]
+    if not others:
+        yield Said(say("say.no_others", baseline=found.baseline), False)
+    elif not found.comparisons:
+        yield Said(say("say.unjudged"), False)
+    if found.common:
+        n, (first, second) = len(found.common.pairs), found.common.n
+        yield Said(say("common.only", n=n, first=first, second=second), False)
+    across: set[str] = set()
+    if found.bridged:
+        from simsa.report.bridged import sentences
+
+        across = {net.variant for net in found.bridged.nets}
+        yield from (Said(text, True) for text in sentences(found.bridged, found.language))
+    prefix = say("say.lexical") if is_lexical((found.judge or {}).get("model", "")) else ""
+    for name in others if found.comparisons else ():
+        if name not in across:
+            yield Said(prefix + verdict(found.comparisons, name, found.language), True)
 
 
 def _listed(by_criterion: Mapping[str, Comparison], verdict: str, say: Words) -> str:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.report.cells import Grid, Row
 from simsa.report.claims import lines
-from simsa.report.grids import comparison_grid, grids, metric_grids, scores_line
-from simsa.report.model import is_lexical
-from simsa.report.sentences import headline, judged, unscored, verdict
-from simsa.report.words import Language, Name, Words, words
+from simsa.report.grids import difference_grids, grids, metric_grids, scores_line
+from simsa.report.sentences import headline, judged, of_comparing, unscored
+from simsa.report.words import Language, Words, words
 from simsa.text import one_line, visible
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from simsa.records import Question
-    from simsa.report.bridged import Bridged
     from simsa.report.comparing import Comparing
     from simsa.report.model import Answer, Example, Note, Summary
 
@@ -65,28 +63,11 @@ def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableT
     from rich.padding import Padding
     from rich.text import Text
 
-    compared = [name for name in found.variants if name != found.baseline]
-    prefix = say("say.lexical") if is_lexical((found.judge or {}).get("model", "")) else ""
-    if not compared:
-        yield say("say.no_others", baseline=found.baseline)
-    elif not found.comparisons:
-        yield say("say.unjudged")
-    if found.common:
-        n, (first, second) = len(found.common.pairs), found.common.n
-        yield say("common.only", n=n, first=first, second=second)
-    across = {net.variant for net in found.bridged.nets} if found.bridged else set()
-    if found.bridged:
-        yield from _bridged(found.bridged, found.language, width)
-    for name in (one for one in compared if one not in across) if found.comparisons else ():
-        yield Text(visible(prefix + verdict(found.comparisons, name, found.language)), style="bold")
-    head = "head.raw_differences" if found.bridged else "head.differences"
-    grid = comparison_grid(say(head, baseline=Name(found.baseline)), found.comparisons, compared, say)
-    if grid.rows:
+    for said in of_comparing(found):
+        yield Text(visible(said.text), style="bold" if said.strong else "")
+    for grid in (*difference_grids(found, say), *metric_grids(found, say)):
         yield ""
         yield from _grid(grid, width)
-    for metrics in metric_grids(found, say):
-        yield ""
-        yield from _grid(metrics, width)
     yield from _notes(found.notes, say)
     if found.outcomes:
         yield ""
@@ -96,20 +77,6 @@ def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableT
         line = f"{say(word)}  {outcome.variant}: {outcome.gate.condition}"
         yield Padding(Text(one_line(line), style=style), (0, 0, 0, _GAP))
         yield Padding(Text(visible(outcome.sentence(found.language))), (0, 0, 0, 8))
-
-
-def _bridged(found: Bridged, language: Language, width: int) -> Iterator[RenderableType]:
-    """The judges on the same answers, and what is left of differences across them."""
-    from rich.text import Text
-
-    from simsa.report.bridged import net_grid, sentences, shift_grid
-
-    for sentence in sentences(found, language):
-        yield Text(visible(sentence), style="bold")
-    for grid in (shift_grid(found, language), net_grid(found, language)):
-        if grid.rows:
-            yield ""
-            yield from _grid(grid, width)
 
 
 def _report(summary: Summary, say: Words, width: int) -> Iterator[RenderableType]:
