@@ -11,8 +11,8 @@ import pytest
 
 from simsa import config, prompts, provenance, rubrics
 from simsa.cli.main import run
-from simsa.planning import weights_hash
 from simsa.store import Store
+from simsa.weights import weights_hash
 from tests.servers.chat import ChatServer
 from tests.test_pipeline import write_config, write_data
 
