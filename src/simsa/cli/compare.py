@@ -80,7 +80,8 @@ def command(
 
     \b
     simsa compare simsa.simsa --baseline base --gate 'total >= baseline - 0.5'
-    simsa compare new.simsa old.simsa --gate 'coverage >= 0.98' --format junit --out gates.xml
+    simsa compare new.simsa old.simsa --gate 'coverage >= 0.98' \\
+        --format junit --out gates.xml
     simsa compare new.simsa old.simsa --bridge 50 --max-cost-usd 1
     """
     from simsa.report import comparing

@@ -43,7 +43,8 @@ class Terminal(NamedTuple):
 def terminal() -> Terminal:
     """What stdout can show. Piped, it is 80 wide (or $COLUMNS) and without colour."""
     width = shutil.get_terminal_size((80, 24)).columns
-    return Terminal(max(width, _NARROW), colour=not console().no_color and console().is_terminal)
+    screen = console()
+    return Terminal(max(width, _NARROW), colour=screen.color_system is not None and not screen.no_color)
 
 
 def for_text(out: Path | None) -> Terminal:
@@ -102,6 +103,11 @@ def aligned(rows: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"{set_cell_size(label, width)}  {text}" for label, text in pairs)
 
 
+def reader(language: Language | None) -> Language | None:
+    """The language for text on stdout: English where nobody chose and it cannot show Hangul; None: the run's own."""
+    return language if language or shows("가힣", sys.stdout) else "en"
+
+
 def tell(text: str, language: Language | None = None) -> None:
     """Says something on stderr: in `language`, or in the locale's where no run has told one."""
     from simsa.config import locale_language
@@ -110,9 +116,11 @@ def tell(text: str, language: Language | None = None) -> None:
 
 
 def say(text: str) -> None:
-    """Prints text on stderr; on a terminal it is folded to its width."""
+    """Prints text on stderr; on a terminal it is folded to its width, but for commands, which are to be copied."""
     if sys.stderr.isatty():
-        text = folded(text, max(console(stderr=True).width, _NARROW), hang=2)
+        width = max(console(stderr=True).width, _NARROW)
+        lines = text.split("\n")
+        text = "\n".join(line if line.startswith("  simsa ") else folded(line, width, 2) for line in lines)
     click.echo(text, err=True)
 
 

@@ -17,7 +17,7 @@ def show_report(folder: Path, *, as_json: bool) -> int:
     from simsa.cli import console
 
     with Store.read(folder) as store:
-        summary = report.summary(store)
+        summary = report.summary(store, None if as_json else console.reader(None))
         counts = outcome(store)
         language: Language = store.meta("language", "ko")
     if as_json:

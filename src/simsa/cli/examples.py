@@ -58,7 +58,7 @@ def command(
     names = differs or ((variant,) if variant else ())
     with console.open_run(run) as store:
         found = _find(store, "differs" if differs else kind or "worst", number, names, type_)
-        spoken: Language = language or store.meta("language", "ko")
+        spoken: Language = console.reader(language) or store.meta("language", "ko")
     if chosen == "json":
         console.print_json({"schema": "simsa.examples/1", "examples": [e.to_dict() for e in found]})
         return

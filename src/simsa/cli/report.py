@@ -66,4 +66,5 @@ def _rendered(
             return markdown.render(summary(store, language))
         case "html":
             return html.render(summary(store, language, n_examples=_HTML_EXAMPLES))
-    return text.render(summary(store, language), *console.for_text(out))
+    reader = language if out else console.reader(language)
+    return text.render(summary(store, reader), *console.for_text(out))

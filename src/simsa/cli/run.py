@@ -19,7 +19,8 @@ def command(retry: tuple[str, ...], as_json: bool, quiet: bool, **flags: Any) ->
 
     \b
     simsa run simsa.toml
-    simsa run --data test.jsonl --model google/gemma-3-270m --adapter rag=out/adapter --judge gpt-4o
+    simsa run --data test.jsonl --model google/gemma-3-270m \\
+        --adapter rag=out/adapter --judge gpt-4o
     """
     from simsa.cli import ending
     from simsa.cli.live import perform
