@@ -314,6 +314,19 @@ def test_lists_that_expired_in_a_batch_leave_the_scores_and_are_sent_again(tmp_p
         assert len(lists_of(config)) == 12
 
 
+def test_a_panels_batches_have_the_lists_of_its_first_member(tmp_path: Path) -> None:
+    with BatchServer() as server:
+        config = making.write_run(tmp_path, server.url, judge="claims = true")
+        member = f'base_url = "{server.url}", api_key_env = "JUDGE_KEY"'
+        panel = f'panel = [{{ model = "a", {member} }}, {{ model = "b", {member} }}]'
+        config.write_text(config.read_text().replace('model = "gpt-4o"', panel))
+        assert run(["judge", str(config), "-q"]) == 0
+        lines = [line["body"] for batch in server.batches.values() for line in batch.lines]
+        assert sorted(body["model"] for body in lines if asks_claims(body)) == ["a"] * 12
+        assert sorted(body["model"] for body in lines if not asks_claims(body)) == ["a"] * 12 + ["b"] * 12
+        assert (making.statuses_of(config), len(lists_of(config))) == ({"scored": 12}, 12)
+
+
 def test_files_that_are_run_elsewhere_bring_lists_home(tmp_path: Path) -> None:
     with BatchServer() as server:
         config = making.write_run(tmp_path, server.url, judge="claims = true")

@@ -96,8 +96,7 @@ def test_answers_on_which_score_and_claims_contradict_each_other_are_named(folde
     assert base.too_harsh == (Disputed("q2", 2, 2, 2),)
     assert (lora.too_kind, lora.too_harsh) == ((), (Disputed("q3", 2, 1, 1),))
     notes = {note.kind: note.text for note in summary_of(folder).notes}
-    assert "base: 1 answers have full marks for faithfulness" in notes["claims_kind"]
-    assert "q0" in notes["claims_kind"]
+    assert "no passage bears out: 1 (q0)" in notes["claims_kind"]
     assert "q3" in notes["claims_harsh"]
     assert "judge's reply unreadable 1" in notes["claims_unlisted"]
 

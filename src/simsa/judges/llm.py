@@ -18,10 +18,11 @@ from simsa.errors import ConfigError, RubricError
 from simsa.judges.asking import Asking
 from simsa.judges.base import JOINT, JudgeRequest
 from simsa.judges.expected import ALTERNATIVES, expected_scores
+from simsa.judges.listing import Listing
 from simsa.judges.reading import read_reply
 from simsa.records import CLAIMS, Judgement, Question, Status, content_hash
 from simsa.rubrics import Rubric, Scored, Unreadable
-from simsa.rubrics.claims import SCHEMA, ClaimsPrompt, Listed, claims_prompt
+from simsa.rubrics.claims import Listed
 from simsa.spoken import told
 from simsa.text import one_line
 
@@ -94,12 +95,9 @@ class LLMJudge:
         self.key = content_hash(asked, *repeats)
         self.verdict_task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
         self.task = self.verdict_task
-        self._claims: _Claims | None = None
-        if config.claims:
-            prompt = claims_prompt(rubric.language)
-            # Neither rubric nor token probabilities change what an answer claims.
-            self._claims = _Claims(prompt, content_hash(CLAIMS, model, prompt.version))
-            self.task = content_hash(self.verdict_task, self._claims.identity)
+        self._listing = Listing.by(model, rubric.language) if config.claims else None
+        if self._listing:
+            self.task = content_hash(self.verdict_task, self._listing.identity)
 
     def served_at(self, base_url: str, key: str) -> None:
         """Says where the judge is, when simsa serves it itself; before it is entered."""
@@ -137,13 +135,10 @@ class LLMJudge:
             await endpoint.__aexit__(kind, error, trace)
 
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
-        asked = tuple(self._repeated(self._request(part, question, prediction)) for part in self._parts)
-        # What says nothing claims nothing.
-        return (
-            (*asked, self._claims.request(question, prediction))
-            if self._claims and prediction.strip()
-            else asked
-        )
+        asked = [self._repeated(self._request(part, question, prediction)) for part in self._parts]
+        if self._listing and prediction.strip():  # what says nothing claims nothing
+            asked.append(self._listing.request(question, prediction))
+        return tuple(asked)
 
     def _repeated(self, request: JudgeRequest) -> JudgeRequest:
         """`request` as often as it is to be asked. The first of several is the only one of one."""
@@ -202,10 +197,8 @@ class LLMJudge:
     def asking(self, request: JudgeRequest) -> Asking:
         """The request as it is asked for the first time."""
         material = request.material
-        if request.part == CLAIMS:
-            assert self._claims is not None, "claims were not asked for"
-            listing = self._claims.prompt.messages(material, self._code(material))
-            return Asking(request, listing, SCHEMA, self._config.max_tokens, tuple(material.values()))
+        if self._listing and request.part == CLAIMS:
+            return self._listing.asking(request, self._code(material), self._config.max_tokens)
         messages = self._rubric.messages(request.criteria, material, self._code(material))
         parts = (*self._parts, *self._narrow.values())
         part = next(part for part in parts if part.criteria == request.criteria)
@@ -227,8 +220,8 @@ class LLMJudge:
 
     def _why(self, request: JudgeRequest, reason: str) -> str:
         """What the judge is told that is asked once more."""
-        if self._claims and request.part == CLAIMS:
-            return self._claims.prompt.again(reason)
+        if self._listing and request.part == CLAIMS:
+            return self._listing.prompt.again(reason)
         return self._rubric.again(request.criteria, reason)
 
     def hear(
@@ -306,11 +299,11 @@ class LLMJudge:
             case Unreadable():
                 status, detail = outcome.status, outcome.reason
         texts = asking.texts
-        is_listing = self._claims and asking.request.part == CLAIMS
+        asked = self._listing.prompt if self._listing and asking.request.part == CLAIMS else None
         return Judgement(
             request_hash=asking.request.request_hash,
             judge=self.label,
-            rubric=self._claims.prompt.label if self._claims and is_listing else self.rubric,
+            rubric=asked.label if asked else self.rubric,
             status=status,
             scores=scores,
             analysis=analysis,
@@ -359,22 +352,3 @@ class _Part:
     identity: str
     schema: Mapping[str, object]
     keys: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """How claims are asked for."""
-
-    prompt: ClaimsPrompt
-    identity: str
-
-    def request(self, question: Question, prediction: str) -> JudgeRequest:
-        material = self.prompt.material(question, prediction)
-        return JudgeRequest(
-            request_hash=content_hash(self.identity, material),
-            part=CLAIMS,
-            criteria=(),
-            question=question,
-            prediction=prediction,
-            material=material,
-        )

@@ -495,16 +495,16 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "claims.none_listed": ("주장 목록 없음: {why}", "no list of claims: {why}"),
     "note.claims_kind": (
         "{variant}: 문맥 충실성 5점인데 뒷받침 없는 주장이 있는 답변 {n}개: {list}. 직접 읽어 보십시오.",
-        "{variant}: {n} answers have full marks for faithfulness and a claim that no passage bears out: {list}. "
+        "{variant}: answers with full marks for faithfulness and a claim that no passage bears out: {n} ({list}). "
         "Read them.",
     ),
     "note.claims_harsh": (
         "{variant}: 문맥 충실성 1–2점인데 주장이 모두 뒷받침되는 답변 {n}개: {list}. 직접 읽어 보십시오.",
-        "{variant}: {n} answers have 1 or 2 for faithfulness although every claim is borne out: {list}. Read them.",
+        "{variant}: answers with 1 or 2 for faithfulness although every claim is borne out: {n} ({list}). Read them.",
     ),
     "note.claims_unlisted": (
         "{variant}: 답변 {n}개는 주장 목록을 얻지 못했습니다 ({why}). 뒷받침된 비율에서 빠집니다.",
-        "{variant}: {n} answers have no list of claims ({why}); the share leaves them out.",
+        "{variant}: answers without a list of claims, which the share leaves out: {n} ({why}).",
     ),
     "head.panel": ("심사자별 총점 평균, 최고 {max} (채점 수)", "Mean total of {max} by each judge (scored)"),
     "panel.median": ("심사단 (중앙값)", "panel (median)"),
