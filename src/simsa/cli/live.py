@@ -170,7 +170,9 @@ def _bars(progress: Progress, language: Language) -> Iterator[None]:
 
     screen = console.console(stderr=True)
     ascii_only = not console.shows("━╌·", sys.stderr)
-    progress.say = lambda text: screen.print(Text(visible(spoken(text, language))))
+    progress.say = lambda text: screen.print(
+        Text(console.folded(visible(spoken(text, language)), screen.width, hang=2))
+    )
 
     class Now:
         def __rich__(self) -> Text:
