@@ -4,7 +4,8 @@
     python bench/page.py -n 10000 --keep /tmp/large
 
 Each line is the slowest and the median of several requests: the server's own time, in
-milliseconds. "Any order" is every filter with every order, up and down. The memory is the highest that the server and its helpers held together.
+milliseconds; "at work" is the most processor time that one of them took, which does not
+go by who else uses the machine. "Any order" is every filter with every order, up and down. The memory is the highest that the server and its helpers held together.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from simsa.metrics.rows import METRICS
@@ -62,6 +64,7 @@ FILTERS = {
 SORTS = ("sort=place", "sort=type", "sort=total&of=base", "sort=total&of=rag-lora", "sort=diff")
 _WORDS = WORDS.split()
 _ROUNDS = 5
+_NAME = 36
 _BLOCK = 2_000
 
 
@@ -149,43 +152,69 @@ def measure(folder: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         address = server.stdout.readline().strip()
-        print(f"{'answers after':<28}{time.perf_counter() - began:8.2f} s")
+        print(f"{'answers after':<{_NAME}}{time.perf_counter() - began:8.2f} s")
         memory = _Memory(server.pid)
         memory.start()
+        ask = _Asking(address, server.pid)
         try:
-            cold = _ask(address + "0/questions")[0]
-            print(f"{'very first page':<28}{cold:8.0f} ms")
-            while "http-equiv" in _ask(address + "0/questions?type=no_answer")[1]:
+            cold, busy, _ = ask("0/questions")
+            print(f"{'very first page':<{_NAME}}{cold:8.0f} ms, {busy:.0f} ms of them at work")
+            while "http-equiv" in ask("0/questions?type=no_answer").page:
                 time.sleep(0.2)
-            print(f"{'filters after':<28}{time.perf_counter() - began:8.2f} s")
-            _ask(address + "0/")
-            while "http-equiv" in _ask(address + "0/")[1]:
+            print(f"{'filters after':<{_NAME}}{time.perf_counter() - began:8.2f} s")
+            ask("0/")
+            while "http-equiv" in ask("0/").page:
                 time.sleep(0.2)
-            print(f"{'figures after':<28}{time.perf_counter() - began:8.2f} s")
-            print(f"{'':<28}{'slowest':>8}{'median':>8} ms")
+            print(f"{'figures after':<{_NAME}}{time.perf_counter() - began:8.2f} s")
+            print(f"{'':<{_NAME}}{'slowest':>8}{'median':>8}{'at work':>9} ms")
             for name, path in PATHS:
-                times = [_ask(address + path)[0] for _ in range(_ROUNDS)]
-                print(f"{name:<28}{max(times):8.0f}{statistics.median(times):8.0f}")
+                ask.tell(name, [path] * _ROUNDS)
             for name, query in FILTERS.items():
-                times = [
-                    _ask(f"{address}0/questions?{query}&{sort}&down={down}&page={page}")[0]
+                paths = (
+                    f"0/questions?{query}&{sort}&down={down}&page={page}"
                     for sort in SORTS
                     for down in (0, 1)
                     for page in (1, 9)
-                ]
-                print(f"{f'by {name}, any order':<28}{max(times):8.0f}{statistics.median(times):8.0f}")
+                )
+                ask.tell(f"by {name}, any order", list(paths))
         finally:
             server.terminate()
             memory.stop()
-        print(f"{'memory at most':<28}{memory.highest / 2**20:8.0f} MB")
+        print(f"{'memory at most':<{_NAME}}{memory.highest / 2**20:8.0f} MB")
 
 
-def _ask(address: str) -> tuple[float, str]:
-    """The server's time for a page in milliseconds, and the page."""
-    with urllib.request.urlopen(address, timeout=600) as answer:
-        took = re.search(r"dur=([\d.]+)", answer.headers["Server-Timing"])
+class _Told(NamedTuple):
+    """The server's time for a page and how much of it the server was at work, in milliseconds."""
+
+    took: float
+    busy: float
+    page: str
+
+
+class _Asking:
+    def __init__(self, address: str, pid: int) -> None:
+        self._address = address
+        self._pid = pid
+
+    def __call__(self, path: str) -> _Told:
+        before = _at_work(self._pid)
+        with urllib.request.urlopen(self._address + path, timeout=600) as answer:
+            took = re.search(r"dur=([\d.]+)", answer.headers["Server-Timing"])
+            page = answer.read().decode()
         assert took is not None
-        return float(took[1]), answer.read().decode()
+        return _Told(float(took[1]), 1000 * (_at_work(self._pid) - before), page)
+
+    def tell(self, name: str, paths: Sequence[str]) -> None:
+        told = [self(path) for path in paths]
+        took = [one.took for one in told]
+        busy = max(one.busy for one in told)
+        print(f"{name:<{_NAME}}{max(took):8.0f}{statistics.median(took):8.0f}{busy:9.0f}")
+
+
+def _at_work(pid: int) -> float:
+    """Seconds of processor time that a process's threads have had, without its children."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 class _Memory(threading.Thread):

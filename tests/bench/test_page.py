@@ -14,9 +14,11 @@ def test_it_times_pages_and_weighs_the_server(tmp_path: Path) -> None:
     command = [sys.executable, "bench/page.py", "-n", "120", "--keep", str(tmp_path / "run")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
-    rows = {line[:28].strip(): line[28:].split() for line in done.stdout.splitlines()}
+    rows = {line[:36].strip(): line[36:].split() for line in done.stdout.splitlines()}
     assert {"first page", "status", "search, everywhere", "by difference", "overview"} <= rows.keys()
-    slowest, median = map(float, rows["first page"])
+    slowest, median, busy = map(float, rows["first page"])
     assert 0 <= median <= slowest
+    assert busy > 0
+    assert len([name for name in rows if name.endswith(", any order")]) == 9
     assert re.fullmatch(r"\d+ MB", " ".join(rows["memory at most"]))
     assert (tmp_path / "run" / "run.sqlite").exists()

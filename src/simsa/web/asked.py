@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simsa import prompts, rubrics
 from simsa.errors import SimsaError
 from simsa.records import CLAIMS, Message, Question
 from simsa.rubrics.claims import claims_prompt
@@ -26,6 +25,8 @@ class Asked(NamedTuple):
 
 def of_model(store: Store, variant: Mapping[str, Any], question: Question) -> Asked | None:
     """What the variant was asked; None for answers from a file, or when the prompt is no longer there."""
+    from simsa import prompts
+
     config = store.meta("config") or {}
     how = dict(config.get("generation") or {})
     if variant.get("predictions") or "prompt" not in how:
@@ -39,6 +40,8 @@ def of_model(store: Store, variant: Mapping[str, Any], question: Question) -> As
 
 def of_judge(store: Store, question: Question, prediction: str) -> list[Asked]:
     """What the judge was asked, part by part; nothing when the rubric is another by now, or no model judged."""
+    from simsa import rubrics
+
     config = (store.meta("config") or {}).get("judge") or {}
     judge = store.meta("judge") or {}
     try:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
 
-from simsa.calibration.drawing import TooFew
 from simsa.errors import SimsaError
 from simsa.labels import Mixed
 from simsa.text import one_line
@@ -129,14 +128,8 @@ class _Handlers:
         n, seed = number(form.get("n"), 1, _MOST), number(form.get("seed"), 0, 10**9)
         if n is None or not (always or not await self._do(lambda: desk.is_set)):
             return None
-        stratified = form.get("how") == "stratified"
-        try:
-            await self._do(partial(desk.draw, n, seed or 0, stratified=stratified))
-        except Mixed:
-            return "desk.moved"
-        except TooFew:
-            return "desk.too_few"
-        return None
+        draw = partial(_drawn, desk, n, seed or 0, stratified=form.get("how") == "stratified")
+        return await self._do(draw)
 
     async def _again(self, request: web.Request, problem: str, visit: Visit) -> web.Response:
         """The page that the form came from, with what is wrong."""
@@ -175,12 +168,22 @@ class _Handlers:
 
         try:
             return await asyncio.to_thread(what, *args)
-        except (Mixed, TooFew):
-            raise
         except Changed as error:
             raise web.HTTPConflict(text=str(error)) from None
         except SimsaError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
+
+
+def _drawn(desk: Desk, n: int, seed: int, *, stratified: bool) -> str | None:
+    from simsa.calibration.drawing import TooFew
+
+    try:
+        desk.draw(n, seed, stratified=stratified)
+    except Mixed:
+        return "desk.moved"
+    except TooFew:
+        return "desk.too_few"
+    return None
 
 
 def exported(run: Run, kind: str) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from simsa.records import CRITERIA
-from simsa.report.csv import safe
 from simsa.store import Store, results
 from simsa.web.asking import Ask
 from simsa.web.index import Listing
@@ -51,6 +50,8 @@ def spread(folder: Path, listing: Listing, ask: Ask) -> Iterator[list[Any]]:
 
 def to_csv(rows: Iterable[list[Any]]) -> Iterator[str]:
     """CSV piece by piece; no text in it becomes a formula."""
+    from simsa.report.csv import safe
+
     text = io.StringIO()
     text.write("\ufeff")  # without the mark a spreadsheet takes Korean for another encoding
     writer = csv.writer(text)

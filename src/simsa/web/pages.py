@@ -41,6 +41,8 @@ class Pages:
     def __init__(self, runs: list[Run]) -> None:
         self.runs = runs
         self._environment = _environment()
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)  # compiled now, not while somebody waits for a page
 
     def overview(self, number: int, visit: Visit) -> str:
         from simsa.report.sentences import headline, judged
@@ -200,7 +202,9 @@ class Pages:
 
     def _going(self, run: Run, page: str) -> Progress | None:
         """How far the run is where a page shows that, and it is not at its end."""
-        found = run.progress.get(wait=_MOMENT_S) if page in _LIVE else None
+        if page not in _LIVE:
+            return None
+        found = run.progress.get(wait=0 if run.is_large else _MOMENT_S)
         return found if found and found.is_open else None
 
     def _render(self, name: str, number: int, visit: Visit, **facts: Any) -> str:
@@ -251,6 +255,7 @@ def _environment() -> Environment:
         finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     made.filters["pretty"] = pretty
     made.filters["breakable"] = breakable

@@ -76,7 +76,7 @@ class Run:
             stamp = self._stamp(LABELS), self._stamp()
             if self._agreed is None or self._agreed[0] != stamp:
                 try:
-                    found = apart(agreement, self.folder, self.language, large=self._is_large)
+                    found = apart(agreement, self.folder, self.language, large=self.is_large)
                     self._agreed = stamp, found
                 except DataError:
                     self._agreed = stamp, None
@@ -94,7 +94,7 @@ class Run:
 
     def listing(self, ask: Ask) -> Listing | None:
         """What answers `ask`; None where only the index can, and a large run has none yet."""
-        index = self.index.get((0 if ask.is_plain else _MOMENT_S) if self._is_large else None)
+        index = self.index.get((0 if ask.is_plain else _MOMENT_S) if self.is_large else None)
         if index is not None:
             return index
         return InOrder(self.folder) if ask.is_plain else None
@@ -104,13 +104,13 @@ class Run:
             return tuple(store.variants())
 
     @property
-    def _is_large(self) -> bool:
+    def is_large(self) -> bool:
         with Store.read(self.folder) as store:
             return store.db.execute("SELECT 1 FROM plan LIMIT 1 OFFSET ?", (LARGE,)).fetchone() is not None
 
     def _index(self) -> Index:
         path = self._scratch / f"{id(self)}-{next(self._numbers)}.sqlite"
-        apart(build_index, self.folder, path, large=self._is_large)
+        apart(build_index, self.folder, path, large=self.is_large)
         return Index(path)
 
     def _progress(self) -> Progress:
@@ -118,4 +118,4 @@ class Run:
             return Progress(*map(int, store.db.execute(_PROGRESS).fetchone()))
 
     def _summary(self) -> Summary:
-        return apart(summarise, self.folder, self.language, large=self._is_large)
+        return apart(summarise, self.folder, self.language, large=self.is_large)

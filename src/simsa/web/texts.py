@@ -1,35 +1,72 @@
 """Many texts in one file, searched from front to back: for Hangul, of which any two syllables may be asked for,
-that is nearly as quick as an index and needs none."""
+that is nearly as quick as an index and needs none.
+
+The texts stand in blocks of UTF-16, which Python turns into its own strings quickest, and
+searches three times as fast as UTF-8: there, most bytes of Hangul look alike. Behind the
+blocks stand where each text begins, and the table of the blocks.
+"""
 
 from __future__ import annotations
 
 import threading
 from array import array
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-_BLOCK = 4 * 1024 * 1024
+import orjson
+
+_BLOCK = 1024 * 1024  # letters: what a search holds in memory at once
 _REMEMBERED = 16
-# Behind every text; no text holds it, so nothing is found across two.
-_END = b"\x1e"
+_CODE = "utf-16-le"
+_LENGTH_BYTES = 8
+# Behind every text; no text and no word holds it, so nothing is found across two.
+_END = "\x1e"
 
 
 class Writing:
-    """Writes the file at `path`. Use as a context manager."""
+    """Writes the file at `path`; it is whole at the end of the context, not before."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
+        self._texts: list[str] = []
+        self._starts = array("I")
+        self._blocks: list[tuple[int, int]] = []
+        self._size = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._file.close()
+        with self._file:
+            self._flush()
+            table = orjson.dumps(self._blocks)
+            self._file.write(self._starts.tobytes())
+            self._file.write(table + len(table).to_bytes(_LENGTH_BYTES, "little"))
 
     def add(self, text: str) -> None:
-        self._file.write(text.encode("utf-8", "replace").replace(_END, b" ") + _END)
+        said = text.replace(_END, " ") + _END
+        self._starts.append(self._size)
+        self._texts.append(said)
+        self._size += len(said)
+        if self._size >= _BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._texts:
+            self._blocks.append((len(self._texts), self._file.write(_coded("".join(self._texts)))))
+        self._texts.clear()
+        self._size = 0
+
+
+class _Block(NamedTuple):
+    """`n_bytes` of the file, with the text number `first` and those behind it; `starts` are places in the block."""
+
+    n_bytes: int
+    first: int
+    starts: array[int]
 
 
 class Texts:
@@ -37,6 +74,7 @@ class Texts:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._blocks = list(_blocks(path))
         self._found: OrderedDict[tuple[str, ...], array[int]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -56,26 +94,47 @@ class Texts:
     def search(self, words: Sequence[str]) -> Iterator[int]:
         """As `places`, one after another."""
         # A long word first: it is found quickest and fits fewest.
-        first, *others = sorted((word.encode("utf-8", "replace") for word in words), key=len, reverse=True)
-        number, rest = 0, b""
+        wanted = sorted(
+            (_coded(word.replace(_END, " ")).decode(_CODE) for word in words), key=len, reverse=True
+        )
         with self._path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                block, end, rest = (rest + block).rpartition(_END)
-                block += end
-                yield from _within(block, number, first, others)
-                number += block.count(_END)
+            for block in self._blocks:
+                yield from _within(file.read(block.n_bytes).decode(_CODE), block, wanted)
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
 
 
-def _within(block: bytes, number: int, first: bytes, others: Sequence[bytes]) -> Iterator[int]:
-    """The numbers of the texts in `block` that hold all words; that of its first text is `number`."""
-    begin, at = 0, block.find(first)
+def _blocks(path: Path) -> Iterator[_Block]:
+    with path.open("rb") as file:
+        tail = file.seek(-_LENGTH_BYTES, 2)
+        length = int.from_bytes(file.read(), "little")
+        file.seek(tail - length)
+        sizes: list[tuple[int, int]] = orjson.loads(file.read(length))
+        file.seek(sum(n_bytes for _, n_bytes in sizes))
+        first = 0
+        for n, n_bytes in sizes:
+            starts = array("I")
+            starts.fromfile(file, n)
+            yield _Block(n_bytes, first, starts)
+            first += n
+
+
+def _within(text: str, block: _Block, words: Sequence[str]) -> Iterator[int]:
+    """The numbers of the texts in `block`, which is `text`, that hold all words, the longest of which is the first."""
+    first, *others = words
+    starts, last, find = block.starts, len(block.starts), text.find
+    at = find(first)
     while at >= 0:
-        number += block.count(_END, begin, at)
-        end = block.index(_END, at)
-        if not others or all(other in block[block.rfind(_END, 0, at) + 1 : end] for other in others):
-            yield number
-        begin = end
-        at = block.find(first, end)
+        behind = bisect_right(starts, at)
+        begin, end = starts[behind - 1], starts[behind] if behind < last else len(text)
+        for other in others:
+            if find(other, begin, end) < 0:
+                break
+        else:
+            yield block.first + behind - 1
+        at = find(first, end)
+
+
+def _coded(text: str) -> bytes:
+    return text.encode(_CODE, "replace")
