@@ -110,6 +110,7 @@ def test_every_member_of_a_panel_has_its_share(tmp_path: Path, capsys: pytest.Ca
         assert priced["cost_usd"] == pytest.approx(expected)
         assert (found["judges"]["unknown"]["cost_usd"], found["cost_usd"]) == (None, None)
 
+        config.write_text(config.read_text() + '\n[report]\nlanguage = "en"\n')
         assert run(["check", str(config)]) == 0
         said = capsys.readouterr().out
         assert "judging: 20 calls" in said
@@ -140,6 +141,7 @@ def test_a_call_for_several_criteria_is_divided_evenly(
     with ChatServer(giving(3)) as server:
         config = split_config(tmp_path, server.url)
         config.write_text(config.read_text().replace("judge-1", "gpt-4o"))
+        config.write_text(config.read_text() + '\n[report]\nlanguage = "en"\n')
         found = estimate(config, capsys)
         capsys.readouterr()
         assert run(["check", str(config)]) == 0

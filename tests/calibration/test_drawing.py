@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simsa.calibration import Drawn, calibrate, draw, judged_by_run, read_labels
 from simsa.calibration.drawing import to_csv, to_jsonl
@@ -120,3 +122,52 @@ def test_what_was_drawn_and_labelled_comes_back_corrected(tmp_path: Path) -> Non
         assert low - 1e-9 <= truth <= high + 1e-9
         assert corrected.mean == pytest.approx(truth, abs=0.1)
         assert any("stratified" in note for note in made.to_dict()["notes"]) == stratified
+
+
+# Whatever the scores --------------------------------------------------------------------------
+
+
+def of_totals(tmp_path: Path, totals: list[int | None]) -> Path:
+    """A run of one variant with these totals; None is an answer without a score."""
+    scores: list[Scored] = [
+        "refused" if total is None else [total // 4 + (k < total % 4) for k in range(4)] for total in totals
+    ]
+    return make_run(tmp_path / "run", {"base": scores}, measured=False)
+
+
+@given(
+    st.lists(st.none() | st.integers(4, 20), min_size=8, max_size=40), st.integers(8, 40), st.integers(0, 5)
+)
+@settings(max_examples=15, deadline=None)
+def test_weights_stand_for_every_scored_question_of_their_range(
+    tmp_path_factory: pytest.TempPathFactory, totals: list[int | None], n: int, seed: int
+) -> None:
+    path = of_totals(tmp_path_factory.mktemp("run"), totals)
+    ranges = Counter(sum(total > edge for edge in (8, 12, 16)) for total in totals if total is not None)
+    found = drawn(path, n, stratified=True, seed=seed)
+    assert len({d.question.id for d in found}) == len(found) <= n
+    taken: dict[int, list[float]] = {}
+    for d in found:
+        total = totals[int(d.question.id[1:])]
+        assert total is not None, "what was not scored has no range"
+        taken.setdefault(sum(total > edge for edge in (8, 12, 16)), []).append(d.weight or 0)
+    assert set(taken) == set(ranges)
+    for place, weights in taken.items():
+        assert len(set(weights)) == 1
+        assert sum(weights) == pytest.approx(ranges[place])
+        assert len(weights) == ranges[place] or len(weights) >= n // len(ranges) - len(ranges)
+    assert found == drawn(path, n, stratified=True, seed=seed)
+
+
+def test_where_all_are_drawn_each_stands_for_itself(tmp_path: Path) -> None:
+    path = of_totals(tmp_path, [4, 8, 9, 12, 13, 16, 17, 20] * 3)
+    found = drawn(path, 24, stratified=True)
+    assert {d.weight for d in found} == {1.0}
+    assert len(found) == 24
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_more_of_the_same_seed_holds_what_fewer_held(tmp_path: Path, stratified: bool) -> None:
+    path = folder(tmp_path)
+    few, more = (drawn(path, n, stratified=stratified, seed=3) for n in (24, 60))
+    assert {d.code for d in few} < {d.code for d in more}

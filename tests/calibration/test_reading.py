@@ -165,3 +165,45 @@ def test_what_is_written_is_read(
     rows = [(ANSWERS.code(answer), answer[0], score) for answer, score in scores.items()]
     write(path, "code,question_id,context_recall", rows)
     assert read(path) == {(*answer, ""): {"context_recall": score} for answer, score in scores.items()}
+
+
+@pytest.mark.parametrize("weight", ["0", "-2", "viel", "inf"])
+def test_what_is_no_weight_is_refused(tmp_path: Path, weight: str) -> None:
+    rows = [("q0", "base", "", 3, "", "", weight)]
+    refused(write(tmp_path / "l.csv", HEAD + ",weight", rows), "l.csv:2", "weight", weight)
+
+
+def test_a_spreadsheet_s_mark_and_a_json_list_are_read_too(tmp_path: Path) -> None:
+    marked = tmp_path / "marked.csv"
+    marked.write_text("\ufeffquestion_id,variant,context_recall\nq0,base,2\n", encoding="utf-8")
+    listed = tmp_path / "labels.json"
+    listed.write_text(json.dumps([{"question_id": "q0", "variant": "base", "context_recall": 2}]))
+    assert read(marked) == read(listed) == {("q0", "base", ""): {"context_recall": 2}}
+
+
+def test_a_total_in_the_file_is_not_a_label_of_its_own(tmp_path: Path) -> None:
+    """It is the sum of the four where somebody gave all four, whatever a column says."""
+    rows = [("q0", "base", "total", 17), ("q0", "base", "context_recall", 2)]
+    path = write(tmp_path / "labels.csv", "question_id,variant,criterion,score", rows)
+    assert read(path) == {("q0", "base", ""): {"context_recall": 2}}
+
+
+def test_criteria_of_one_s_own_take_any_whole_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path / "l.csv", "question_id,variant,fluency", [("q0", "base", -3), ("q1", "base", 40)])
+    found = read_labels(path, ANSWERS, ("fluency",))
+    assert [dict(label.scores) for label in found.labels] == [{"fluency": -3}, {"fluency": 40}]
+    halves = write(tmp_path / "m.csv", "question_id,variant,fluency", [("q0", "base", 2.5)])
+    with pytest.raises(DataError, match="whole number"):
+        read_labels(halves, ANSWERS, ("fluency",))
+
+
+def test_labels_of_answers_by_strata_come_with_their_weights_from_the_desk(tmp_path: Path) -> None:
+    drawn = {("q1", "base"): 2.0, ("q2", "lora"): 5.0, ("q3", "base"): 5.0}
+    with Labels(tmp_path) as desk:
+        desk.take(((q, v, ANSWERS[q, v]) for q, v in drawn), weights=drawn)
+        for item in desk.items("지우"):
+            if item.question_id != "q3":
+                desk.score("지우", item, CRITERIA[0], 3)
+    found = read_labels(tmp_path, ANSWERS)
+    assert len(found.labels) == 2
+    assert found.weights == {("q1", "base"): 2.0, ("q2", "lora"): 5.0}
