@@ -12,9 +12,10 @@ def test_it_is_the_stratified_mean_of_the_textbook() -> None:
     strata = {2.0: random.normal(2, 1, 20), 5.0: random.normal(4, 0.5, 15)}
     labels = {f"{w}/{i}": float(y) for w, found in strata.items() for i, y in enumerate(found)}
     weights = {key: float(key.split("/")[0]) for key in labels}
-    shares = np.array([40, 75]) / 115
-    mean = shares @ [found.mean() for found in strata.values()]
+    shares, centres = np.array([40, 75]) / 115, np.array([found.mean() for found in strata.values()])
+    mean = shares @ centres
     variance = shares**2 @ [found.var(ddof=1) / len(found) for found in strata.values()]
+    variance += shares @ (centres - mean) ** 2 / 115
     found = weighted_mean(labels, weights, [1.0] * 115)
     assert found.mean == pytest.approx(mean)
     assert found.ci95 == pytest.approx(t.interval(0.95, 33, mean, np.sqrt(variance)))
@@ -51,6 +52,30 @@ def test_the_interval_covers_the_truth_where_the_plain_mean_of_the_sample_does_n
         plain += abs(np.mean(list(labels.values())) - truth) < 0.4
     assert covered / 300 >= 0.93
     assert plain / 300 < 0.1
+
+
+@pytest.mark.parametrize(("n", "each"), [(48, 8), (120, 10), (400, 15)])
+def test_the_interval_speaks_of_other_questions_too(n: int, each: int) -> None:
+    """As those of plain draws do: strata of few questions are a sample themselves."""
+    random = np.random.default_rng(1)
+    chances = [0.35, 0.25, 0.2, 0.12, 0.08]
+    truth = float(np.arange(1, 6) @ chances)
+    covered = rounds = 0
+    for _ in range(500):
+        y = random.choice(np.arange(1.0, 6), n, p=chances)
+        judge = np.clip(y + random.choice([-1, 0, 0, 0, 1], n), 1, 5)
+        labels: dict[str, float] = {}
+        weights: dict[str, float] = {}
+        for stratum in range(4):
+            places = np.flatnonzero(np.digitize(judge, [1.5, 2.5, 3.5]) == stratum)
+            taken = random.permutation(places)[:each]
+            labels |= {f"q{i}": float(y[i]) for i in taken}
+            weights |= {f"q{i}": len(places) / len(taken) for i in taken}
+        if (found := weighted_mean(labels, weights, judge.tolist()).ci95) is not None:
+            rounds += 1
+            covered += found[0] <= truth <= found[1]
+    assert rounds > 400
+    assert covered / rounds >= 0.93
 
 
 def test_documents_add_what_their_questions_share() -> None:

@@ -1,9 +1,11 @@
 """The mean of labels that were drawn by strata of the judge's scores.
 
-The judge's help is in the strata, so that no further correction is made: θ̂ = Σ W_h·ȳ_h,
-Var = Σ W_h²·s_h²/n_h (Cochran 1977, ch. 5), W_h the stratum's share of all questions. Strata
-are told by their weights; two of the same weight count as one, which stays unbiased. Questions
-of one source document add Σ_c Σ_{i≠j∈c} ψ_i·ψ_j with ψ = W_h(y − ȳ_h)/n_h.
+The judge's help is in the strata, so that no further correction is made: θ̂ = Σ W_h·ȳ_h, W_h the
+stratum's share of all N questions. The questions are a sample themselves, as for every other
+interval here, which adds what strata differ by (two-phase sampling: Cochran 1977, ch. 12):
+Var = Σ W_h²·s_h²/n_h + Σ W_h·(ȳ_h − θ̂)²/N. Strata are told by their weights; two of the same
+weight count as one, which stays unbiased. Questions of one source document add
+Σ_c Σ_{i≠j∈c} ψ_i·ψ_j with ψ = W_h(y − ȳ_h)/n_h.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ def weighted_mean(
         return Corrected(n, n_others, naive)
     whole = math.fsum(weight * len(found) for weight, found in strata.items())
     mean = variance = 0.0
+    centres: list[tuple[float, float]] = []
     parts: dict[str, float] = {}
     for weight, questions in strata.items():
         share, size = weight * len(questions) / whole, len(questions)
@@ -44,7 +47,9 @@ def weighted_mean(
         spread = math.fsum((labels[q] - centre) ** 2 for q in questions) / (size - 1)
         mean += share * centre
         variance += share**2 * spread / size
+        centres.append((share, centre))
         parts |= {q: share * (labels[q] - centre) / size for q in questions}
+    variance += math.fsum(share * (centre - mean) ** 2 for share, centre in centres) / whole
     shared, n_clusters = _shared(parts, clusters)
     df = min(n - len(strata), (n_clusters or n) - 1) if n_clusters != 1 else n - len(strata)
     half = t_quantile(df) * math.sqrt(max(0.0, variance + shared))
