@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
 
+import click
 import pytest
 
 from simsa import config
-from simsa.cli.main import COMMANDS, run
+from simsa.cli.main import COMMANDS, cli, run
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,11 +65,42 @@ def test_commands_in_the_readme_exist(file: str, capsys: pytest.CaptureFixture[s
                 assert flag in known, f"simsa {name} {flag}"
 
 
-@pytest.mark.parametrize("file", ["README.md", "README.ko.md"])
-def test_links_in_the_readme_lead_somewhere(file: str) -> None:
+PAGES = ["README.md", "README.ko.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """Page and line of every call of simsa in a block for a shell, without what the shell does after it."""
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                if found := re.search(r"(?:^|[$&] ?)simsa(.*)", line):
+                    yield page, re.split(r" &&| \|\|", found[1])[0]
+
+
+@pytest.mark.parametrize(("page", "line"), list(command_lines()))
+def test_simsa_takes_every_command_that_a_page_shows(page: str, line: str) -> None:
+    name, *arguments = shlex.split(line, comments=True)
+    above = click.Context(cli, info_name="simsa", help_option_names=["-h", "--help"])
+    command = cli.get_command(above, name)
+    assert command is not None, name
+    with command.make_context(name, arguments, parent=above) as context:
+        assert context.params
+
+
+def test_all_pages_show_commands_and_the_guides_are_linked() -> None:
+    shown = {page for page, _ in command_lines()}
+    assert {"README.md", "README.ko.md", "docs/batch.md"} <= shown
+    for readme in ("README.md", "README.ko.md"):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        for page in PAGES:
+            assert not page.startswith("docs/") or f"]({page})" in text, f"{readme} does not lead to {page}"
+
+
+@pytest.mark.parametrize("file", PAGES)
+def test_links_lead_somewhere(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!http)([^)#]+)", text):
-        assert (ROOT / target).exists(), target
+        assert ((ROOT / file).parent / target).exists(), target
 
 
 def test_the_shipped_example_config_is_valid(tmp_path: Path) -> None:
