@@ -19,7 +19,7 @@ from simsa.web.index import PAGE, Found
 from simsa.web.listed import spread
 from simsa.web.marking import LONGEST
 from simsa.web.pictures import HEIGHT, WIDTH, bars, history
-from simsa.web.question import facts, letter, whole_text
+from simsa.web.question import cites, facts, letter, whole_text
 from simsa.web.visit import Visit
 from simsa.web.words import page_words
 
@@ -224,6 +224,7 @@ class Pages:
             going=None if going is None else self._so_far(run, going),
             snippet=lambda text: one_line(text[: 4 * _SNIPPET], _SNIPPET),
             letter=letter,
+            cites=cites,
             count=count,
             longest=LONGEST,
             **facts,

@@ -7,13 +7,38 @@ from typing import NamedTuple
 
 from simsa.metrics.citations import parse_citations
 from simsa.metrics.rows import METRICS
-from simsa.records import Judgement, Question
+from simsa.records import CRITERIA, Judgement, Question
 from simsa.report.numbers import fixed
-from simsa.store import Claimed, Result, Store, claimed, judgements, listings, measures, results, snapshot
+from simsa.store import (
+    Claimed,
+    Result,
+    Store,
+    claimed,
+    judgements,
+    listings,
+    measures,
+    members,
+    repeats,
+    results,
+    snapshot,
+)
 from simsa.web.asked import Asked, of_judge, of_model
 from simsa.web.marking import LONGEST, Piece, Used, compare, used
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Said(NamedTuple):
+    """What one of a panel said, or one repeat; `repeat` counts from 1, None for a member as a whole."""
+
+    member: str
+    repeat: int | None
+    status: str
+    scores: Mapping[str, int]
+
+    @property
+    def total(self) -> int | None:
+        return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
 
 
 class Shown(NamedTuple):
@@ -23,6 +48,7 @@ class Shown(NamedTuple):
     result: Result
     pieces: list[Piece] | None
     judged: list[Judgement]
+    said: list[Said]
     claimed: Claimed | None
     replies: list[Judgement]
     metrics: Mapping[str, str]
@@ -50,12 +76,14 @@ def facts(store: Store, question_id: str) -> Facts | None:
         found = list(results(store, question_id=question_id))
         listed = {row.variant: row for row in claimed(store, question_id)}
         figures = list(measures(store, question_id=question_id))
+        heard = _heard(store, question_id)
         answers = [
             Shown(
                 letter(n),
                 result,
                 compare(result.prediction or "", question.reference),
                 judgements(store, question_id, result.variant),
+                heard.get(result.variant, []),
                 listed.get(result.variant),
                 _replies(store, question_id, result.variant),
                 _metrics(row or {}),
@@ -77,6 +105,23 @@ def facts(store: Store, question_id: str) -> Facts | None:
 def _replies(store: Store, question_id: str, variant: str) -> list[Judgement]:
     """All that the judge said of an answer."""
     return [*judgements(store, question_id, variant), *listings(store, question_id, variant)]
+
+
+def _heard(store: Store, question_id: str) -> dict[str, list[Said]]:
+    """Variant → what each of a panel said, then each repeat; the parts of a verdict together."""
+    found: dict[str, dict[tuple[str, int | None], Said]] = {}
+    for one in (*members(store, question_id), *repeats(store, question_id)):
+        of_variant = found.setdefault(one.variant, {})
+        n = None if one.repeat is None else one.repeat + 1
+        before = of_variant.get((one.member, n), Said(one.member, n, "scored", {}))
+        status = one.status if before.status == "scored" else before.status
+        of_variant[one.member, n] = Said(one.member, n, status, {**before.scores, **one.scores})
+    return {variant: list(said.values()) for variant, said in found.items()}
+
+
+def cites(text: str, n_passages: int) -> int | None:
+    """The first passage that a citation marker names, from 1; None where there is none of that number."""
+    return next((n for n in parse_citations(text) if 1 <= n <= n_passages), None)
 
 
 def letter(number: int) -> str:
