@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from simsa.data import cells, chat, roles, values
@@ -90,7 +91,7 @@ class RowReader:
         if not row.has("prediction"):
             raise row.lacks("prediction")
         variant = row.read("variant", values.optional_text)
-        reference = _reference(row, None)
+        reference = _reference(row, None, blanks=True)
         return PredictionRow(
             self._answered_id(row, variant),
             row.read("prediction", values.prediction),
@@ -275,14 +276,14 @@ def _context_hash(contexts: Sequence[Passage]) -> str:
     return content_hash([passage.text for passage in contexts])
 
 
-def _reference(row: _Row, answered: str | None) -> tuple[str, ...]:
+def _reference(row: _Row, answered: str | None, *, blanks: bool = False) -> tuple[str, ...]:
     if not row.has("reference"):
         return values.references(answered, row.where, row.roles.fields.get("messages", ""))
     value = row.get("reference")
     spans = values.is_span(value) or (isinstance(value, list) and any(map(values.is_span, value)))
     if spans and row.roles.fields.get("answerable") == _IMPOSSIBLE and row.get("answerable") is True:
         return ()  # SQuAD's plausible answers to what cannot be answered
-    return row.read("reference", values.references) or ()
+    return row.read("reference", partial(values.references, blanks=blanks)) or ()
 
 
 def _answerable(row: _Row) -> bool:

@@ -72,8 +72,10 @@ def passages(value: Any, where: str, field: str) -> tuple[Passage, ...]:
     )
 
 
-def references(value: Any, where: str, field: str) -> tuple[str, ...]:
+def references(value: Any, where: str, field: str, *, blanks: bool = False) -> tuple[str, ...]:
     """Every accepted answer, once each. A blank text, `[]` and `[""]` are none.
+
+    With `blanks` one among others is an answer too, as for the published scorers: saying nothing.
 
     Besides a text or a list of texts, SQuAD's spans are read: a list of
     `{text, answer_start}`, or the two lists that Hugging Face makes of it.
@@ -89,7 +91,11 @@ def references(value: Any, where: str, field: str) -> tuple[str, ...]:
     found = [item["text"] if is_span(item) else item for item in value]
     if all(item == "" for item in found):
         return ()
-    return tuple(dict.fromkeys(text(item, where, f"{field}[{n}]") for n, item in enumerate(found)))
+    read = (
+        item if blanks and type(item) is str and not item.strip() else text(item, where, f"{field}[{n}]")
+        for n, item in enumerate(found)
+    )
+    return tuple(dict.fromkeys(read))
 
 
 def is_span(value: Any) -> bool:

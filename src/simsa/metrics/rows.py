@@ -85,7 +85,8 @@ def _score(
     content: Mapping[str, Iterable[str]],
 ) -> Row:
     """One row from its texts' morphemes (`found`) and its passages' content forms."""
-    references = question.reference
+    official = question.reference
+    references = tuple(text for text in official if text.strip())
     said = [morpheme.form for morpheme in found[clean(prediction)]]
     expected = [[morpheme.form for morpheme in found[clean(reference)]] for reference in references]
     uncited = _uncited(prediction)
@@ -95,10 +96,10 @@ def _score(
     cited = citation_score(parse_citations(prediction), question.citations, len(question.contexts) or None)
     own = () if question.answerable else references
     return {
-        "korquad_em": korquad.exact_match(prediction, references),
-        "korquad_f1": korquad.f1(prediction, references),
-        "klue_em": klue.exact_match(prediction, references),
-        "klue_rouge_w": klue.rouge_w(prediction, references),
+        "korquad_em": korquad.exact_match(prediction, official),
+        "korquad_f1": korquad.f1(prediction, official),
+        "klue_em": klue.exact_match(prediction, official),
+        "klue_rouge_w": klue.rouge_w(prediction, official),
         "chrf": overlap.chrf(prediction, references),
         "rouge_l": max((overlap.rouge_l_of(said, one) for one in expected), default=None),
         "lenient_em": lenient.exact_match_of(bare_said, bare_expected),
