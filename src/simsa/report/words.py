@@ -83,7 +83,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "passed": ("통과", "passed"),
     "failed": ("실패", "failed"),
     "untyped": ("(유형 없음)", "(no type)"),
-    "latency": ("답변 시간 중앙값, 초", "median latency, s"),
+    "latency": ("답변 시간 중앙값, 대기 포함, 초", "median latency, with queueing, s"),
     "tokens": ("답변 토큰 평균", "mean answer tokens"),
     # Headings.
     "title": ("심사 보고서", "Evaluation report"),
