@@ -13,7 +13,7 @@ import click
 from simsa.cli.options import config_from, run_options
 from simsa.language import Language, spoken
 from simsa.spoken import told
-from simsa.text import usd, visible
+from simsa.text import usd
 
 if TYPE_CHECKING:
     from simsa.checking import Checked
@@ -71,9 +71,7 @@ def _print(checked: Checked, language: Language) -> None:
     marks = _MARKS if console.shows("✓✗", sys.stdout) else _PLAIN_MARKS
     for finding in checked.findings:
         about, text = (spoken(said, language) for said in (finding.about, finding.text))
-        click.echo(
-            console.folded(f"{marks[finding.level]} {about}: {visible(text)}", console.terminal().width, 2)
-        )
+        console.prose([f"{about}: {text}"], bullet=f"{marks[finding.level]} ")
     if checked.abilities:
         _print_abilities(checked.abilities, language)
     if checked.estimate:

@@ -121,7 +121,7 @@ def say(text: str) -> None:
         width = max(console(stderr=True).width, _NARROW)
         lines = text.split("\n")
         text = "\n".join(line if line.startswith("  simsa ") else folded(line, width, 2) for line in lines)
-    click.echo(text, err=True)
+    _write(sys.stderr, text + "\n")
 
 
 def run_argument(command: _Command) -> _Command:
@@ -259,7 +259,13 @@ def _replace(path: Path, chunks: Iterable[bytes]) -> None:
 
 def show(text: str) -> None:
     """Prints text for people on stdout, in its encoding; what that lacks is escaped."""
-    click.echo(text, nl=False)
+    _write(sys.stdout, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """click would write UTF-8 to a stream that asks for ASCII."""
+    stream.write(text)
+    stream.flush()
 
 
 def pager_option(command: _Command) -> _Command:

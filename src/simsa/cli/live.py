@@ -142,7 +142,7 @@ def _display(progress: Progress, language: Language) -> contextlib.AbstractConte
 @contextlib.contextmanager
 def _lines(progress: Progress, language: Language) -> Iterator[None]:
     """For logs: what is said, and every few seconds where each stage stands."""
-    progress.say = lambda text: click.echo(visible(spoken(text, language)), err=True)
+    progress.say = lambda text: console.say(visible(spoken(text, language)))
     task = asyncio.get_running_loop().create_task(_report_now_and_then(progress, language))
     try:
         yield
