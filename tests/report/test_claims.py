@@ -197,6 +197,27 @@ def test_examples_have_the_claims(folder: Path, capsys: pytest.CaptureFixture[st
     assert [a["claims"] for a in examples["q5"]["answers"]] == [None, None]
 
 
+def test_examples_show_where_score_and_claims_contradict(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown(*more: str) -> list[str]:
+        assert run(["examples", str(folder), "--disputed", "-n", "9", "--json", *more]) == 0
+        return [e["question_id"] for e in json.loads(capsys.readouterr().out)["examples"]]
+
+    assert shown() == ["q2", "q3", "q0"], "the farthest apart first"
+    assert shown("--variant", "lora") == ["q3"]
+    assert shown("--type", "no_answer") == ["q2", "q0"]
+    assert run(["examples", str(folder), "--disputed", "-n", "1", "--language", "en"]) == 0
+    assert "Claims contradict the score · q2" in capsys.readouterr().out
+    assert run(["examples", str(folder), "--disputed", "--differs", "base", "lora"]) == 2
+
+
+def test_without_lists_nothing_is_disputed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run(tmp_path / "run", {"base": BASE})
+    assert run(["examples", str(folder), "--disputed", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["examples"] == []
+
+
 def test_compare_and_gates_know_the_share(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", str(folder), "--baseline", "base", "--json"]) == 0
     found = {d["metric"]: d for d in json.loads(capsys.readouterr().out)["metrics"]}

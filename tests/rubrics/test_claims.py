@@ -162,6 +162,18 @@ def test_cut_off_anywhere_it_is_truncated(before: str) -> None:
         assert found.status == "truncated", GOOD[:end]
 
 
+@pytest.mark.parametrize("again", ["1987년에 열었다", "1987년에  열었다 ", "１９８７년에 열었다"])
+def test_the_same_claim_twice_is_one(again: str) -> None:
+    first = Claim("1987년에 열었다", None, None, supported=False)
+    borne_out = Claim(again, 1, "1987년 3월", supported=True)
+    other = Claim("크다", None, None, supported=False)
+    rows = [("1987년에 열었다", None, None), ("크다", None, None)]
+    assert read_claims(listed(*rows, *rows, rows[0]), FOUND) == Listed((first, other))
+    found = read_claims(listed(*rows, (again, 1, "1987년 3월")), FOUND)
+    assert found == Listed((borne_out, other)), "in the first one's place"
+    assert read_claims(listed((again, 1, "1987년 3월"), *rows), FOUND) == Listed((borne_out, other))
+
+
 # What the judged text cannot do -----------------------------------------------------
 
 
@@ -340,6 +352,7 @@ def test_whatever_is_said_is_a_checked_list_or_a_status(text: str, found: tuple[
             ),
         ),
         max_size=6,
+        unique_by=lambda row: "".join(row[0].split()),
     )
 )
 def test_what_is_listed_comes_back_in_order(rows: list[tuple[str, tuple[int | None, str | None]]]) -> None:

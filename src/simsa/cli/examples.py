@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 @click.option("--worst", "kind", flag_value="worst", help="Lowest mean total first (the default).")
 @click.option("--best", "kind", flag_value="best", help="Highest mean total first.")
 @click.option(
+    "--disputed",
+    "kind",
+    flag_value="disputed",
+    help="Where an answer's claims contradict its score of faithfulness (judge.claims).",
+)
+@click.option(
     "--differs", nargs=2, metavar="A B", help="Where the totals of two variants lie farthest apart."
 )
 @click.option("-n", "--number", type=click.IntRange(1), default=3, show_default=True, help="How many.")
@@ -52,7 +58,9 @@ def command(
     """
     chosen = console.chosen(format, as_json)
     if sum(map(bool, (kind, differs))) > 1:
-        raise InputError("--worst, --best and --differs exclude each other", hint="give one of them")
+        raise InputError(
+            "--worst, --best, --disputed and --differs exclude each other", hint="give one of them"
+        )
     if differs and variant:
         raise InputError("--differs already names its variants", field="--variant", found=variant)
     names = differs or ((variant,) if variant else ())

@@ -11,13 +11,13 @@ from simsa.report.cells import Cell, Grid, Row, Tone
 from simsa.report.differences import Difference, difference
 from simsa.report.model import Note
 from simsa.report.numbers import DASH, fixed, interval, signed
-from simsa.report.table import CLAIMS_SUPPORTED, CLAIMS_TOTAL, CLAIMS_UNFOUND, SHARE
+from simsa.report.table import CLAIMS_SUPPORTED, CLAIMS_TOTAL, CLAIMS_UNFOUND, MISSING, SHARE
 from simsa.report.words import Name, Words, words
 from simsa.store import Claimed
 
 if TYPE_CHECKING:
     from simsa.report.model import Summary, VariantSummary
-    from simsa.report.table import Part, Table
+    from simsa.report.table import Floats, Part, Table
     from simsa.stats import Clusters, Distribution
 
 _FAITHFULNESS = "context_faithfulness"
@@ -99,24 +99,28 @@ def of_variant(
     )
 
 
+def contradiction(table: Table, variant: str) -> Floats:
+    """By how many points the score of faithfulness lies off what the claims would make it, question by question.
+
+    NaN where the two do not contradict each other, or one of them is not there.
+    """
+    import numpy as np
+
+    score, share = table.column(variant, _FAITHFULNESS), table.column(variant, SHARE)
+    contradict = ((score == _KIND) & (share < 1)) | ((score <= _HARSH) & (share == 1))
+    found: Floats = np.where(contradict, np.abs(score - (1 + 4 * share)), MISSING)
+    return found
+
+
 def _disputes(table: Table, name: str) -> tuple[list[Disputed], list[Disputed]]:
     """Answers that were judged too kindly and too harshly, in the order of the test set."""
-    columns = (_FAITHFULNESS, CLAIMS_SUPPORTED, CLAIMS_TOTAL)
-    rows = zip(*(table.column(name, column).tolist() for column in columns), strict=True)
-    kind, harsh = [], []
-    for question_id, (score, supported, total) in zip(table.question_ids, rows, strict=True):
-        if not total > 0:  # nor where there is no list
-            continue
-        found = (question_id, supported, total)
-        if score == _KIND and supported < total:
-            kind.append(_disputed(score, *found))
-        elif score <= _HARSH and supported == total:
-            harsh.append(_disputed(score, *found))
-    return kind, harsh
-
-
-def _disputed(score: float, question_id: str, supported: float, total: float) -> Disputed:
-    return Disputed(question_id, int(score), int(supported), int(total))
+    columns = [table.column(name, column) for column in (_FAITHFULNESS, CLAIMS_SUPPORTED, CLAIMS_TOTAL)]
+    disputed = contradiction(table, name) >= 0
+    found = [
+        Disputed(table.question_ids[place], *(int(column[place]) for column in columns))
+        for place in disputed.nonzero()[0].tolist()
+    ]
+    return [d for d in found if d.faithfulness == _KIND], [d for d in found if d.faithfulness != _KIND]
 
 
 def grid(summary: Summary) -> Grid:

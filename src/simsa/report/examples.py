@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from simsa.report.claims import contradiction
 from simsa.report.model import Answer, Example, Kind
-from simsa.report.table import TOTAL, Table
+from simsa.report.table import MISSING, TOTAL, Table
 from simsa.store import Claimed, Result, Store, analyses, claimed, results
+
+if TYPE_CHECKING:
+    from simsa.report.table import Floats
 
 
 def pick(
@@ -16,25 +21,38 @@ def pick(
 
     Best and worst go by the mean total of `variants` (all by default), most different
     by the distance between the lowest and the highest. Only questions in which all of
-    them have a total count; ties stay in the order of the test set.
+    them have a total count; ties stay in the order of the test set. Disputed are those on
+    which an answer's claims contradict its score of faithfulness, the farthest apart first.
     """
     import numpy as np
 
     names = list(variants) or list(table.variants)
     if not names or not table.question_ids:
         return []
-    totals = np.stack([table.column(name, TOTAL) for name in names])
-    rank = {
-        "best": -totals.mean(axis=0),
-        "worst": totals.mean(axis=0),
-        "differs": totals.min(axis=0) - totals.max(axis=0),
-    }[kind]
+    rank = _rank(table, kind, names)
     wanted = np.isfinite(rank)
     if type is not None:
         wanted &= np.array([found == type for found in table.types])
     places = np.flatnonzero(wanted)
     order = places[np.argsort(rank[places], kind="stable")]
     return [table.question_ids[place] for place in order[:n]]
+
+
+def _rank(table: Table, kind: Kind, names: Sequence[str]) -> Floats:
+    """What the questions go by, the lowest first; NaN: not at all."""
+    import numpy as np
+
+    if kind == "disputed":
+        off = np.stack([contradiction(table, name) for name in names])
+        worst: Floats = np.where(np.isfinite(off), off, -1.0).max(axis=0)
+        return np.where(worst >= 0, -worst, MISSING)
+    totals = np.stack([table.column(name, TOTAL) for name in names])
+    ranks: dict[str, Floats] = {
+        "best": -totals.mean(axis=0),
+        "worst": totals.mean(axis=0),
+        "differs": totals.min(axis=0) - totals.max(axis=0),
+    }
+    return ranks[kind]
 
 
 def show(store: Store, kind: Kind, question_ids: Iterable[str]) -> list[Example]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "simsa.report/1"
 
-Kind = Literal["best", "worst", "differs"]
+Kind = Literal["best", "worst", "differs", "disputed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     "example.best": ("점수가 가장 높은 문항", "Highest scores"),
     "example.worst": ("점수가 가장 낮은 문항", "Lowest scores"),
+    "example.disputed": ("충실성 점수와 주장이 어긋나는 문항", "Claims contradict the score"),
     "example.differs": ("차이가 가장 큰 문항", "Largest difference"),
     "abstain.right": ("답 없는 질문에 거절", "declined, unanswerable"),
     "abstain.wrong": ("답 있는 질문에 거절", "declined, answerable"),
@@ -494,13 +495,16 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "claims.no_claim": ("주장이 없습니다.", "It claims nothing."),
     "claims.none_listed": ("주장 목록 없음: {why}", "no list of claims: {why}"),
     "note.claims_kind": (
-        "{variant}: 문맥 충실성 5점인데 뒷받침 없는 주장이 있는 답변 {n}개: {list}. 직접 읽어 보십시오.",
+        "{variant}: 문맥 충실성 5점인데 뒷받침 없는 주장이 있는 답변 {n}개: {list}. "
+        "simsa examples --disputed로 읽어 보십시오.",
         "{variant}: answers with full marks for faithfulness and a claim that no passage bears out: {n} ({list}). "
-        "Read them.",
+        "Read them: simsa examples --disputed.",
     ),
     "note.claims_harsh": (
-        "{variant}: 문맥 충실성 1–2점인데 주장이 모두 뒷받침되는 답변 {n}개: {list}. 직접 읽어 보십시오.",
-        "{variant}: answers with 1 or 2 for faithfulness although every claim is borne out: {n} ({list}). Read them.",
+        "{variant}: 문맥 충실성 1–2점인데 주장이 모두 뒷받침되는 답변 {n}개: {list}. "
+        "simsa examples --disputed로 읽어 보십시오.",
+        "{variant}: answers with 1 or 2 for faithfulness although every claim is borne out: {n} ({list}). "
+        "Read them: simsa examples --disputed.",
     ),
     "note.claims_unlisted": (
         "{variant}: 답변 {n}개는 주장 목록을 얻지 못했습니다 ({why}). 뒷받침된 비율에서 빠집니다.",

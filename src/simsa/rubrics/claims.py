@@ -103,6 +103,7 @@ def read_claims(text: str, found: Sequence[Passage], quoted: Iterable[str] = ())
 
     A claim has a text, and either a passage's number with a quote or null for it. It is
     supported only if there is such a passage and the quote stands in it (see `stands`).
+    The same claim twice is one, supported if either is.
     `quoted` are the judged texts: a list copied out of one is not the judge's, nor is one
     with a piece of them in it that is no text of its own.
     """
@@ -116,13 +117,15 @@ def read_claims(text: str, found: Sequence[Passage], quoted: Iterable[str] = ())
         return Unreadable("unreadable", f'"{CLAIMS}" is {problem}')
     if _spliced(whole.source, texts):
         return Unreadable("unreadable", "it quotes the material without escaping quotation marks")
-    claims = []
+    claims: dict[str, Claim] = {}
     for n, one in enumerate(listed, 1):
         claim = _claim(one, found)
         if isinstance(claim, str):
             return Unreadable("unreadable", f"claim {n}: {claim}")
-        claims.append(claim)
-    return Listed(tuple(claims))
+        same = claims.setdefault(_normal(claim.claim), claim)
+        if claim.supported and not same.supported:
+            claims[_normal(claim.claim)] = claim
+    return Listed(tuple(claims.values()))
 
 
 # A claim that is let in needs both; so much around them is no coincidence.
