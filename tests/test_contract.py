@@ -23,6 +23,7 @@ import pytest
 from simsa.cli.main import COMMANDS, cli
 from simsa.cli.main import run as simsa
 from simsa.records import CRITERIA, STATUSES, Prediction, Verdict
+from tests.report.runs import make_run
 from tests.servers.chat import ChatServer
 from tests.test_pipeline import by_variant, write_config, write_rows
 
@@ -290,6 +291,35 @@ def test_report(made: Made) -> None:
         10,
     )
     assert (total["wins"], total["ties"], total["losses"], total["verdict"]) == (19, 0, 0, "better")
+
+
+def unexplained(found: Any, path: str = "$", notes: object = None) -> Iterator[str]:
+    """Figures that are null without a note beside them or above."""
+    if isinstance(found, dict):
+        notes = found.get("notes", notes)
+        for key, value in found.items():
+            yield from unexplained(value, f"{path}.{key}", notes)
+    elif isinstance(found, list):
+        for place, value in enumerate(found):
+            yield from unexplained(value, f"{path}[{place}]", notes)
+    elif found is None and not notes:
+        yield path
+
+
+@pytest.mark.parametrize(
+    "scores", [[None, None], ["refused", None], [(3, 3, 3, 3), None], [(3, 3, 3, 3), (3, 3, 3, 3)]]
+)
+def test_a_figure_that_cannot_be_computed_is_null_with_its_reason(tmp_path: Path, scores: list[Any]) -> None:
+    folder = make_run(tmp_path / "run", {"base": scores, "lora": scores}, predictions={"lora": [None, None]})
+    found = document("report", folder, "--json")
+    figures = ("criteria", "total", "abstention", "slices", "notes")
+    variants = [{key: one[key] for key in figures} for one in found["variants"]]
+    assert list(unexplained(variants)) == []
+    compared = [{key: c[key] for key in (*COMPARISON, "notes")} for c in found["comparisons"]]
+    assert list(unexplained(compared)) == []
+    missing = variants[1]
+    assert missing["total"] is None and missing["abstention"] is None and len(missing["notes"]) == 6
+    assert variants[0]["abstention"] is not None
 
 
 def test_run_prints_the_same_report_and_counts_what_is_missing(made: Made) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -131,7 +131,19 @@ class Slice:
             "metrics": {name: found.mean for name, found in self.metrics.items()},
             "metrics_n": {name: found.n for name, found in self.metrics.items()},
             "abstention": None if self.abstention is None else self.abstention.to_dict(),
+            "notes": list(self._notes()),
         }
+
+    def _notes(self) -> Iterator[str]:
+        """Why a figure is None, in English as those of the statistics."""
+        yield from (f"{name}: no scores" for name in CRITERIA if name not in self.criteria)
+        if self.total is None:
+            yield "total: no question has all four scores"
+        if self.abstention is None:
+            yield "abstention: no answers"
+        else:
+            rates = self.abstention.to_dict()
+            yield from (f"abstention.{name}: nothing to divide by" for name in rates if rates[name] is None)
 
 
 @dataclass(frozen=True, slots=True)
