@@ -84,7 +84,10 @@ def test_open_sort_filter_search_and_compare(browser: Browser, view: Viewing) ->
     browser.keys("2")
     assert browser.focused().startswith("Blora")
     assert browser.one(".answer del").is_displayed()
+    underlined = "return getComputedStyle(document.querySelector('.answer ins')).textDecorationLine"
+    assert browser.js(underlined) == "underline"
     browser.keys("d")
+    assert browser.js(underlined) == "none"
     assert not browser.one(".answer del").is_displayed()
     browser.keys("j")
     browser.sees("h1", "10번 마을의 이름은")  # the next one of the list that was asked for

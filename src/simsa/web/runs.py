@@ -87,9 +87,10 @@ class Run:
         for path in (self.folder / name, self.folder / f"{name}-wal"):
             try:
                 stat = path.stat()
-                found.append((stat.st_mtime_ns, stat.st_size))
             except FileNotFoundError:
-                found.append((0, 0))
+                stat = None
+            # An empty log is what a reader leaves behind who only looked.
+            found.append((stat.st_mtime_ns, stat.st_size) if stat and stat.st_size else (0, 0))
         return tuple(found)
 
     def listing(self, ask: Ask) -> Listing | None:
