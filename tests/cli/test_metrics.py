@@ -189,3 +189,24 @@ def test_rows_that_lack_something_are_exit_2(
 def test_help_has_an_example(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["metrics", "--help"]) == 0
     assert "simsa metrics predictions.jsonl" in capfd.readouterr().out
+
+
+def test_text_is_in_the_language_that_is_asked_for_or_the_locales(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{key: value for key, value in row.items() if key != "citations"} for row in ROWS]
+    path = file(tmp_path, rows)
+    shown = {}
+    for language in ("ko", "en"):
+        assert run(["metrics", path, "--language", language]) == 0
+        shown[language] = capfd.readouterr().out
+    assert "지표 (근거가 된 행 수)" in shown["ko"]
+    assert "인용 정밀도: 필요한 것을 갖춘 행이 없습니다" in shown["ko"]
+    assert "citation_precision: no row has what it needs" in shown["en"]
+    assert run(["metrics", path]) == 0
+    assert capfd.readouterr().out == shown["en"]
+    monkeypatch.setenv("LANG", "ko_KR.UTF-8")
+    assert run(["metrics", path]) == 0
+    assert capfd.readouterr().out == shown["ko"]
+    assert run(["metrics", path, "--json"]) == 0
+    assert "citation_precision: no row has what it needs" in json.loads(capfd.readouterr().out)["notes"]

@@ -13,7 +13,7 @@ import orjson
 
 from simsa.cli import console
 from simsa.errors import DataError
-from simsa.language import Language, spoken
+from simsa.language import Language, Said, spoken
 from simsa.spoken import told
 from simsa.text import count
 
@@ -68,8 +68,12 @@ class Tally:
         }
 
     def _notes(self, means: dict[str, float | None]) -> list[str]:
+        from simsa.report.words import words
+
         notes: list[str] = [
-            told("metrics.nothing", name=name) for name, mean in means.items() if mean is None
+            told("metrics.nothing", name=Said(name, words("ko")(name)))
+            for name, mean in means.items()
+            if mean is None
         ]
         if self.n_unreferenced:
             notes.append(told("metrics.unreferenced", n=self.n_unreferenced))

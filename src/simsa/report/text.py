@@ -51,7 +51,9 @@ def render_examples(
 
 
 def render_grids(tables: Iterable[Grid], width: int = 80, colour: bool = False) -> str:
-    return _printed((part for grid in tables for part in (*_grid(grid, width), "")), width, colour)
+    return _printed(
+        (part for grid in tables if grid.rows for part in (*_grid(grid, width), "")), width, colour
+    )
 
 
 def render_comparing(found: Comparing, width: int = 80, colour: bool = False) -> str:
