@@ -186,3 +186,61 @@ def test_the_hash_tells_configs_apart_and_not_where_they_lie(tmp_path: Path) -> 
     same = config.load(write(tmp_path / "b", WHOLE))
     other = config.load(write(tmp_path, WHOLE.replace("256", "128")))
     assert one.hash == same.hash != other.hash
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "ko_KR.UTF-8"}, "ko"),
+        ({"LANG": "KO"}, "ko"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "ko_KR.UTF-8"}, "ko"),
+        ({"LANG": "ko_KR.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "ko_KR.UTF-8", "LC_ALL": ""}, "ko"),
+        ({"LANG": "C.UTF-8"}, "en"),
+    ],
+)
+def test_the_locale_says_what_is_read_where_nothing_else_does(
+    variables: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert config.locale_language() == language
+
+
+def test_the_run_lies_beside_the_config_or_the_data(tmp_path: Path) -> None:
+    (tmp_path / "eval.v2.toml").write_text(WHOLE, encoding="utf-8")
+    assert config.load(tmp_path / "eval.v2.toml").run_dir == tmp_path / "eval.v2.simsa"
+    made = config.build({"data": {"path": "d/한글.jsonl"}, "serving": {"model": "m"}}, root=tmp_path)
+    assert made.run_dir == tmp_path / "한글.simsa"
+    assert made.source is None
+
+
+def test_paths_start_at_the_config_or_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    made = config.load(write(tmp_path, WHOLE))
+    assert made.path("~/models") == tmp_path / "home" / "models"
+    assert made.path("/abs") == Path("/abs")
+    assert made.local("org/name") == "org/name", "a name on the hub is no path"
+    (tmp_path / "org" / "name").mkdir(parents=True)
+    assert made.local("org/name") == str(tmp_path / "org" / "name")
+
+
+def test_where_converted_models_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMSA_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert config.cache_dir() == tmp_path / "xdg" / "simsa"
+    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "own"))
+    assert config.cache_dir() == tmp_path / "own"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("sk-1", "sk-1"), (" sk-1\n", "sk-1"), ("", None), ("  ", None)]
+)
+def test_a_secret_is_what_the_variable_holds_without_the_space_around_it(
+    value: str, found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_KEY", value)
+    assert config.secret("SOME_KEY") == found
+    assert config.secret(None) is None
+    assert config.secret("NO_SUCH_VARIABLE") is None
