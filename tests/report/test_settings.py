@@ -7,11 +7,12 @@ import re
 import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from simsa import config
 from simsa.cli.main import run
@@ -103,6 +104,24 @@ def test_what_toml_has_no_word_for_is_a_remark() -> None:
     text = toml(made.model_dump(mode="json"), "en")
     assert "# temperature: (none)" in text and "# seed: (none)" in text
     assert "api_key_env" not in text, "what is none by default needs no remark"
+
+
+def sections() -> list[type[BaseModel]]:
+    found = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return [kind for kind in found if kind not in (BaseModel, config.Config)]
+
+
+def test_no_key_means_something_else_when_it_is_left_out() -> None:
+    """A none or an empty list is not written: leaving it out has to come to the same, or be a remark."""
+    from simsa.report.settings import _NUMBERED
+
+    assert len(sections()) > 8
+    for section in sections():
+        for name, field in section.model_fields.items():
+            if type(None) in get_args(field.annotation) and not field.is_required():
+                assert field.default is None or name in _NUMBERED, f"{section.__name__}.{name}"
+            if isinstance(field.default, list | tuple | dict):
+                assert not field.default, f"{section.__name__}.{name}"
 
 
 class Box(HTMLParser):
