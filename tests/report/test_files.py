@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsa.cli.main import run as simsa
 from simsa.errors import MissingExtra
 from simsa.records import Passage
 from simsa.report import csv as csv_report
@@ -131,3 +132,17 @@ def test_parquet_without_its_library_says_what_to_install(run: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with Store.read(run) as store, pytest.raises(MissingExtra, match=r"simsa\[data\]"):
         list(parquet.render(store))
+
+
+def test_excel_is_told_that_it_is_utf_8(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, marked = tmp_path / "plain.csv", tmp_path / "marked.csv"
+    argv = ["report", str(run), "--format", "csv", "--out"]
+    assert simsa([*argv, str(plain)]) == 0 and simsa([*argv, str(marked), "--excel"]) == 0
+    assert marked.read_bytes() == b"\xef\xbb\xbf" + plain.read_bytes()
+    rows = list(csv.DictReader(io.StringIO(marked.read_text(encoding="utf-8-sig"), newline="")))
+    assert next(iter(rows[0])) == "question_id"
+    for others in (["--format", "html"], ["--json"], []):
+        assert simsa(["report", str(run), "--excel", *others]) == 2
+        assert "--excel" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simsa.cli import console
+from simsa.errors import InputError
 
 if TYPE_CHECKING:
     from simsa.report.words import Language
@@ -25,9 +26,16 @@ FORMATS = ("text", "md", "html", "json", "csv", "parquet", "junit")
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, whole or not at all."
 )
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@click.option("--excel", is_flag=True, help="With csv: marked as UTF-8, so that Excel shows Hangul.")
 @console.pager_option
 def command(
-    run: Path, format: str | None, as_json: bool, out: Path | None, language: Language | None, pager: bool
+    run: Path,
+    format: str | None,
+    as_json: bool,
+    out: Path | None,
+    language: Language | None,
+    excel: bool,
+    pager: bool,
 ) -> None:
     """Print or write the report of a run, also of one that is still going on.
 
@@ -38,10 +46,13 @@ def command(
     \b
     simsa report simsa.simsa
     simsa report simsa.toml --format html --out report.html
+    simsa report simsa.toml --format csv --excel --out rows.csv
     """
     chosen = console.chosen(format, as_json)
+    if excel and chosen != "csv":
+        raise InputError("is for --format csv", field="--excel", found=f"--format {chosen}")
     with console.open_run(run) as store:
-        made = _rendered(store, chosen, language, out)
+        made = _rendered(store, chosen, language, out, excel)
         if chosen == "text" and out is None and isinstance(made, str):
             console.page(made, pager=pager)
         else:
@@ -49,13 +60,13 @@ def command(
 
 
 def _rendered(
-    store: Store, format: str, language: Language | None, out: Path | None
+    store: Store, format: str, language: Language | None, out: Path | None, excel: bool
 ) -> str | Iterable[bytes]:
     from simsa.report import csv, html, junit, markdown, parquet, summary, text
 
     match format:
         case "csv":
-            return csv.render(store)
+            return csv.render(store, marked=excel)
         case "parquet":
             return parquet.render(store)
         case "junit":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,13 @@ from simsa.text import visible
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
-def render(store: Store) -> Iterator[bytes]:
-    """UTF-8 CSV with a header, one row per question and variant; lists as JSON, missing as an empty cell."""
+def render(store: Store, *, marked: bool = False) -> Iterator[bytes]:
+    """UTF-8 CSV with a header, one row per question and variant; lists as JSON, missing as an empty cell.
+
+    `marked` puts U+FEFF before it: Excel takes a file without for one in the system's own encoding.
+    """
+    if marked:
+        yield BOM_UTF8
     line = io.StringIO()
     writer = csv.writer(line)
     writer.writerow(COLUMNS)
