@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.records import Claim, Passage
+from simsa.records import CRITERIA, Claim, Passage
 from simsa.store import Store
 from simsa.web.asking import DIFFERENCES, SORTS, Ask, ask_from, folded
 from simsa.web.guard import Guard
@@ -140,15 +140,19 @@ def index(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
     return Index(path)
 
 
-def total(variant: int, place: int) -> int | None:
+def score(ask: Ask, variant: int, place: int) -> int | None:
+    """The score that `ask` is about."""
     found = (BASE, LORA)[variant][place]
-    return sum(found) if isinstance(found, tuple) else None
+    if not isinstance(found, tuple):
+        return None
+    return sum(found) if ask.criterion == "total" else found[CRITERIA.index(ask.criterion)]
 
 
 asks = st.builds(
     Ask,
     type=st.sampled_from([None, "mrc_question", "no_answer", "other"]),
     variant=st.sampled_from([None, 0, 1]),
+    criterion=st.sampled_from(["total", *CRITERIA]),
     low=st.none() | st.integers(0, 20),
     high=st.none() | st.integers(0, 20),
     a=st.integers(0, 1),
@@ -168,20 +172,20 @@ def test_filters_and_order_are_those_of_plain_python(index: Index, ask: Ask) -> 
             return False
         if ask.low is not None or ask.high is not None:
             low, high = ask.low or 0, 20 if ask.high is None else ask.high
-            if not any((t := total(v, place)) is not None and low <= t <= high for v in of):
+            if not any((t := score(ask, v, place)) is not None and low <= t <= high for v in of):
                 return False
         if ask.diff is None:
             return True
-        a, b = total(ask.a, place), total(ask.b, place)
+        a, b = score(ask, ask.a, place), score(ask, ask.b, place)
         if a is None or b is None:
             return False
         return {"higher": a > b, "lower": a < b, "differs": a != b, "same": a == b}[ask.diff]
 
     def key(place: int) -> int | str | None:
-        a, b = total(ask.a, place), total(ask.b, place)
+        a, b = score(ask, ask.a, place), score(ask, ask.b, place)
         kind = ("no_answer", "mrc_question")[place % 2]
         diff = None if a is None or b is None else a - b
-        return {"place": place, "type": kind, "total": total(ask.of, place), "diff": diff}[ask.sort]
+        return {"place": place, "type": kind, "total": score(ask, ask.of, place), "diff": diff}[ask.sort]
 
     places = [place for place in range(N) if fits(place)]
     there = sorted((p for p in places if key(p) is not None), key=key, reverse=ask.down)  # type: ignore[arg-type]
@@ -220,6 +224,25 @@ def test_an_address_says_what_was_asked(ask: Ask) -> None:
 
     variants = ("base", "lora")
     assert ask_from(dict(parse_qsl(ask.query(variants))), variants) == ask
+
+
+@pytest.mark.parametrize(
+    ("query", "chips", "differences"),
+    [
+        ("search=q8", ["13", "15"], ["−2"]),
+        ("search=q8&criterion=answer_correctness", ["4", "5"], ["−1"]),
+        ("search=q8&criterion=context_relevance", ["2", "3"], ["−1"]),
+        ("search=q8&criterion=context_recall&a=lora&b=base", ["4", "4"], ["0"]),
+        ("search=q9&criterion=context_recall", ["4"], []),  # the base's answer was refused
+    ],
+)
+def test_the_list_is_about_the_score_that_is_chosen(
+    address: str, query: str, chips: list[str], differences: list[str]
+) -> None:
+    _, page, _ = get(f"{address}0/questions?{query}")
+    [row] = [one for one in page.split('<tr role="row">') if re.search(r"\bid=q[89]\b", one)]
+    assert re.findall(r'class="chip l\d">(\d+)<', row) == chips
+    assert re.findall(r'<span class="(?:good|bad|quiet)">([^<]*)</span></td></tr>', row) == differences
 
 
 def test_a_token_opens_another_host(folder: Path) -> None:

@@ -20,8 +20,9 @@ _LONGEST = 200
 class Ask:
     """Filters, order and page. Variants are given by their number; None means any of them.
 
-    `low` and `high` bound `criterion` of `variant`; `diff` says how the total of variant
-    `a` is to lie to that of `b`; `sort` "total" goes by variant `of`.
+    `criterion` is the score that the list is about: `low` and `high` bound that of `variant`,
+    `diff` says how that of variant `a` is to lie to that of `b`, and `sort` goes by that of
+    variant `of` ("total", whichever the score is) or by that difference.
     """
 
     search: str = ""

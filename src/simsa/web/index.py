@@ -220,13 +220,13 @@ def _where(ask: Ask, n_variants: int, types: Sequence[str]) -> tuple[str, list[A
         parts.append(f"({' OR '.join(f's{i} = ?' for i in of)})")
         values += [STATUSES.index(ask.status)] * len(of)
     if (ask.low is not None or ask.high is not None) and n_variants:
-        names = [f"t{i}" if ask.criterion == TOTAL else f"c{i}_{CRITERIA.index(ask.criterion)}" for i in of]
+        names = [_column(ask, i) for i in of]
         bounds = [ask.low if ask.low is not None else 0, ask.high if ask.high is not None else 10**6]
         parts.append(f"({' OR '.join(f'{name} BETWEEN ? AND ?' for name in names)})")
         values += bounds * len(of)
     if ask.diff is not None and n_variants:
         sign = {"higher": ">", "lower": "<", "differs": "<>", "same": "="}[ask.diff]
-        parts.append(f"t{ask.a} {sign} t{ask.b}")
+        parts.append(f"{_column(ask, ask.a)} {sign} {_column(ask, ask.b)}")
     return " AND ".join(parts), values
 
 
@@ -239,5 +239,11 @@ def sought(search: str) -> list[str]:
 def _order(ask: Ask) -> str:
     """What is missing comes last, whichever way the rest goes."""
     way = "DESC" if ask.down else "ASC"
-    key = {"place": "place", "type": "type", "total": f"t{ask.of}", "diff": f"t{ask.a} - t{ask.b}"}[ask.sort]
+    score, difference = _column(ask, ask.of), f"{_column(ask, ask.a)} - {_column(ask, ask.b)}"
+    key = {"place": "place", "type": "type", "total": score, "diff": difference}[ask.sort]
     return f"place {way}" if ask.sort == "place" else f"({key}) IS NULL, {key} {way}, place"
+
+
+def _column(ask: Ask, variant: int) -> str:
+    """Where the score that the list is about stands, of the variant of this number."""
+    return f"t{variant}" if ask.criterion == TOTAL else f"c{variant}_{CRITERIA.index(ask.criterion)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from simsa.report import grids
 from simsa.report.cells import label
 from simsa.report.claims import lines
 from simsa.report.numbers import count
-from simsa.store import Store, results
+from simsa.store import Result, Store, results
 from simsa.text import one_line, visible
 from simsa.web.asking import DIFFERENCES, TOTAL, Ask
 from simsa.web.desk import Desk, guide
@@ -112,7 +113,8 @@ class Pages:
             statuses=[s for s in STATUSES if index and s in index.statuses],
             differences=DIFFERENCES,
             criteria=(TOTAL, *CRITERIA),
-            is_filtered=any(one is not None for one in filters),
+            is_filtered=ask.criterion != TOTAL or any(one is not None for one in filters),
+            score=partial(_score, ask.criterion),
         )
 
     def listed(self, number: int, ask: Ask) -> Iterator[list[Any]] | None:
@@ -229,6 +231,13 @@ class Pages:
             longest=LONGEST,
             **facts,
         )
+
+
+def _score(criterion: str, result: Result | None) -> int | None:
+    """The score that a list is about."""
+    if result is None:
+        return None
+    return result.total if criterion == TOTAL else result.scores.get(criterion)
 
 
 def _environment() -> Environment:
