@@ -196,6 +196,19 @@ def test_money_that_ends_among_the_lists_leaves_the_scores(tmp_path: Path) -> No
         assert (server.count, len(lists_of(config))) == (60 + 60, 60)
 
 
+def test_scores_on_file_count_again_though_there_is_no_money_for_lists(tmp_path: Path) -> None:
+    write_run(tmp_path, 30)
+    with ChatServer() as server:
+        config = write_config(tmp_path, server.url)
+        config.write_text(config.read_text().replace("judge-1", "gpt-4o"))
+        assert run(["judge", str(config), "-q"]) == 0
+        with Store.create(tmp_path / "simsa.simsa") as store:
+            store.forget_other_judges("nobody's")
+        assert scored(config) == {"pending": 60}
+        assert run(["judge", str(config), "-q", "--claims", "--max-cost-usd", "0.0001"]) == 0
+        assert (server.count, scored(config)) == (60, {"scored": 60})
+
+
 def test_killed_in_the_middle_nothing_is_listed_twice_and_every_score_stands(tmp_path: Path) -> None:
     n, width = 60, 8
     write_data(tmp_path, n, ("base",))

@@ -38,6 +38,16 @@ def test_rows_are_judged_and_the_report_says_what_the_judge_said(tmp_path: Path)
     assert {row["total"] for row in rows} == {14}
 
 
+def test_claims_are_listed_on_request(tmp_path: Path) -> None:
+    rows = [row | {"answer": f"{row['contexts'][0]} 큰 곳이다."} for row in ROWS]
+    with ChatServer() as server:
+        run = simsa.judge(rows, simsa.Judge("j", base_url=server.url, claims=True), out=tmp_path / "run")
+        assert server.count == 12
+    found = run.report().to_dict()["variants"][0]["claims"]
+    assert (found["mean"], found["claims"], found["supported"]) == (0.5, 12, 6)
+    assert [(row["claims_supported"], row["claims_total"]) for row in run.rows()] == [(1, 2)] * 6
+
+
 def test_variants_may_be_mixed(tmp_path: Path) -> None:
     rows = [
         {**row, "response": f"{name} {row['answer']}", "variant": name, "reference": row["ground_truth"]}

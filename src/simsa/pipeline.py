@@ -319,7 +319,6 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
         for request in requests:
             try:
                 if not await hearing.hear(request):
-                    run.backlog.stop()
                     return False
             except Unusable:
                 run.backlog.stop()
@@ -329,8 +328,11 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     async def verdict(answered: Answered) -> None:
         row = asked(judge, answered)
         if not await heard(row.verdict):
+            run.backlog.stop()
             return
-        if row.beside:  # the scores count, whatever becomes of these
+        if (
+            row.beside
+        ):  # the scores count, whatever becomes of these, and those of the other rows that are on file
             await store.add_verdict(answered, judge.verdict_task, parts(row.verdict))
             if not await heard(row.beside):
                 return

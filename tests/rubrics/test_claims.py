@@ -316,7 +316,7 @@ _CLAIM = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.text(max_size=200)
     | st.lists(_CLAIM | _JSON, max_size=4).map(lambda rows: json.dumps({"claims": rows}))

@@ -139,12 +139,13 @@ def _spliced(source: str, quoted: Iterable[str]) -> bool:
     Without escapes `1986", "passage": 1, "quote": "…` in an answer would bear itself out.
     """
     written = bare(source)
-    for judged in quoted:
-        text = bare(judged)
-        for key in _KEY.finditer(text):
-            if text[max(0, key.start() - _BEFORE) : key.end() + _BEHIND] in written:
-                return True
-    return False
+    texts = (bare(judged) for judged in quoted if '"' in judged)
+    pieces = {
+        text[max(0, key.start() - _BEFORE) : key.end() + _BEHIND]
+        for text in texts
+        for key in _KEY.finditer(text)
+    }
+    return any(piece in written for piece in pieces)
 
 
 def _claim(one: Any, found: Sequence[Passage]) -> Claim | str:
