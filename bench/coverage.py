@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from simsa.calibration.weighted import weighted_mean
 from simsa.stats import compare, corrected_mean, estimate, mde80, summarise
 from simsa.stats.summary import CRITERION_SCALE
 
@@ -143,6 +144,41 @@ def corrected_coverage(
     return {kind: hit / reps for kind, hit in hits.items()} | {"narrower by": narrower, "bias": bias}
 
 
+def stratified_coverage(n: int, reps: int, *, each: int = 15, seed: int = 6) -> dict[str, float]:
+    """The same where `each` questions were labelled of every range of the judge's scores, of `n` questions."""
+    truth = _mean_of_people()
+    hits = 0
+    for random in _streams(reps, seed):
+        people = draw(random, n).first
+        judge = np.clip(people + (random.random(n) < 0.28) + random.normal(0, 0.5, n).round(), 1, 5)
+        labels: dict[str, float] = {}
+        weights: dict[str, float] = {}
+        for stratum in range(4):
+            places = np.flatnonzero(np.digitize(judge, [1.5, 2.5, 3.5]) == stratum)
+            taken = random.permutation(places)[:each].tolist()
+            labels |= {f"q{place}": float(people[place]) for place in taken}
+            weights |= {f"q{place}": len(places) / len(taken) for place in taken}
+        hits += covers(weighted_mean(labels, weights, judge.tolist()).ci95, truth)
+    return {"by strata": hits / reps}
+
+
+def several_answers(samples: int, reps: int, *, n: int = 60, seed: int = 7) -> dict[str, float]:
+    """Share of 95 % intervals of a mean that hold the truth, each of `n` questions answered several times.
+
+    With the question as the unit, and with answers taken for so many independent scores.
+    """
+    random = np.random.default_rng(96)
+    many = random.normal(0, _QUESTION, 1_000_000) + random.normal(0, _ANSWER, 1_000_000)
+    truth = float(1 + np.searchsorted(_THRESHOLDS, many).mean())
+    hits = {"questions": 0, "answers as if independent": 0}
+    for random in _streams(reps, seed):
+        latent = random.normal(0, _QUESTION, (n, 1)) + random.normal(0, _ANSWER, (n, samples))
+        scores = 1.0 + np.searchsorted(_THRESHOLDS, latent)
+        hits["questions"] += covers(estimate(scores.mean(axis=1).tolist()).ci95, truth)
+        hits["answers as if independent"] += covers(estimate(scores.ravel().tolist()).ci95, truth)
+    return {kind: hit / reps for kind, hit in hits.items()}
+
+
 def missing_scores(
     share: float, reps: int, *, by_badness: bool, n: int = 200, seed: int = 5
 ) -> dict[str, float]:
@@ -257,6 +293,16 @@ def main() -> None:
         "coverage of people's mean, judge too kind, six questions a document, by labels",
         [30, 50, 100, 300],
         lambda n: corrected_coverage(n, reps, per_document=6),
+    )
+    _table(
+        "coverage of people's mean, 15 labelled of each range of the judge's scores, by questions",
+        [80, 200, 500],
+        lambda n: stratified_coverage(n, reps),
+    )
+    _table(
+        "coverage of a mean over 60 questions, by answers a question",
+        [1, 3, 8],
+        lambda samples: several_answers(samples, reps),
     )
     for by_badness in (False, True):
         _table(

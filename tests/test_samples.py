@@ -128,7 +128,10 @@ def test_every_answer_is_made_and_judged_and_the_question_is_the_unit(
     assert run(["report", str(file)]) == 0
     assert "that of generation" in " ".join(capsys.readouterr().out.split())
     assert run(["compare", str(file), "--json", "--gate", "total > 1"]) == 0
-    compared = json.loads(capsys.readouterr().out)["comparisons"]
+    document = json.loads(capsys.readouterr().out)
+    compared = document["comparisons"]
+    assert kinds["variance"] in [note["text"] for note in document["notes"]]
+    assert kinds["samples"] in [note["text"] for note in document["notes"]]
     assert next(c for c in compared if c["criterion"] == "total")["mean_diff"] == pytest.approx(d.mean())
 
 

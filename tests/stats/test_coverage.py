@@ -9,6 +9,8 @@ from bench.coverage import (
     interval_coverage,
     missing_scores,
     power_at_mde,
+    several_answers,
+    stratified_coverage,
     type_one_error,
 )
 
@@ -56,6 +58,18 @@ def test_the_corrected_mean_covers_where_questions_share_documents(n_labels: int
     assert shares["corrected"] >= 0.93 - 2 * (0.95 * 0.05 / 600) ** 0.5
     assert shares["as if independent"] < shares["corrected"]
     assert shares["judge alone"] < 0.2
+
+
+@pytest.mark.parametrize("n", [80, 300])
+def test_a_mean_of_labels_drawn_by_strata_covers(n: int) -> None:
+    assert 0.93 <= stratified_coverage(n, 500)["by strata"] <= 0.985
+
+
+def test_several_answers_to_a_question_are_no_several_questions() -> None:
+    assert within(several_answers(1, 1_000)["questions"], 0.95, 1_000)
+    shares = several_answers(6, 1_000)
+    assert within(shares["questions"], 0.95, 1_000)
+    assert shares["answers as if independent"] < 0.8
 
 
 def test_power_at_the_mde_is_eighty_percent() -> None:

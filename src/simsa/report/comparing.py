@@ -14,10 +14,11 @@ from simsa.report.common import Common, common, narrowed
 from simsa.report.differences import Difference, difference
 from simsa.report.gates import Gate, Outcome
 from simsa.report.model import Note
-from simsa.report.notes import of_comparing
+from simsa.report.noise import decisive, noises, sentence
+from simsa.report.notes import of_comparing, of_samples
 from simsa.report.summarise import calibration_of, compared
 from simsa.report.table import SHARE, TOTAL, Table, load
-from simsa.report.words import LANGUAGES, Language
+from simsa.report.words import LANGUAGES, Language, words
 from simsa.store import Store
 
 if TYPE_CHECKING:
@@ -126,13 +127,28 @@ def comparing(
         outcomes=tuple(gates.evaluate(wanted, table, baseline)),
         bridged=found,
         common=shared if only_common else None,
-        notes=of_comparing(
-            spoken,
-            map(calibration_of, stores),
-            comparisons,
-            [store.meta("judge_places") or {} for store in stores],
+        notes=(
+            *of_comparing(
+                spoken,
+                map(calibration_of, stores),
+                comparisons,
+                [store.meta("judge_places") or {} for store in stores],
+            ),
+            *_noise(table, baseline, spoken, bridged=bridge is not None),
         ),
     )
+
+
+def _noise(table: Table, baseline: str, language: Language, *, bridged: bool) -> Iterator[Note]:
+    """Of questions that were answered several times, how much of the differences' uncertainty is generation's.
+
+    Differences between scores of two judges are not split: the bridge's own uncertainty is in them.
+    """
+    yield from of_samples(
+        words(language), {name: (v.n_samples, v.n_gaps) for name, v in table.variants.items()}
+    )
+    found = [] if bridged else noises(table.judgements(), baseline)
+    yield from (Note("variance", sentence(one, language)) for one in decisive(found))
 
 
 def _differences(

@@ -65,7 +65,7 @@ def notes(
     own = [
         *_of_judge(say, judge, stopped),
         *_of_unread(say, unread),
-        *_of_samples(say, variants),
+        *of_samples(say, {v.name: (v.n_samples, v.n_gaps) for v in variants}),
         *_of_panel(say, judge.panel if judge else None),
         *claims.notes(say, variants),
         *_of_calibration(say, calibration or {}),
@@ -136,15 +136,17 @@ def _retiring(say: Words, end: Retirement) -> str:
     return " ".join(parts)
 
 
-def _of_samples(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note]:
-    """Questions that were answered several times: what the figures rest on, and what shows the first answers only."""
-    several = {v.name: v.n_samples for v in variants if v.n_samples > 1}
-    if several:
-        each = ", ".join(f"{Name(name)} {n}" for name, n in several.items())
-        gaps = sum(v.n_gaps for v in variants)
-        yield Note(
-            "samples", say("note.samples", list=each) + (say("note.sample_gaps", n=gaps) if gaps else "")
-        )
+def of_samples(say: Words, answers: Mapping[str, tuple[int, int]]) -> Iterator[Note]:
+    """Questions that were answered several times: what the figures rest on, and what shows the first answers only.
+
+    `answers` is variant → how many a question has, and how many of them lack a score that others have.
+    """
+    if all(n == 1 for n, _ in answers.values()):
+        return
+    each = ", ".join(f"{Name(name)} {n}" for name, (n, _) in answers.items() if n > 1)
+    gaps = sum(n_gaps for _, n_gaps in answers.values())
+    text = say("note.samples", list=each) + (say("note.sample_gaps", n=gaps) if gaps else "")
+    yield Note("samples", text)
 
 
 def _of_unread(say: Words, unread: tuple[int, str] | None) -> Iterator[Note]:
