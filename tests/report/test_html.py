@@ -136,6 +136,14 @@ def test_no_line_of_a_verdict_ends_within_a_figure(run: Path) -> None:
         assert said.count(" ") > 8, "elsewhere it may"
 
 
+def test_no_line_begins_with_a_particle(tmp_path: Path) -> None:
+    same = [(3, 3, 3, 3), (2, 2, 2, 2)] * 20
+    text = rendered(make_run(tmp_path / "run", {"base": same, "lora": same}), "ko")
+    said = next(line for line in text.splitlines() if 'class="verdict' in line)
+    assert ")\u2060로 동등하다고" in said
+    assert not re.search(r"\)[가-힣]", said)
+
+
 def test_long_names_may_go_on_in_the_next_line(tmp_path: Path) -> None:
     asked = [question(0, type="a_b/c.d:e<f_ g"), question(1, type="mrc_question")]
     text = rendered(make_run(tmp_path / "run", {"base_1": [(3, 3, 3, 3)] * 2}, questions=asked))

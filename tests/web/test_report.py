@@ -163,7 +163,7 @@ def test_no_korean_word_and_no_figure_is_broken_over_lines(
     assert browser.js("return document.querySelectorAll(arguments[0]).length", "th, .verdict, .notes li") > 40
     for where in ("th", "h2", "h3", ".verdict", ".notes li", "caption", ".quiet"):
         assert browser.js(BROKEN, where, "[가-힣]+") == [], where
-    assert browser.js(BROKEN, ".verdict", r"\d[\d.]*\s~\s[\d.]*\d|95\s%") == []
+    assert browser.js(BROKEN, ".verdict, .notes li", r"\d[\d.]*\s~\s[\d.]*\d|95\s%|\)\u2060[가-힣]") == []
     assert browser.js(BROKEN, "td .v, td .ci", r"\S+") == [], (
         "a figure and its interval are each in one piece"
     )

@@ -30,6 +30,8 @@ _TEXT = 20_000
 _PASSAGES = 6
 # Spaces in "0.7 ~ 1.1", "0.7 to 1.1" and "95 %": no line ends there.
 _WITHIN_FIGURE = re.compile(r"(?<=\d) (?=%|~|to [+−]?\d)|(?<=\d ~) |(?<=\d to) (?=[+−]?\d)")
+# A Korean particle behind a bracket, which keep-all alone lets begin a line.
+_PARTICLE = re.compile(r"(?<=\))(?=[가-힣])")
 _BREAKS = re.compile(r"(?<=[_/.:])(?=\w)")
 _INTERVAL = re.compile(r"^(.*\S) (\[[^\]]*\])$")
 
@@ -100,7 +102,7 @@ def _environment() -> Environment:
         "analysis": lambda text: _cut(text, _ANALYSIS),
         "whole": lambda text: _cut(text, _TEXT),
         "figure": figure,
-        "whole_figures": lambda text: _WITHIN_FIGURE.sub("\u00a0", text),
+        "unbroken": _unbroken,
         "breaking": _breaking,
     }
     return environment
@@ -115,6 +117,11 @@ def _pretty(value: Any) -> str:
     import orjson
 
     return visible(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def _unbroken(text: str) -> str:
+    """A sentence of ours that is broken neither within a figure nor before a particle."""
+    return _PARTICLE.sub("\u2060", _WITHIN_FIGURE.sub("\u00a0", text))
 
 
 def _breaking(text: str) -> Markup:
