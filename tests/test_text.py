@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.text import count, one_line, quoted, usd, visible
+from simsa.text import count, one_line, plain, quoted, usd, visible
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,26 @@ def test_money_never_has_an_exponent_and_is_close(cost: float) -> None:
 def test_a_count_has_separators_and_is_the_count(n: int) -> None:
     assert int(count(n).replace(",", "")) == n
     assert re.fullmatch(r"\d{1,3}(,\d{3})*", count(n))
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0.0, "0"),
+        (5.0, "5"),
+        (1e-5, "0.00001"),
+        (1234567.0, "1234567"),
+        (0.5, "0.5"),
+        (1e15, "1000000000000000"),
+        (100.0, "100"),
+        (-0.25, "-0.25"),
+    ],
+)
+def test_a_number_of_the_users_is_shown_whole(number: float, shown: str) -> None:
+    assert plain(number) == shown
+
+
+@given(st.floats(-1e9, 1e9))
+def test_a_plain_number_is_the_number(number: float) -> None:
+    assert "e" not in plain(number)
+    assert math.isclose(float(plain(number)), number, abs_tol=1e-11)

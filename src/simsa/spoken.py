@@ -425,6 +425,11 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     "calibrate.not_kept": ("실행 폴더에 저장하지 못했습니다: {why}", "not kept in the run: {why}"),
     "convert.done": ("{path}: 질문 {n:,}개", "{n:,} questions in {path}"),
+    "export.tracked": ("{place}: 변형 {n}개", "{n} variants in {place}"),
+    "export.tracked_before": (
+        "{place}: 변형 {n}개 (이미 있던 것)",
+        "{n} variants in {place} (was there already)",
+    ),
     "init.next": (
         "다음: 모델과 어댑터를 적고 `simsa check {folder}`",
         "next: name your model and adapter in it, then `simsa check {folder}`",

@@ -49,6 +49,12 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
+def plain(number: float) -> str:
+    """0.00001 or 1234567: all of its digits, and never an exponent."""
+    whole, _, rest = f"{number:.{_SMALLEST_PLACE}f}".partition(".")
+    return f"{whole}.{rest}".rstrip("0").rstrip(".")
+
+
 def usd(cost: float) -> str:
     """$1,234.50, $0.12, $0.0042 or $0.000031: at least two digits that say something, and never an exponent."""
     places = 2 if cost == 0 else max(2, 1 - math.floor(math.log10(abs(cost))))

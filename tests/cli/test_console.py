@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import io
 import os
+import pty
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from simsa.cli import console
 from simsa.cli.main import run
 from simsa.errors import ConfigError, InputError, RunError
+from simsa.language import Language
+from simsa.spoken import told
 from tests.report.runs import BASE, BETTER, make_run
 
 CONFIG = '[data]\npath = "test.jsonl"\n[serving]\nmodel = "tiny"\n'
@@ -125,3 +133,105 @@ def test_every_command_speaks_both_languages(
 def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert f"simsa {command} " in capsys.readouterr().out
+
+
+WORDS = st.lists(st.text("가나다abc-./", min_size=1, max_size=12), min_size=1, max_size=30)
+
+
+@given(words=WORDS, width=st.integers(40, 120), hang=st.integers(0, 6), indent=st.integers(0, 4))
+def test_folded_text_fits_hangs_and_loses_no_word(
+    words: list[str], width: int, hang: int, indent: int
+) -> None:
+    text = " " * indent + " ".join(words)
+    lines = console.folded(text, width, hang).split("\n")
+    assert all(cell_len(line) <= width for line in lines)
+    assert " ".join(" ".join(lines).split()) == " ".join(words)
+    assert all(line.startswith(" " * (indent + hang)) for line in lines[1:])
+
+
+def test_what_fits_is_not_folded_and_lines_stay_lines() -> None:
+    assert console.folded("한 줄\n\n  두 줄", 40) == "한 줄\n\n  두 줄"
+    assert console.folded("", 40) == ""
+    long = console.folded("가" * 60, 40)
+    assert long.split("\n") == ["가" * 20] * 3, "a word that is wider than the terminal is broken"
+
+
+def test_labels_of_any_width_stand_over_each_other() -> None:
+    lines = console.aligned([("키", "k"), ("base URL", "http://"), ("기본 주소", "x")]).split("\n")
+    assert len({cell_len(line) - len(line.split()[-1]) for line in lines}) == 1
+
+
+def test_notes_are_printed_with_hanging_bullets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    console.prose(["가나다라 " * 12, "짧은 것\x1b[2J"], bullet="· ")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("· 가나다라")
+    assert lines[1].startswith("  가나다라")
+    assert lines[-1] == "· 짧은 것�[2J"
+    assert all(cell_len(line) <= 40 for line in lines)
+    console.prose([])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "wanted", "heard"),
+    [
+        ("utf-8", "ko", "ko"),
+        ("cp949", "ko", "ko"),
+        ("ascii", "ko", "en"),
+        ("latin-1", "ko", "en"),
+        ("ascii", "en", "en"),
+    ],
+)
+def test_who_cannot_be_shown_hangul_is_spoken_to_in_english(
+    encoding: str, wanted: Language, heard: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert console.listener(wanted) == heard
+    console.tell(told("vllm.ready", seconds=3), wanted)
+    stream.flush()
+    said = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    assert said == ("vLLM 준비됨 (3초)\n" if heard == "ko" else "vLLM is ready after 3 s\n")
+
+
+def test_a_reader_who_chose_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert console.reader(None) is None, "the run's own"
+    assert console.reader("ko") == "ko"
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert console.reader(None) == "en"
+    assert console.reader("ko") == "ko"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "fits"),
+    [("✓", "utf-8", True), ("✓", "cp949", False), ("가", "cp949", True), ("a", "no-such", False)],
+)
+def test_what_an_encoding_can_show(text: str, encoding: str, fits: bool) -> None:
+    class Stream:
+        def __init__(self) -> None:
+            self.encoding = encoding
+
+    assert console.shows(text, Stream()) is fits  # type: ignore[arg-type]
+
+
+def test_a_command_is_never_broken_so_that_it_can_be_copied() -> None:
+    long = "  simsa run " + "/a/very/long/path" * 8
+    shown = look_at_stderr(f"to go on: {'word ' * 30}\n{long}")
+    assert long in shown.replace("\r\n", "\n").split("\n")
+
+
+def look_at_stderr(text: str) -> str:
+    ours, theirs = pty.openpty()
+    stream = os.fdopen(theirs, "w", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "60")
+        patch.setenv("TERM", "xterm")
+        patch.setattr(sys, "stderr", stream)
+        console.say(text)
+    shown = os.read(ours, 65536).decode("utf-8")
+    stream.close()
+    os.close(ours)
+    return shown

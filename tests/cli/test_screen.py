@@ -11,6 +11,7 @@ import pytest
 from simsa.cli.main import COMMANDS
 from tests.calibration.simulated import world
 from tests.cli.terminals import Shown, look
+from tests.cli.test_probe import write
 from tests.report.runs import make_run, question
 
 Look = Callable[[str, str, int], Shown]
@@ -56,7 +57,11 @@ def commands(folder: Path) -> dict[str, list[str]]:
         for n in range(6)
     ]
     (folder / "answers.jsonl").write_text("".join(answers), encoding="utf-8")
+    (folder / "made").mkdir()
+    config = write(folder / "made")
     return {
+        "check": ["check", str(config), "--train", str(folder / "made" / "test.jsonl")],
+        "probe": ["probe", str(config), "-n", "2"],
         "report": ["report", str(run)],
         "compare": ["compare", str(run), "--gate", "total >= baseline - 0.5"],
         "examples": ["examples", str(run), "-n", "2"],
@@ -83,7 +88,7 @@ def seen(commands: dict[str, list[str]]) -> Look:
     return see
 
 
-PRINTING = ("report", "compare", "examples", "stats", "metrics", "calibrate")
+PRINTING = ("check", "probe", "report", "compare", "examples", "stats", "metrics", "calibrate")
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])

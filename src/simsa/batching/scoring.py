@@ -19,7 +19,7 @@ from simsa.errors import RunError
 from simsa.spoken import told
 from simsa.store import Store
 from simsa.store.batches import Job, Ledger
-from simsa.text import usd
+from simsa.text import plain, usd
 
 
 async def score(work: Work, mode: Mode) -> None:
@@ -72,7 +72,7 @@ async def _through_jobs(work: Work, mode: Wait | Submit | Collect | Cancel) -> N
     if done.out_of_money:
         work.store.set_meta(stopped="budget")
         spent = usd(work.store.spent_usd())
-        said = told("batch.budget", n=done.unasked, limit=work.config.max_cost_usd, spent=spent)
+        said = told("batch.budget", n=done.unasked, limit=plain(work.config.max_cost_usd or 0.0), spent=spent)
         work.progress.note("budget", said)
 
 

@@ -10,6 +10,8 @@ import click
 
 from simsa.cli import console
 from simsa.errors import InputError
+from simsa.language import Language
+from simsa.spoken import told
 
 if TYPE_CHECKING:
     from simsa.store import Store
@@ -80,8 +82,9 @@ def _mlflow(store: Store, folder: Path, uri: str | None, project: str) -> None:
 
     found = to_mlflow.export(store, folder, uri, project)
     click.echo(found.run_id)
-    state = "" if found.new else " (was there already)"
-    click.echo(f"{len(found.runs)} variants in {found.uri.rpartition('@')[2]}{state}", err=True)
+    key = "export.tracked" if found.new else "export.tracked_before"
+    language: Language = store.meta("language", "ko")
+    console.tell(told(key, n=len(found.runs), place=found.uri.rpartition("@")[2]), language)
     if uri is None:
         click.echo(f"mlflow ui --backend-store-uri {found.uri}", err=True)
 

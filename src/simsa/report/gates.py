@@ -23,6 +23,7 @@ from simsa.records import CRITERIA
 from simsa.report.numbers import fixed, signed
 from simsa.report.table import SHARE, TOTAL, Table
 from simsa.report.words import Language, words
+from simsa.text import plain
 
 if TYPE_CHECKING:
     from simsa.report.table import Floats
@@ -70,8 +71,8 @@ class Gate:
     @property
     def condition(self) -> str:
         """The gate without the variant's name."""
-        offset = f" {'-' if self.limit < 0 else '+'} {abs(self.limit):g}" if self.limit else ""
-        return f"{self.metric} {self.op} " + (f"baseline{offset}" if self.relative else f"{self.limit:g}")
+        offset = f" {'-' if self.limit < 0 else '+'} {plain(abs(self.limit))}" if self.limit else ""
+        return f"{self.metric} {self.op} " + (f"baseline{offset}" if self.relative else plain(self.limit))
 
     @property
     def wants_more(self) -> bool:
