@@ -112,7 +112,7 @@ class Browser:
             """const width = document.documentElement.clientWidth;
             return [...document.body.querySelectorAll("*")]
               .filter((e) => e.getBoundingClientRect().right > width + 1 && e.getClientRects().length
-                && !e.closest(".scroll, .skip, .sr, .list thead, dialog:not([open])"))
+                && !e.closest(".scroll, .runs, .skip, .sr, .list thead, dialog:not([open])"))
               .map((e) => e.outerHTML.slice(0, 120))"""
         )
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -122,6 +123,30 @@ def test_runs_over_time_join_what_may_be_compared(browser: Browser, view: Viewin
     assert browser.texts(".legend li") == ["base", "lora"]
     browser.click(".choices a[href$=answer_correctness]")
     assert browser.texts(".choices a[aria-current]") == ["답변 정확성"]
+
+
+def test_many_runs_fit_into_the_head_and_the_picture(browser: Browser, folders: tuple[Path, Path]) -> None:
+    with Viewing(*folders * 4) as viewing:
+        browser.open(f"{viewing.address}runs")
+        until(lambda: not browser.all("meta[http-equiv=refresh]"), s=60)
+        assert len(browser.all("tbody tr")) == 8
+        labels = browser.js(
+            "return [...document.querySelectorAll('.history text[text-anchor=middle]')]"
+            ".map((e) => e.getBoundingClientRect()).map((e) => [e.left, e.right])"
+        )
+        assert len(labels) == 4
+        assert all(one[1] < other[0] for one, other in pairwise(labels)), "names of runs hide each other"
+        for width in (1280, 800, 390):
+            browser.size(width)
+            browser.open(f"{viewing.address}7/questions")
+            assert browser.js("return document.querySelector('header').offsetHeight") < 160
+            assert browser.overflow() == []
+            seen = browser.js(
+                "const one = document.querySelector('.runs [aria-current]').getBoundingClientRect(),"
+                "all = document.querySelector('.runs').getBoundingClientRect();"
+                "return one.left >= all.left - 1 && one.right <= all.right + 1"
+            )
+            assert seen, "the run that is shown is out of sight"
 
 
 def at_desk(browser: Browser, at: int) -> None:

@@ -56,6 +56,12 @@ class Fresh(Generic[T]):
             return None if self._made is None else self._made[0]
 
     @property
+    def is_made(self) -> bool:
+        """Whether there is a value to be had at once."""
+        with self._lock:
+            return self._made is not None
+
+    @property
     def is_working(self) -> bool:
         with self._lock:
             return self._working is not None

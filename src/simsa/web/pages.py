@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from simsa.web.words import page_words
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from simsa.report import Summary
     from simsa.web.runs import Progress, Run
 
 _SNIPPET = 140
@@ -75,8 +77,7 @@ class Pages:
 
     def over_time(self, criterion: str, visit: Visit) -> str:
         """All runs, side by side and over time."""
-        found = {n: run.summary.get(wait=_PATIENCE_S) for n, run in enumerate(self.runs)}
-        there = {n: summary for n, summary in found.items() if summary is not None}
+        there = dict(self._made_in(_PATIENCE_S))
         return self._render(
             "runs",
             0,
@@ -89,6 +90,15 @@ class Pages:
             width=WIDTH,
             height=HEIGHT,
         )
+
+    def _made_in(self, patience_s: float) -> Iterator[tuple[int, Summary]]:
+        """The figures of all runs as far as they are there in time: one after another, not all at once."""
+        end = time.monotonic() + patience_s
+        for n, run in enumerate(self.runs):
+            left = end - time.monotonic()
+            found = run.summary.get(wait=max(0.0, left)) if left > 0 or run.summary.is_made else None
+            if found is not None:
+                yield n, found
 
     def questions(self, number: int, ask: Ask, visit: Visit) -> str:
         run = self.runs[number]

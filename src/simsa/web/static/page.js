@@ -6,6 +6,8 @@ const help = document.getElementById("help");
 document.querySelector("[data-help]").addEventListener("click", () => help.showModal());
 for (const more of document.querySelectorAll("[data-wide-open]")) if (matchMedia("(min-width: 44rem)").matches) more.open = true;
 
+document.querySelector(".runs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const sections = () => [...document.querySelectorAll(".answers > section")];
 const step = (by) => {
   const rows = [...document.querySelectorAll("a.row")];
