@@ -17,8 +17,10 @@ from simsa import config, pipeline
 from simsa.cli.main import run
 from simsa.records import CRITERIA
 from simsa.report.table import load
-from simsa.store import Store, judgements, results
-from tests.servers.chat import Body, ChatServer, text_of, verdict
+from simsa.store import Store, claimed, judgements, results
+from simsa.store import members as members_of
+from tests.servers.batch import BatchServer
+from tests.servers.chat import Body, ChatServer, asks_claims, listing, text_of, verdict
 from tests.test_pipeline import write_rows
 
 N = 8
@@ -339,3 +341,84 @@ def test_two_runs_are_compared_by_their_questions_means(
     of_first, of_second = question_means(first, "total")["one"], question_means(second, "total")["two"]
     assert total["n_pairs"] == len(of_second) == N - 3
     assert total["mean_diff"] == pytest.approx(fmean(of_second[q] - of_first[q] for q in of_second))
+
+
+def test_every_answer_s_claims_are_listed_and_the_first_ones_are_held_against_the_score(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def judging(body: Body) -> str:
+        return listing(body) if asks_claims(body) else scored(body)
+
+    with ChatServer(answer) as models, ChatServer(judging) as judge:
+        file = write(
+            tmp_path, models.url, judge.url, "temperature = 0.7\nsamples = 2", more="claims = true", names=("one",)
+        )  # fmt: skip
+        assert run(["run", str(file), "-q"]) == 0
+        assert judge.count == N * 2 * 2
+        assert sum(map(asks_claims, judge.requests)) == N * 2
+    with Store.read(tmp_path / "simsa.simsa") as store:
+        every, first = list(claimed(store, sample=None)), list(claimed(store))
+        assert sorted((one.question_id, one.sample) for one in every) == [
+            (f"q{n}", s) for n in range(N) for s in (0, 1)
+        ]
+        assert [one for one in every if one.sample == 0] == first
+        assert all(len(judgements(store, f"q{n}", "one", s)) == 1 for n in range(N) for s in (0, 1))
+    [one] = report(file, capsys)["variants"]
+    assert (one["n_scored"], one["samples"], one["claims"]["listed"]) == (N, 2, N)
+    capsys.readouterr()
+    assert run(["export", str(file), "--to", "jsonl"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["claims_total"] for row in rows] == [1] * (2 * N), "a list each, of what that answer says"
+    assert all(f"/{row['sample']}]" in json.dumps(row["claims"]) for row in rows)
+
+
+def test_several_answers_are_judged_by_batch_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "sk-test")
+    batched = 'via = "batch"\napi_key_env = "JUDGE_KEY"\nbatch = { poll_s = 0.02, settle_s = 0.2 }'
+    with ChatServer(answer) as models, BatchServer(scored) as batches, ChatServer(scored) as judge:
+        direct = write(tmp_path, models.url, judge.url, "temperature = 0.7\nsamples = 3")
+        assert run(["run", str(direct), "-q", "--out", str(tmp_path / "direct")]) == 0
+        file = write(tmp_path, models.url, batches.url, "temperature = 0.7\nsamples = 3", more=batched)
+        assert run(["run", str(file), "-q"]) == 0
+        [job] = batches.batches.values()
+        assert len(job.lines) == N * 2 * 3
+        assert run(["run", str(file), "-q"]) == 0
+        assert len(batches.batches) == 1
+    ours, theirs = report(file, capsys), report(tmp_path / "direct", capsys)
+    assert [v["total"] for v in ours["variants"]] == [v["total"] for v in theirs["variants"]]
+    assert ours["comparisons"] == theirs["comparisons"]
+    assert ours["variance"] == theirs["variance"]
+
+
+def test_a_panel_hears_every_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each member's means are over all answers; its verdicts on two answers are not taken for one."""
+    with ChatServer(answer) as models, ChatServer(scored) as one, ChatServer(verdict()) as two:
+        file = write(tmp_path, models.url, one.url, "temperature = 0.7\nsamples = 3", names=("one",))
+        members = ", ".join(f'{{ model = "{n}", base_url = "{s.url}" }}' for n, s in (("j", one), ("k", two)))
+        text = file.read_text()
+        a, b = text.index('model = "j"'), text.index("[report]")
+        file.write_text(text[:a] + f"panel = [{members}]\n" + text[b:])
+        assert run(["run", str(file), "-q"]) == 0
+        assert one.count == two.count == 3 * N
+    found = report(file, capsys)
+    by_name = {member["name"]: member for member in found["judge"]["panel"]["members"]}
+    assert {name: member["n_scored"] for name, member in by_name.items()} == {"j": 3 * N, "k": 3 * N}
+    figures = by_name["j"]["means"]["one"][SCORE]
+    assert figures["n"] == 3 * N
+    with Store.read(tmp_path / "simsa.simsa") as store:
+        said = [heard.scores[SCORE] for heard in members_of(store) if heard.member == "j"]
+    assert figures["mean"] == pytest.approx(fmean(said))
+
+
+def test_examples_are_chosen_by_what_they_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ChatServer(answer) as models, ChatServer(scored) as judge:
+        file = write(tmp_path, models.url, judge.url, "temperature = 0.7\nsamples = 3", names=("one",))
+        assert run(["run", str(file), "-q"]) == 0
+    with Store.read(tmp_path / "simsa.simsa") as store:
+        totals = {row.question_id: row.total or 0 for row in results(store)}
+    found = {one["kind"]: one for one in report(file, capsys)["examples"]}
+    assert totals[found["best"]["question_id"]] == max(totals.values())
+    assert totals[found["worst"]["question_id"]] == min(totals.values())
+    assert found["best"]["answers"][0]["total"] == max(totals.values())

@@ -106,7 +106,7 @@ def contradiction(table: Table, variant: str) -> Floats:
     """
     import numpy as np
 
-    score, share = table.column(variant, _FAITHFULNESS), table.column(variant, SHARE)
+    score, share = table.first(variant, _FAITHFULNESS), table.first(variant, SHARE)
     contradict = ((score == _KIND) & (share < 1)) | ((score <= _HARSH) & (share == 1))
     found: Floats = np.where(contradict, np.abs(score - (1 + 4 * share)), MISSING)
     return found
@@ -114,7 +114,7 @@ def contradiction(table: Table, variant: str) -> Floats:
 
 def _disputes(table: Table, name: str) -> tuple[list[Disputed], list[Disputed]]:
     """Answers that were judged too kindly and too harshly, in the order of the test set."""
-    columns = [table.column(name, column) for column in (_FAITHFULNESS, CLAIMS_SUPPORTED, CLAIMS_TOTAL)]
+    columns = [table.first(name, column) for column in (_FAITHFULNESS, CLAIMS_SUPPORTED, CLAIMS_TOTAL)]
     disputed = contradiction(table, name) >= 0
     found = [
         Disputed(table.question_ids[place], *(int(column[place]) for column in columns))

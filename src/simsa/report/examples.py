@@ -46,7 +46,7 @@ def _rank(table: Table, kind: Kind, names: Sequence[str]) -> Floats:
         off = np.stack([contradiction(table, name) for name in names])
         worst: Floats = np.where(np.isfinite(off), off, -1.0).max(axis=0)
         return np.where(worst >= 0, -worst, MISSING)
-    totals = np.stack([table.column(name, TOTAL) for name in names])
+    totals = np.stack([table.first(name, TOTAL) for name in names])
     ranks: dict[str, Floats] = {
         "best": -totals.mean(axis=0),
         "worst": totals.mean(axis=0),
