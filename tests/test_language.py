@@ -59,7 +59,7 @@ def test_a_sentence_within_a_sentence_is_in_the_same_language() -> None:
 def test_sentences_are_joined_in_both_languages() -> None:
     both = joined(", ", (told("files.new", n=3), "plain", told("files.foreign", n=1)))
     assert both == "3 read, plain, 1 not ours"
-    assert spoken(both, "ko") == "3 읽음, plain, 1 우리 것이 아님"
+    assert spoken(both, "ko") == "읽음 3, plain, 다른 데서 온 것 1"
     assert joined(", ", ()) == ""
 
 

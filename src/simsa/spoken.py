@@ -31,7 +31,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "live.generate": ("답변 생성", "generate"),
     "live.judge": ("심사", "judge"),
     "live.money": ("비용", "cost"),
-    "live.rate": ("초당 {rate}", "{rate}/s"),
+    "live.rate": ("초당 {rate}건", "{rate}/s"),
     "live.left": ("{time} 남음", "{time} left"),
     "live.took": ("{time} 걸림", "in {time}"),
     "live.waiting": ("{time} 기다림", "waiting {time}"),
@@ -111,7 +111,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "vllm.phase": ("vLLM: {phase}", "vLLM: {phase}"),
     "phase.weights": ("가중치를 읽고 있습니다", "loading the weights"),
     "phase.compiling": ("모델을 컴파일하고 있습니다", "compiling the model"),
-    "phase.warming": ("준비 운전을 하고 있습니다", "warming up"),
+    "phase.warming": ("예열하고 있습니다", "warming up"),
     "phase.graphs": ("CUDA 그래프를 만들고 있습니다", "capturing CUDA graphs"),
     "phase.adapter": ("어댑터 {name:을/를} 읽었습니다", "loaded the adapter {name}"),
     "serve.address": ("기본 URL", "base URL"),
@@ -197,11 +197,11 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     # Judges.
     "judge.member_stopped": (
-        "{name:이/가} 멈췄습니다. 나머지 {left}명으로 계속합니다. {error}",
+        "{name:이/가} 멈췄습니다. 나머지 심사 모델 {left}개로 계속합니다. {error}",
         "{name} has stopped; the panel goes on with the other {left}. {error}",
     ),
     "judge.unread": (
-        "{judge}의 처음 답들을 하나도 채점으로 읽지 못했습니다. 이제부터는 한 번씩만 묻습니다. 한 말: «{said}»",
+        "{judge}의 처음 답들을 하나도 판정으로 읽지 못했습니다. 이제부터는 한 번씩만 묻습니다. 한 말: «{said}»",
         "none of {judge}'s first answers could be read as a verdict; what follows is asked only once. "
         "It said: «{said}»",
     ),
@@ -219,7 +219,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "repeats at temperature 0 hardly differ; set judge.temperature to measure the judge's noise",
     ),
     "judge.even": (
-        "심사가 짝수라 가운데 두 점수 중 낮은 쪽을 씁니다",
+        "심사 모델 수가 짝수라 가운데 두 점수 중 낮은 쪽을 씁니다",
         "of an even number of judges the lower of the two middle scores counts",
     ),
     "rubric.no_total": (
@@ -310,10 +310,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "files.written": ("{path}: 요청 {n:,}개, {mb:,.1f} MB", "{path}: {n:,} requests, {mb:,.1f} MB"),
     "files.lines": ("줄: {list}", "lines: {list}"),
     "files.none": ("없음", "none"),
-    "files.new": ("{n:,} 읽음", "{n:,} read"),
-    "files.repeated": ("{n:,} 두 번째", "{n:,} a second time"),
-    "files.known": ("{n:,} (이제) 묻지 않은 것", "{n:,} not asked for (any more)"),
-    "files.foreign": ("{n:,} 우리 것이 아님", "{n:,} not ours"),
+    "files.new": ("읽음 {n:,}", "{n:,} read"),
+    "files.repeated": ("중복 {n:,}", "{n:,} a second time"),
+    "files.known": ("(더는) 묻지 않는 것 {n:,}", "{n:,} not asked for (any more)"),
+    "files.foreign": ("다른 데서 온 것 {n:,}", "{n:,} not ours"),
     "files.unasked": (
         "(다시) 물을 요청이 {n:,}개 있습니다: `simsa judge CONFIG --write-batch DIR`로 씁니다",
         "{n:,} requests are to be asked (again): `simsa judge CONFIG --write-batch DIR` writes them",
@@ -374,9 +374,9 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{url:이/가} 작은 질문에 답하지 않았습니다",
         "{url} gave no answer to a small question",
     ),
-    "check.takes": ("엔드포인트가 받는 것", "what the endpoints take"),
+    "check.takes": ("엔드포인트가 지원하는 것", "what the endpoints take"),
     "check.takes_unknown": (
-        "{name}: 엔드포인트가 무엇을 받는지 아직 모릅니다. `simsa check --ask`로 알아봅니다",
+        "{name}: 엔드포인트가 무엇을 지원하는지 아직 모릅니다. `simsa check --ask`로 알아봅니다",
         "{name}: what its endpoint takes is not known; `simsa check --ask` finds it out",
     ),
     "takes.schema": ("JSON 스키마", "JSON schema"),
@@ -389,7 +389,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "takes.yes": ("예", "yes"),
     "takes.no": ("아니요", "no"),
     "takes.untried": ("해 보지 않음", "not tried"),
-    "takes.unheeded": ("받지만 따르지 않음", "taken, not heeded"),
+    "takes.unheeded": ("받지만 지키지 않음", "taken, not heeded"),
     "takes.reasoning": ("아니요 (추론 모델?)", "no (a reasoning model?)"),
     "retires.in": (
         "{model:은/는} {days}일 뒤 {date}에 API에서 사라집니다",

@@ -68,13 +68,13 @@ def test_results_may_come_in_parts_twice_and_among_others(
     first = write(tmp_path / "first.jsonl", [*found[:4], *found[2:6], *foreign])
     assert read(config, first) == 4
     said = capsys.readouterr().err
-    assert "6 읽음, 2 두 번째, 2 우리 것이 아님" in said
+    assert "읽음 6, 중복 2, 다른 데서 온 것 2" in said
     assert "(다시) 물을 요청이 6개" in said
     assert statuses_of(config) == {"scored": 6, "pending": 6}
     second = write(tmp_path / "second.jsonl", found[8:])
     third = write(tmp_path / "third.jsonl", found[4:8])
     assert read(config, third, second) == 0
-    assert "6 읽음, 2 (이제) 묻지 않은 것" in capsys.readouterr().err
+    assert "읽음 6, (더는) 묻지 않는 것 2" in capsys.readouterr().err
     assert statuses_of(config) == {"scored": 12}
 
 
@@ -195,7 +195,7 @@ def test_changed_answers_are_asked_anew_and_old_results_are_not_theirs(
     found = write(tmp_path / "results.jsonl", results(requests))
     write_rows(tmp_path / "base.jsonl", [{"question_id": f"q{i}", "prediction": "새 답"} for i in range(3)])
     assert read(config, found) == 4
-    assert "3 우리 것이 아님" in capsys.readouterr().err
+    assert "다른 데서 온 것 3" in capsys.readouterr().err
     assert statuses_of(config) == {"pending": 3}
 
 

@@ -139,7 +139,7 @@ class Terminal:
         )
         os.close(theirs)
 
-    def until(self, text: str, seconds: float = 30) -> None:
+    def until(self, text: str, seconds: float = 60) -> None:
         """Waits until `text` has been written."""
         end = time.monotonic() + seconds
         while text not in self.data.decode("utf-8", "replace"):
@@ -157,7 +157,7 @@ class Terminal:
 
     def end(self) -> int:
         """Reads on until the command has ended; its exit code."""
-        while self._read(30):
+        while self._read(60):
             pass
         os.close(self._ours)
         return self._process.wait(30)

@@ -144,7 +144,7 @@ def test_a_stage_that_waits_says_how_long_and_one_that_ended_how_long_it_took() 
     waiting = Stage(total=5, started=0.0, finished=75.0)
     assert describe(waiting) == "0/5 · waiting 01:15"
     ended = Stage(total=5, done=5, started=0.0, finished=75.0)
-    assert describe(ended, "ko") == "5/5 · 01:15 걸림 · 초당 0.07"
+    assert describe(ended, "ko") == "5/5 · 01:15 걸림 · 초당 0.07건"
     assert describe(Stage(done=3, started=0.0, finished=2.0)) == "3 · in 00:02 · 1.5/s"
 
 

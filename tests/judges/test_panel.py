@@ -158,7 +158,7 @@ def test_a_member_that_is_not_there_stops_only_itself(
         config = config_of(tmp_path, *panel, variants=("base",))
         assert run(["judge", str(config)]) == 0
         said = capsys.readouterr().err
-        assert said.count("나머지 2명으로 계속합니다") == 1
+        assert said.count("나머지 심사 모델 2개로 계속합니다") == 1
         with Store.read(tmp_path / "simsa.simsa") as store:
             assert statuses(store) == {"scored": 5}
             assert {h.status for h in members(store) if h.member == "c"} == {"failed"}
