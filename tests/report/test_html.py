@@ -144,6 +144,46 @@ def test_no_line_begins_with_a_particle(tmp_path: Path) -> None:
     assert not re.search(r"\)[가-힣]", said)
 
 
+class Tables(HTMLParser):
+    """The cells of every table of figures, row by row."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[list[list[str]]] = []
+        self.is_grid = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self.is_grid = ("class", "grid") in attrs
+            if self.is_grid:
+                self.found.append([])
+        elif tag == "tr" and self.is_grid:
+            self.found[-1].append([])
+        elif tag in ("td", "th") and self.is_grid:
+            self.found[-1][-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.is_grid and self.found[-1] and self.found[-1][-1]:
+            self.found[-1][-1][-1] += data
+
+
+@pytest.mark.parametrize("n", [1, 6, 7, 13])
+def test_no_table_is_wider_than_a_sheet_of_paper_and_none_loses_a_column(tmp_path: Path, n: int) -> None:
+    names = [f"v{i}" for i in range(n)]
+    made = {name: [(1 + i % 5, 3, 3, 3)] * 3 for i, name in enumerate(names)}
+    tables = Tables(rendered(make_run(tmp_path / "run", made, figures={"chrf": 1.5}))).found
+    for label, figure in (("answer correctness", "1.00"), ("mrc_question", "10.0"), ("chrF", "1.5")):
+        mine = [table for table in tables if any(row[0] == label for row in table)]
+        heads = [head.strip() for table in mine for head in table[0][1:]]
+        assert [head for head in heads if head in names] == names, "each variant once, in its order"
+        assert {len(table[0]) for table in mine} <= {2, 4, 5, 6, 7}, "six columns and the labels"
+        assert max(len(table[0]) for table in mine) - min(len(table[0]) for table in mine) <= 1
+        for table in mine:
+            assert {len(row) for row in table} == {len(table[0])}
+        assert mine[0][[row[0] for row in mine[0]].index(label)][1].startswith(figure)
+
+
 def test_long_names_may_go_on_in_the_next_line(tmp_path: Path) -> None:
     asked = [question(0, type="a_b/c.d:e<f_ g"), question(1, type="mrc_question")]
     text = rendered(make_run(tmp_path / "run", {"base_1": [(3, 3, 3, 3)] * 2}, questions=asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +29,8 @@ _LONGEST = 2_000
 _ANALYSIS = 1_200
 _TEXT = 20_000
 _PASSAGES = 6
+# More stand one below the other: a page cannot be scrolled.
+_COLUMNS = 6
 # Spaces in "0.7 ~ 1.1", "0.7 to 1.1" and "95 %": no line ends there.
 _WITHIN_FIGURE = re.compile(r"(?<=\d) (?=%|~|to [+−]?\d)|(?<=\d ~) |(?<=\d to) (?=[+−]?\d)")
 # A Korean particle behind a bracket, which keep-all alone lets begin a line.
@@ -78,6 +81,7 @@ def render(summary: Summary) -> str:
         texts=[(say(f"made.{name}"), summary.made[name]) for name in _TEXTS if name in summary.made],
         settings=toml(summary.config, summary.language) if summary.config else "",
         chips=_chips,
+        portions=_portions,
         most_passages=_PASSAGES,
     )
 
@@ -117,6 +121,12 @@ def _pretty(value: Any) -> str:
     import orjson
 
     return visible(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def _portions(n: int) -> list[tuple[int, int]]:
+    """Begin and end of the parts of `n` columns, as equal as may be."""
+    parts = math.ceil(n / _COLUMNS) or 1
+    return [(n * part // parts, n * (part + 1) // parts) for part in range(parts)]
 
 
 def _unbroken(text: str) -> str:
