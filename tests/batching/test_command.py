@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from simsa.batching import telling
 from simsa.cli.main import run
+from simsa.language import spoken
 from tests.batching.making import KEY, statuses_of, write_run
 from tests.servers.batch import BatchServer
 from tests.servers.chat import ChatServer
@@ -138,6 +140,37 @@ def test_progress_says_counts_and_the_price(tmp_path: Path, capsys: pytest.Captu
         assert re.search(
             r"1 batch: 0/12 answered, 0 failed, about \$0\.0\d+ at the batch price \(in progress\)", said
         )
+
+
+def test_where_batches_stand_is_said_in_the_runs_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with BatchServer(looks=3) as server:
+        config = write_run(tmp_path, server.url)
+        assert run(["judge", str(config), "--submit", "-q"]) == 4
+        said = capsys.readouterr()
+        assert "아직 심사 전 12" in said.out
+        assert f"{server.url}의 배치 batch_0: " in said.err
+        assert "요청 12개 중 0개 끝남" in said.err
+        assert f"`simsa judge {config} --collect`로 끝난 것을 가져옵니다." in said.err
+        assert run(["judge", str(config), "--submit", "-q", "--json"]) == 4
+        document = json.loads(capsys.readouterr().out)
+        assert document["batches"][0]["status"] in ("validating", "in_progress"), (
+            "JSON has the endpoint's word"
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "en", "ko"),
+    [
+        ("in_progress", "in progress", "진행 중"),
+        (None, "open", "열려 있음"),
+        ("paused_by_admin", "paused by admin", "paused by admin"),
+    ],
+)
+def test_a_state_that_is_new_to_us_is_shown_as_it_is(status: str | None, en: str, ko: str) -> None:
+    said = telling.state(status)
+    assert (said, spoken(said, "ko")) == (en, ko)
 
 
 def test_flags_alone_make_a_batch(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simsa.batching import files
 from simsa.batching.telling import in_words
+from simsa.batching.telling import state as in_state
 from simsa.batching.work import Work
 from simsa.endpoints import answers, batch_lines
 from simsa.endpoints.batch import BatchEndpoint, BatchState
@@ -197,7 +198,7 @@ class Jobs:
                 await asyncio.sleep(0)
         silent = self._ledger.close(job.key, _lost(f"the batch ended without an answer ({state.status})"))
         if silent:
-            said = told("batch.silent", id=state.id, status=state.status, n=silent)
+            said = told("batch.silent", id=state.id, status=in_state(state.status), n=silent)
             self._work.progress.say(said)
 
     async def _complete(self, job: Job, state: BatchState) -> None:

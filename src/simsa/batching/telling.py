@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from simsa.language import Said, joined
-from simsa.spoken import told
+from simsa.spoken import CATALOGUE, told
 from simsa.store import Store
 from simsa.store.batches import Job, Ledger
 from simsa.text import usd
@@ -39,7 +39,7 @@ def in_words(jobs: Sequence[Job]) -> str:
     """How far jobs under way are, and what they are expected to cost."""
     answered, failed = sum(job.answered for job in jobs), sum(job.failed for job in jobs)
     total = sum(job.requests for job in jobs)
-    states = ", ".join(sorted({_words(job.status) for job in jobs}))
+    states = joined(", ", sorted({state(job.status) for job in jobs}))
     what = {
         "jobs": told("batch.one") if len(jobs) == 1 else told("batch.several", n=len(jobs)),
         "answered": answered,
@@ -59,7 +59,7 @@ def _sentence(job: Job) -> Said:
     what = {
         "id": job.batch_id,
         "url": job.base_url,
-        "state": _words(job.status),
+        "state": state(job.status),
         "done": job.answered + job.failed,
         "n": job.requests,
     }
@@ -68,8 +68,10 @@ def _sentence(job: Job) -> Said:
     return told("batch.stands", **what)
 
 
-def _words(status: str | None) -> str:
-    return (status or "open").replace("_", " ")
+def state(status: str | None) -> Said:
+    """A job's status in words; one that endpoints do not name to us today is shown as it is."""
+    key = f"state.{status or 'open'}"
+    return told(key) if key in CATALOGUE else Said(str(status).replace("_", " "))
 
 
 def _time(seconds: int) -> str:
