@@ -167,6 +167,19 @@ def test_calls_are_foretold_by_what_those_of_the_same_judge_have_cost() -> None:
     assert budget.spent == pytest.approx(7.6)
 
 
+def test_asking_once_more_has_to_be_afforded_too() -> None:
+    async def work() -> list[bool]:
+        budget = Budget(1.0, 0.0)
+        assert await budget.admits()
+        budget.settle(0.3)
+        assert await budget.admits()
+        first = budget.affords(0.3)  # 0.3 paid, 0.3 for what it has cost, 0.3 for the next
+        second = budget.affords(0.6)
+        return [first, second, await budget.admits(), Budget(None, 9.0).affords(1e9)]
+
+    assert asyncio.run(work()) == [True, False, False, True]
+
+
 def test_the_first_call_of_each_judge_goes_alone() -> None:
     async def work() -> list[str]:
         budget = Budget(100.0, 0.0)

@@ -107,17 +107,55 @@ def test_the_limit_is_passed_by_no_more_than_the_calls_in_flight(tmp_path: Path,
         assert len(asked) == server.answered, "nothing was asked in vain"
 
 
-def test_answers_that_are_no_verdict_are_paid_for_and_counted(tmp_path: Path) -> None:
+def test_nothing_is_asked_once_more_beyond_the_limit_and_a_higher_one_asks_again(tmp_path: Path) -> None:
     calls = iter(range(10_000))
-    with ChatServer(lambda body: "흠." if next(calls) % 3 == 2 else verdict(), latency_s=0.002) as server:
+    with ChatServer(lambda body: verdict() if next(calls) % 3 else "흠.", latency_s=0.003) as server:
         config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT})
         assert run(["judge", str(config), "-q"]) == 4
+        asked, spent = on_file(tmp_path)
+        assert asked == server.count
+        assert spent <= LIMIT + server.peak * max(usd(server))
+        config.write_text(config.read_text().replace(f"= {LIMIT}", "= 100"))
+        assert run(["judge", str(config), "-q"]) in (0, 4), "some may be no verdict three times"
         with Store.read(tmp_path / "simsa.simsa") as store:
-            attempts, spent = store.db.execute(
-                "SELECT sum(attempts), sum(cost_usd) FROM judgements"
-            ).fetchone()
-        assert attempts == server.count
-        assert spent <= LIMIT + 2 * server.peak * max(usd(server))
+            assert "budget" not in {row.status for row in results(store)}
+        assert on_file(tmp_path)[0] == server.count, (
+            "those that were broken off are counted with what came after"
+        )
+
+
+def on_file(folder: Path) -> tuple[int, float]:
+    """Calls and USD of all judgements that a run has."""
+    with Store.read(folder / "simsa.simsa") as store:
+        calls, spent = store.db.execute("SELECT total(attempts), total(cost_usd) FROM judgements").fetchone()
+    return int(calls), float(spent)
+
+
+@pytest.mark.parametrize("via", ["direct", "batch"])
+def test_what_is_asked_another_time_adds_to_what_it_has_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], via: str
+) -> None:
+    replies = iter(["흠.", "음.", "글쎄."] * 4)
+    server: Any
+    with (
+        BatchServer(lambda body: next(replies, verdict()))
+        if via == "batch"
+        else ChatServer(lambda body: next(replies, verdict()))
+    ) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "via": via}, n=2)
+        if via == "batch":
+            config.write_text(config.read_text() + "[judge.batch]\npoll_s = 0.02\nsettle_s = 0.1\n")
+        assert run(["judge", str(config), "-q"]) == 4
+        before = report(config, capsys)["judge"]
+        assert before["calls"] == 12
+        assert run(["judge", str(config), "-q", "--retry", "unreadable"]) == 0
+        after = report(config, capsys)["judge"]
+    assert after["calls"] == 16
+    assert after["cost_usd"] > before["cost_usd"] > 0
+    assert after["prompt_tokens"] > before["prompt_tokens"]
+    with Store.read(tmp_path / "simsa.simsa") as store:
+        said = [json.loads(raw) for (raw,) in store.db.execute("SELECT raw FROM judgements")]
+    assert all(len(texts) == 4 and texts[-1] == verdict() for texts in said), "every attempt is kept"
 
 
 def test_a_panel_keeps_to_one_limit_whatever_each_member_costs(tmp_path: Path) -> None:

@@ -162,14 +162,23 @@ class Budget:
             while not account.paid and account.in_flight:
                 account.learned.clear()
                 await account.learned.wait()
-            under_way = sum(one.foretold * one.unit_usd for one in self._accounts.values())
-            expected = self.spent + under_way + foretold * account.unit_usd
+            expected = self._expected() + foretold * account.unit_usd
             if self.exhausted or expected > self.limit or self.spent >= self.limit:
                 self.exhausted = True
                 return False
         account.in_flight += 1
         account.foretold += foretold
         return True
+
+    def affords(self, so_far: float) -> bool:
+        """Whether a call that was admitted, and has cost `so_far`, may be made once more."""
+        if self.limit is not None and (self.exhausted or self._expected() + so_far > self.limit):
+            self.exhausted = True
+        return not self.exhausted
+
+    def _expected(self) -> float:
+        """What it will be when all that is under way is paid."""
+        return self.spent + sum(one.foretold * one.unit_usd for one in self._accounts.values())
 
     def settle(self, cost: float, foretold: float = 1.0, who: str = "") -> None:
         """An admitted call has cost this much; `foretold` and `who` as it was admitted."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from simsa.config import JudgeConfig
 from simsa.flow import Budget
-from simsa.judges import Judge, JudgeRequest, of_criteria, of_many
+from simsa.judges import Judge, JudgeRequest, of_criteria, of_many, with_earlier
 from simsa.judges.estimate import answer_tokens, of_call
 from simsa.progress import Stage
 from simsa.records import CLAIMS, Judgement
@@ -65,7 +65,7 @@ def directly(judge: Judge, budget: Budget, config: JudgeConfig) -> Ask:
             return None
         cost = 0.0
         try:
-            made = await judge.judge(request)
+            made = await judge.judge(request, budget.affords)
             cost = foretold if made.cost_usd is None and budget.limit is not None else made.cost_usd or 0.0
         finally:
             budget.settle(cost, foretold, request.member)
@@ -93,6 +93,7 @@ class Hearing:
         self._ask_for = ask
         self._stage = stage
         self._known = store.judged(tuple(retry)).difference(under_way)
+        self._asked_before = store.judged(()).difference(self._known)
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def hear(self, request: JudgeRequest) -> bool:
@@ -145,6 +146,8 @@ class Hearing:
         if heard is None:
             return False
         made = heard.judgement
+        if request.request_hash in self._asked_before:
+            made = with_earlier(made, self._found(request.request_hash))
         self._stage.failed += made.status != "scored"
         standing = (
             dict.fromkeys(request.keys.values(), request.request_hash) if made.status == "scored" else {}

@@ -285,8 +285,8 @@ class _Only:
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
         return (self._request,)
 
-    async def judge(self, request: JudgeRequest) -> Judgement:
-        found: Judgement = await self._judge.judge(request)
+    async def judge(self, request: JudgeRequest, *more: Any) -> Judgement:
+        found: Judgement = await self._judge.judge(request, *more)
         return found
 
     async def __aenter__(self) -> None:

@@ -12,7 +12,7 @@ from simsa.config import Config, JudgeConfig, secret
 from simsa.endpoints import price
 from simsa.errors import ConfigError
 from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
-from simsa.judges.composing import of_criteria, of_many
+from simsa.judges.composing import of_criteria, of_many, with_earlier
 from simsa.records import content_hash
 from simsa.weights import weights_hash
 
@@ -26,6 +26,7 @@ __all__ = [
     "of_criteria",
     "of_many",
     "require_prices",
+    "with_earlier",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
@@ -50,6 +50,9 @@ class JudgeRequest:
             yield from voice.calls()
 
 
+Affords = Callable[[float], bool]
+
+
 class Judge(Protocol):
     """Something that scores. Used as an async context manager around all `judge` calls."""
 
@@ -95,8 +98,12 @@ class Judge(Protocol):
     def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
         """A call of its own for some of the criteria of a request that has `keys`."""
 
-    async def judge(self, request: JudgeRequest) -> Judgement:
-        """The judgement on one request. A row's failure is its status; EndpointError is the run's end."""
+    async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
+        """The judgement on one request. A row's failure is its status; EndpointError is the run's end.
+
+        Where the same has to be asked once more, `affords` is told what it has cost so far (USD); where it says no, the
+        status is "budget".
+        """
 
     async def __aenter__(self) -> Self: ...
 

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import orjson
+
 from simsa.judges.base import JudgeRequest
 from simsa.records import Expected, Judgement, Status
 
@@ -69,6 +71,33 @@ def of_many(
         analysis = min(scored.values(), key=lambda made: _distance(made.scores, scores)).analysis
     expected = _expected(request.criteria, list(scored.values()))
     return replace(none, status="scored", scores=scores, analysis=analysis, expected=expected)
+
+
+def with_earlier(made: Judgement, before: Judgement) -> Judgement:
+    """`made` with what asking the same an earlier time has said and taken: that was paid for, too."""
+    texts = [*_texts(before.raw), *_texts(made.raw)]
+    costs = (before.cost_usd, made.cost_usd)
+    return replace(
+        made,
+        raw=texts[0] if len(texts) == 1 else orjson.dumps(texts).decode() if texts else "",
+        prompt_tokens=before.prompt_tokens + made.prompt_tokens,
+        completion_tokens=before.completion_tokens + made.completion_tokens,
+        cached_tokens=before.cached_tokens + made.cached_tokens,
+        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        latency_s=before.latency_s + made.latency_s,
+        attempts=before.attempts + made.attempts,
+    )
+
+
+def _texts(raw: str) -> list[str]:
+    """The answers that a judgement keeps: one as it is, several as a list in JSON."""
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        found = None
+    if isinstance(found, list) and all(isinstance(text, str) for text in found):
+        return found
+    return [raw] if raw else []
 
 
 def _status(voices: Mapping[str, Judgement]) -> Status:

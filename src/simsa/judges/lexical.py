@@ -31,7 +31,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from simsa.judges.base import JOINT, JudgeRequest
+from simsa.judges.base import JOINT, Affords, JudgeRequest
 from simsa.metrics.abstention import is_abstention
 from simsa.metrics.citations import strip_citations
 from simsa.metrics.morphemes import content_morphemes
@@ -111,7 +111,7 @@ class LexicalJudge:
     def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
         return request
 
-    async def judge(self, request: JudgeRequest) -> Judgement:
+    async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
         reasons = await asyncio.to_thread(score, request.question, request.prediction or "")
         return Judgement(
             request_hash=request.request_hash,

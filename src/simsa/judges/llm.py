@@ -16,7 +16,7 @@ from simsa.config import JudgeConfig
 from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost, remembered
 from simsa.errors import ConfigError, RubricError
 from simsa.judges.asking import Asking
-from simsa.judges.base import JOINT, JudgeRequest
+from simsa.judges.base import JOINT, Affords, JudgeRequest
 from simsa.judges.expected import ALTERNATIVES, expected_scores
 from simsa.judges.listing import Listing
 from simsa.judges.reading import read_reply
@@ -184,12 +184,14 @@ class LLMJudge:
     def prompt_text(self, request: JudgeRequest) -> str:
         return "\n".join(message.content for message in self.asking(request).first)
 
-    async def judge(self, request: JudgeRequest) -> Judgement:
+    async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
         asking = self.asking(request)
         while True:
             judgement = self.hear(asking, await self._complete(asking))
             if judgement is not None:
                 return judgement
+            if affords and asking.outcome and not affords(asking.cost_usd or 0.0):
+                return self._judgement(asking, Unreadable("budget", asking.outcome.reason))
 
     def voice(self, name: str) -> LLMJudge:
         return self

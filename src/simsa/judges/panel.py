@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from simsa.errors import Unusable
-from simsa.judges.base import JudgeRequest
+from simsa.judges.base import Affords, JudgeRequest
 from simsa.judges.llm import LLMJudge
 from simsa.records import CLAIMS, Judgement, Question, content_hash
 from simsa.spoken import told
@@ -75,11 +75,11 @@ class Panel:
     def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
         return self._members[request.member].narrowed(request, criteria)
 
-    async def judge(self, request: JudgeRequest) -> Judgement:
+    async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
         name = request.member
         if name not in self._gone:
             try:
-                return await self._members[name].judge(request)
+                return await self._members[name].judge(request, affords)
             except Unusable as error:
                 self._do_without(name, error)
         return Judgement(

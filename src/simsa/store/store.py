@@ -26,7 +26,7 @@ DATABASE = "run.sqlite"
 Role = Literal["member", "repeat", "criteria"]
 
 # A later run asks again where the reason may have gone away by itself.
-TRANSIENT = ("failed",)
+TRANSIENT = ("failed", "budget")
 
 _ADD_ANSWER = (
     "INSERT OR IGNORE INTO answers (request_hash, prediction, finish_reason, prompt_tokens,"
