@@ -395,6 +395,24 @@ def test_the_bootstrap_draws_within_strata() -> None:
     assert alike.intervals["bias"] == near((0.1, 0.1))  # type: ignore[arg-type]
 
 
+def test_documents_of_several_strata_are_drawn_whole_among_themselves() -> None:
+    """None draws only itself, which would make an interval of no width."""
+    random = np.random.default_rng(5)
+    labels = [int(x) for x in random.integers(1, 6, 80)]
+    judged = [int(x) for x in np.clip(np.array(labels) + random.integers(-1, 2, 80), 1, 5)]
+    weights = [1.0 if n % 4 else 1.0 + n / 10 for n in range(80)]  # a weight of its own in every document
+    documents = [n // 4 for n in range(80)]
+    found = agree(labels, judged, weights=weights, items=documents)
+    d, w = np.array(judged) - np.array(labels), np.array(weights)
+    means = []
+    for _ in range(3_000):
+        rows = np.concatenate([np.arange(4 * k, 4 * k + 4) for k in random.integers(0, 20, 20)])
+        means.append((d[rows] * w[rows]).sum() / w[rows].sum())
+    assert found.intervals["bias"] == pytest.approx(np.quantile(means, (0.025, 0.975)), abs=0.06)
+    low, high = found.intervals["quadratic_kappa"]
+    assert low < (found.quadratic_kappa or 0) < high
+
+
 # Labels that correct a mean ----------------------------------------------------------------------
 
 

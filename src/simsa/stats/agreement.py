@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -185,11 +186,17 @@ def scaled(weights: Sequence[float]) -> Floats | None:
 
 
 def strata_of(items: Sequence[int], shares: Floats) -> list[Hashable]:
-    """The stratum of each item, numbered from 0: the weights that its pairs have."""
+    """The stratum of each item, numbered from 0: the weight that its pairs have.
+
+    Items with pairs of several strata, such as documents, make one together, with those that are
+    alone in theirs: an item that only ever drew itself would seem certain.
+    """
     found: list[set[float]] = [set() for _ in range(max(items) + 1)]
     for item, share in zip(items, shares.tolist(), strict=True):
         found[item].add(share)
-    return [tuple(sorted(of_item)) for of_item in found]
+    named = [of_item.pop() if len(of_item) == 1 else None for of_item in found]
+    sizes = Counter(named)
+    return [name if sizes[name] > 1 else None for name in named]
 
 
 def item_draws(n: int, seed: int, strata: Sequence[Hashable] | None = None) -> NDArray[np.int64]:
