@@ -409,6 +409,10 @@ def test_hostile_rows_do_nothing(browser: Browser, hostile: Viewing) -> None:
         browser.open(hostile.address + path)
         until(lambda: not browser.all("meta[http-equiv=refresh]"), s=60)
         is_quiet(browser)
+    browser.size(390)
+    browser.open(f"{hostile.address}0/questions")
+    names = "[...document.querySelectorAll('.list tbody .who')]"
+    assert browser.js(f"return {names}.every((e) => e.scrollWidth <= e.clientWidth + 1)")
     for width, some in ((1280, range(len(PAYLOADS))), (390, range(4, 10))):
         browser.size(width)
         for n in some:
