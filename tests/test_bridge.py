@@ -238,6 +238,19 @@ def test_the_runs_own_limit_holds_too(
     assert {body["model"] for body in server.requests[2 * N :]} == {"judge-2"}
 
 
+def test_a_run_whose_limit_had_no_price_can_be_bridged_still(
+    tmp_path: Path, server: ChatServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = two_runs(tmp_path, server)
+    with Store.create(old.with_name("simsa.simsa")) as store:
+        config = store.meta("config")
+        store.set_meta(config=config | {"judge": config["judge"] | {"max_cost_usd": 1.0}})
+    assert compared(capsys, old, new, "--bridge", 4)["bridge"]["n_judged"] == 4
+    capsys.readouterr()
+    assert run(["compare", str(old), str(new), "--bridge", "8", "--max-cost-usd", "1"]) == 2
+    assert "no price of 'judge-1' is known" in capsys.readouterr().err, "a limit that is set now needs one"
+
+
 def test_unscored_answers_are_counted_and_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

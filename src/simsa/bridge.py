@@ -279,7 +279,8 @@ def _judge(store: Store, run: Run) -> tuple[Judge, Config]:
                 root=root,
             )
             try:
-                judge = judges.of(config)
+                # The run's own limit may be from a time when none needed a price.
+                judge = judges.of(config, _of(config).model_copy(update={"max_cost_usd": None}))
             except InputError as error:
                 failure = failure or error
                 continue
