@@ -16,7 +16,8 @@ from simsa import report
 from simsa.cli.main import run
 from simsa.records import CLAIMS, CRITERIA, Claim, Judgement, Passage, Question
 from simsa.report import html, markdown, text
-from simsa.report.claims import Disputed, lines
+from simsa.report.claim_grids import lines
+from simsa.report.claims import Disputed
 from simsa.report.tracked import variants as tracked
 from simsa.report.words import words
 from simsa.store import Answered, Claimed, Store, listings, results

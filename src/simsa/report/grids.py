@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsa.records import CRITERIA, MAX_TOTAL
-from simsa.report import claims
+from simsa.report import claim_grids
 from simsa.report.cells import Cell, Grid, Row, Tone, Weight, label
 from simsa.report.judge_grids import judge_grids, usage
 from simsa.report.numbers import DASH, fixed, half, interval, p_value, signed
@@ -24,7 +24,7 @@ def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
     """All tables of a run, those with nothing to show left out. `intervals` puts one beside every mean."""
     made = (
         scores(summary, intervals=intervals),
-        claims.grid(summary),
+        claim_grids.grid(summary),
         differences(summary),
         types(summary),
         metrics(summary),

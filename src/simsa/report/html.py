@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.records import CRITERIA
-from simsa.report import claims, grids, judge_grids, marks
+from simsa.report import claim_grids, grids, judge_grids, marks
 from simsa.report.examined import examined
 from simsa.report.numbers import count, fixed
 from simsa.report.sentences import headline, judged, unscored
@@ -62,8 +62,8 @@ def render(summary: Summary) -> str:
         judged=judged(summary),
         unscored=[(v.name, unscored(v, summary.language)) for v in summary.variants if v.unscored],
         scores=grids.scores(summary, intervals=True),
-        claims=claims.grid(summary),
-        claimed=claims.lines,
+        claims=claim_grids.grid(summary),
+        claimed=claim_grids.lines,
         forests=marks.forests(summary, say),
         distributions=[(say(name), found) for name in CRITERIA if (found := marks.bars(summary, name))],
         levels=marks.LEVELS,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsa.report.cells import Cell, Grid, Row
-from simsa.report.claims import lines
+from simsa.report.claim_grids import lines
 from simsa.report.grids import grids, scores_line
 from simsa.report.sentences import headline, judged, unscored
 from simsa.report.words import Words, words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simsa.report import claims
+from simsa.report import claim_grids
 from simsa.report.model import Note
 from simsa.report.numbers import fixed, interval, percent, signed
 from simsa.report.probed import examination_notes
@@ -67,7 +67,7 @@ def notes(
         *_of_unread(say, unread),
         *of_samples(say, {v.name: (v.n_samples, v.n_gaps) for v in variants}),
         *_of_panel(say, judge.panel if judge else None),
-        *claims.notes(say, variants),
+        *claim_grids.notes(say, variants),
         *_of_calibration(say, calibration or {}),
         *examination_notes(say, judge),
         *_of_missing(say, variants, comparisons),

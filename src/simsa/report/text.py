@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.report.cells import Grid, Row
-from simsa.report.claims import lines
+from simsa.report.claim_grids import lines
 from simsa.report.grids import difference_grids, grids, metric_grids, scores_line
 from simsa.report.sentences import headline, judged, of_comparing, unscored
 from simsa.report.words import Language, Words, words

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simsa.records import CRITERIA, STATUSES
 from simsa.report import grids
 from simsa.report.cells import label
-from simsa.report.claims import lines
+from simsa.report.claim_grids import lines
 from simsa.report.numbers import count
 from simsa.store import Result, Store, results
 from simsa.text import one_line, visible
