@@ -128,27 +128,15 @@ def test_the_verdict_comes_first(tmp_path: Path) -> None:
     first = headline(found)[0]
     for shown in (Page(html.render(found)).text, text.render(found, 160), html_free(markdown.render(found))):
         flat = " ".join(shown.split())
-        assert first in flat
-        assert flat.index(first) < flat.index("18.") if "18." in flat else True
+        begins = flat.index(first)
+        for later in ("gpt-4o", "점수: 기준마다 1–5", "알아둘 점", "별빛마을"):
+            assert begins < flat.index(later), later
 
 
 def html_free(page: str) -> str:
     import html as entities
 
     return entities.unescape(page).replace("\\", "")
-
-
-def test_a_thousand_questions_of_four_variants_stay_under_two_megabytes(tmp_path: Path) -> None:
-    long = "가나다라마바사아 " * 300
-    run = make_run(
-        tmp_path / "r",
-        {f"v{n}": [[n + 1, 2, 3, 4], [3, 3, 3, n + 1]] * 500 for n in range(4)},
-        predictions={f"v{n}": [long] * 1000 for n in range(4)},
-        analysis=long,
-        figures={"korquad_f1": 0.0},
-    )
-    with Store.read(run) as store:
-        assert len(html.render(summary(store, "ko", n_examples=5)).encode()) < 2_000_000
 
 
 @pytest.mark.parametrize("case", ALL)
@@ -182,13 +170,6 @@ def test_csv_parquet_and_junit_have_every_planned_row(tmp_path: Path, case: str)
     assert [row[total] for row in sheet[1:]] == [
         "" if t is None else str(t) for t in table["total"].to_pylist()
     ]
-
-
-def test_no_cell_of_a_spreadsheet_is_a_formula(tmp_path: Path) -> None:
-    with made(tmp_path, "hostile") as store:
-        sheet = list(csv_reader.reader(io.StringIO(b"".join(csv.render(store)).decode("utf-8"))))
-    assert not [cell for row in sheet for cell in row if cell.startswith(tuple("=+-@\t\r＝＋－＠"))]
-    assert f"'{hostile.FORMULA}" in {cell for row in sheet for cell in row}
 
 
 @pytest.mark.parametrize("opening", ["=", "+", "-", "@", "\t=", "\r=", "＝", "\n=", "\u200b=", " =", "\x00="])
