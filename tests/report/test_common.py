@@ -34,7 +34,7 @@ def asked(contents: list[int], prefix: str) -> list[Question]:
     ]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(CONTENTS, CONTENTS)
 def test_each_question_is_paired_once_with_one_that_asks_the_same(
     first: list[int], second: list[int]
