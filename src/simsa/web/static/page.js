@@ -6,7 +6,12 @@ const help = document.getElementById("help");
 document.querySelector("[data-help]").addEventListener("click", () => help.showModal());
 for (const more of document.querySelectorAll("[data-wide-open]")) if (matchMedia("(min-width: 44rem)").matches) more.open = true;
 
-document.querySelector(".runs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// Not by scrollIntoView: the Tab key would then go on from there.
+const shown = document.querySelector(".runs [aria-current]");
+if (shown) {
+  const runs = shown.parentElement;
+  runs.scrollLeft = shown.offsetLeft - runs.offsetLeft - (runs.clientWidth - shown.offsetWidth) / 2;
+}
 
 const sections = () => [...document.querySelectorAll(".answers > section")];
 const step = (by) => {
