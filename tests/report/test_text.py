@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from simsa import report
 from simsa.records import Passage
 from simsa.report import text
+from simsa.report.cells import Cell, Grid, Row
 from simsa.report.words import Language
 from simsa.store import Store
 from tests.report.runs import JUDGE, make_run, question
@@ -206,3 +207,58 @@ def test_any_text_fits_any_width(said: str, width: int) -> None:
     shown = text.render_examples([Example("worst", asked, (answer,))], "ko", width)
     assert "\x1b" not in shown
     assert all(cell_len(line) <= width for line in shown.split("\n"))
+
+
+def grid(columns: int, cell: str, label: str = "행") -> Grid:
+    names = tuple(f"v{n}" for n in range(columns))
+    return Grid(
+        "표",
+        names,
+        (Row(label, tuple(Cell(cell) for _ in names)), Row("하", tuple(Cell("1") for _ in names))),
+    )
+
+
+def heads(shown: str) -> list[str]:
+    return [line for line in shown.splitlines() if re.fullmatch(r"\s+v\d.*", line)]
+
+
+def test_columns_have_room_then_move_closer_and_only_then_is_a_table_broken() -> None:
+    roomy, closer, broken = (text.render_grids([grid(4, "12.34 (5)")], width) for width in (80, 60, 40))
+    (first,), (second,) = heads(roomy), heads(closer)
+    assert cell_len(first) > cell_len(second)
+    assert re.split(r"\s+", second.strip()) == ["v0", "v1", "v2", "v3"]
+    assert len(heads(broken)) == 2
+
+
+@given(
+    columns=st.integers(1, 9),
+    cell=st.text("가나1.2 ", min_size=1, max_size=24),
+    label=st.text("가나다 abc", max_size=60),
+    width=st.integers(40, 160),
+)
+def test_any_table_fits_and_keeps_every_column(columns: int, cell: str, label: str, width: int) -> None:
+    shown = text.render_grids([grid(columns, cell, label)], width)
+    assert all(cell_len(line) <= width for line in shown.splitlines())
+    found = [name for line in heads(shown) for name in line.split()]
+    assert found == [f"v{n}" for n in range(columns)]
+
+
+def test_a_table_without_rows_leaves_no_gap() -> None:
+    nothing = Grid("없음", (), ())
+    with_it = text.render_grids([grid(2, "1"), nothing, grid(2, "2")], 80)
+    assert with_it == text.render_grids([grid(2, "1"), grid(2, "2")], 80)
+    assert "없음" not in with_it
+
+
+def test_passages_are_quoted_at_greater_length_where_lines_are_longer(tmp_path: Path) -> None:
+    long = "".join(f"{n}번째 글자들 " for n in range(200))
+    run = make_run(
+        tmp_path / "run", {"base": [(1, 1, 1, 1)]}, questions=[question(1, contexts=(Passage(long),))]
+    )
+
+    def quoted(width: int) -> int:
+        shown = rendered(run, width=width)
+        return max(int(n) for n in re.findall(r"(\d+)번째", shown))
+
+    assert quoted(40) == quoted(80)
+    assert 1.8 < quoted(160) / quoted(80) < 2.3
