@@ -15,6 +15,7 @@ from simsa.report import text
 from simsa.report.cells import Cell, Grid, Row
 from simsa.report.words import Language
 from simsa.store import Store
+from simsa.text import one_line
 from tests.report.runs import JUDGE, make_run, question
 
 HOSTILE = '\x1b[31m빨강\x1b]0;t\x07 \u202eright\u2066 <script>alert(1)</script> =HYPERLINK("x") [bold]b[/] :smile:\r\n끝'
@@ -262,3 +263,15 @@ def test_passages_are_quoted_at_greater_length_where_lines_are_longer(tmp_path: 
 
     assert quoted(40) == quoted(80)
     assert 1.8 < quoted(160) / quoted(80) < 2.3
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 160])
+@pytest.mark.parametrize(
+    "label", ["가나다라마바사아자차" * 8, "a_very_long_type_of_question_" * 4, "긴 이름 " * 20]
+)
+def test_a_long_label_is_folded_and_never_takes_the_room_of_the_figures(label: str, width: int) -> None:
+    shown = text.render_grids([grid(3, "12.34 (5)", label)], width)
+    assert all(cell_len(line) <= width for line in shown.splitlines())
+    assert shown.count("12.34 (5)") == 3
+    told = "".join(line.split("12.34")[0] for line in shown.splitlines() if not re.search(r"v\d|표|하", line))
+    assert one_line(label, 120).replace(" ", "")[:60] in re.sub(r"\s", "", told)

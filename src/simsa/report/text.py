@@ -26,6 +26,8 @@ _WEIGHTS = {"strong": "bold", "sub": "dim", "normal": ""}
 _GAP = 2
 _MIN_COLUMN = 14
 _LABEL = 14
+_LABELS, _LABELS_IF_WIDE, _WIDE = 44, 64, 120
+_LONGEST_LABEL = 120
 _PASSAGE = 160
 _LONGEST = 600
 
@@ -130,9 +132,7 @@ def _grid(grid: Grid, width: int) -> Iterator[RenderableType]:
 
 def _portions(grid: Grid, width: int) -> Iterator[tuple[int, int]]:
     """Runs of columns that fit side by side; a column that fits nowhere stands alone, folded."""
-    from rich.cells import cell_len
-
-    left = width - max(cell_len(_label(row)) for row in grid.rows)
+    left = width - _labels(grid, width)
     widths = [_GAP + max(_MIN_COLUMN, width) for width in _columns(grid)]
     if sum(widths) > left >= sum(_columns(grid)) + _GAP * len(grid.head):
         yield 0, len(grid.head)  # all of them side by side, if closer than is usual
@@ -157,26 +157,38 @@ def _columns(grid: Grid) -> list[int]:
     ]
 
 
-def _table(grid: Grid, first: int, last: int, width: int) -> Table:
+def _labels(grid: Grid, width: int) -> int:
+    """How wide the column of labels is, in cells: as its widest, but figures keep their room. Longer ones are folded."""
     from rich.cells import cell_len
+
+    room = min(_LABELS_IF_WIDE if width >= _WIDE else _LABELS, width - _GAP - _MIN_COLUMN)
+    return min(room, max(_indent(row) + cell_len(_label(row)) for row in grid.rows))
+
+
+def _table(grid: Grid, first: int, last: int, width: int) -> Table:
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 0, 0, _GAP), pad_edge=False, header_style="dim")
-    table.add_column("", no_wrap=True)
-    labels = max(cell_len(_label(row)) for row in grid.rows)
+    labels = _labels(grid, width)
+    table.add_column("", width=labels, overflow="fold")
     roomy = labels + sum(_GAP + max(_MIN_COLUMN, n) for n in _columns(grid)[first:last]) <= width
     least = _MIN_COLUMN if roomy else None
     for name in grid.head[first:last]:
         table.add_column(Text(one_line(name)), justify="right", overflow="fold", min_width=least)
     for row in grid.rows:
         cells = (Text(one_line(c.text), style=_STYLES[c.tone]) for c in row.cells[first:last])
-        table.add_row(Text(_label(row)), *cells, style=_WEIGHTS[row.weight])
+        table.add_row(Padding(Text(_label(row)), (0, 0, 0, _indent(row))), *cells, style=_WEIGHTS[row.weight])
     return table
 
 
 def _label(row: Row) -> str:
-    return ("    " if row.weight == "sub" else "  ") + one_line(row.label, 40)
+    return one_line(row.label, _LONGEST_LABEL)
+
+
+def _indent(row: Row) -> int:
+    return 4 if row.weight == "sub" else 2
 
 
 def _example(example: Example, say: Words, width: int) -> Iterator[RenderableType]:
