@@ -12,10 +12,14 @@ import pytest
 
 from simsa import data
 from simsa.cli.bars import bar, describe
-from simsa.cli.live import look
+from simsa.cli.live import expected, look, watched
 from simsa.cli.main import run
-from simsa.progress import Stage
+from simsa.errors import DataError, Interrupted
+from simsa.judges.estimate import Expense
+from simsa.language import spoken
+from simsa.progress import Progress, Stage
 from simsa.records import Passage, Question
+from simsa.spoken import told
 from tests.servers.chat import ChatServer
 from tests.test_pipeline import write_config, write_data
 
@@ -91,3 +95,62 @@ def test_a_terminal_gets_a_live_bar(tmp_path: Path) -> None:
         assert child.wait() == 0
     assert "━" in seen.decode("utf-8", "replace")
     assert "12/12" in seen.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("cost", "korean", "english"),
+    [
+        (None, "가격을 모름", "no price is known"),
+        (0.0042, "약 $0.0042", "about $0.0042"),
+        (1234.5, "약 $1,234.50", "about $1,234.50"),
+    ],
+)
+def test_what_is_about_to_be_spent_is_one_line(cost: float | None, korean: str, english: str) -> None:
+    said = expected(Expense(12_000, 3_456_789, 960, cost))
+    assert said == (
+        f"judging: 12,000 calls, about 3,456,789 tokens in and 960 out (estimated from characters), {english}"
+    )
+    assert spoken(said, "ko") == (
+        f"심사: 호출 12,000회, 토큰 약 3,456,789 입력 · 960 출력 (글자 수로 어림), {korean}"
+    )
+
+
+def test_work_that_is_interrupted_says_so_in_the_language_even_without_a_command() -> None:
+    async def stopped() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="같은 명령을 다시 실행하면 이어집니다"):
+        watched(stopped(), Progress(), "ko", quiet=True)
+
+
+def test_work_under_a_display_returns_what_it_made_and_its_failure_is_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = Progress()
+
+    async def work(fails: bool) -> int:
+        progress.judge.begin(total=2)
+        progress.say(told("batch.stale"))
+        progress.judge.done = 2
+        progress.judge.end()
+        if fails:
+            raise DataError("broken")
+        return 7
+
+    assert watched(work(False), progress, "ko") == 7
+    said = capsys.readouterr().err
+    assert "제출하지 않은 배치 하나는" in said
+    assert "심사: 2/2" in said, "where it ended is said in a log, too"
+    with pytest.raises(DataError, match="broken"):
+        watched(work(True), progress, "en")
+    assert "judge: 2/2" in capsys.readouterr().err
+
+
+def test_a_display_escapes_what_others_say(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+
+    async def work() -> None:
+        progress.say("vLLM: \x1b[2Jgone\x07")
+
+    watched(work(), progress, "en")
+    assert capsys.readouterr().err == "vLLM: �[2Jgone�\n"
