@@ -180,3 +180,16 @@ def test_it_is_a_module_too() -> None:
     assert found.returncode == 2
     assert found.stderr.startswith("simsa: no-such-run: no such run")
     assert found.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["compare", "examples"])
+def test_other_commands_on_a_run_too_speak_what_can_be_shown(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER}, language="ko", analysis="fine")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert run([command, str(folder)]) == 0
+    stream.flush()
+    text = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert {"compare": "Difference to base", "examples": "correct 2"}[command] in text

@@ -96,6 +96,8 @@ def command(
         if bridge and run2
         else None
     )
+    if chosen == "text" and out is None:
+        language = console.reader(language)
     with ExitStack() as opened:
         stores = [opened.enter_context(console.open_run(path)) for path in (run, run2) if path is not None]
         found = comparing.comparing(stores, baseline, wanted, language, bridge=built, only_common=common)
