@@ -62,7 +62,7 @@ def compared(first: Any, second: Any, clusters: Any, seed: int = 0) -> Compariso
 
 
 @given(ROWS, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_order_of_rows_changes_nothing(rows: list[Row], dice: stdlib_random.Random) -> None:
     first, second, clusters = columns(rows)
     mixed = [shuffled(one, dice) for one in (first, second, clusters)]
@@ -149,7 +149,7 @@ def test_a_constant_in_labels_and_judge_moves_the_corrected_mean_by_it(seed: int
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=2, max_size=20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_constant_to_both_raters_leaves_their_agreement(pairs: list[tuple[int, int]]) -> None:
     labels, judged = [a for a, _ in pairs], [b for _, b in pairs]
     plain = agree(labels, judged, range(1, 6))
@@ -224,7 +224,7 @@ def test_so_it_does_of_a_corrected_difference_and_of_its_split(seed: int) -> Non
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_agreement_is_mutual(pairs: list[tuple[int, int]]) -> None:
     labels, judged = [a for a, _ in pairs], [b for _, b in pairs]
     for ours, theirs in (

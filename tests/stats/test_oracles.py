@@ -71,7 +71,7 @@ def compared(first: Mapping[str, float | None], second: Mapping[str, float | Non
 
 
 @given(st.lists(CELL, max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_one_variant(column: list[float | None]) -> None:
     known = [float(score) for score in column if score is not None]
     found = summarise({f"q{n}": score for n, score in enumerate(column)}, scale=CRITERION_SCALE)
@@ -140,7 +140,7 @@ def test_a_rate(case: tuple[int, int]) -> None:
 
 
 @given(TABLE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_two_variants(rows: list[tuple[float | None, float | None]]) -> None:
     first, second = sides(rows)
     found = compared(first, second)
@@ -221,6 +221,7 @@ def test_paired_rates(first: int, second: int) -> None:
 
 
 @given(st.lists(st.none() | st.floats(0, 1) | st.sampled_from([0.01, 0.01, 0.05, 1.0]), max_size=12))
+@settings(max_examples=20, deadline=None)
 def test_several_comparisons(p_values: list[float | None]) -> None:
     known = [p for p in p_values if p is not None]
     theirs = iter(multipletests(known, method="holm")[1] if known else [])
@@ -244,7 +245,7 @@ def test_whether_any_differs(rows: list[list[float | None]]) -> None:
 
 
 @given(st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=15))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_baseline_against_each(rows: list[tuple[float | None, float | None, float | None]]) -> None:
     columns = {name: {"x": {f"q{n}": row[v] for n, row in enumerate(rows)}} for v, name in enumerate("abc")}
     found = compare_all(columns, "a")
@@ -265,7 +266,7 @@ def raters(pairs: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
 
 
 @given(PAIRS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_judge_and_people(pairs: list[tuple[int, int]]) -> None:
     labels, judged = raters(pairs)
     found = agree(labels, judged)
@@ -293,7 +294,7 @@ def test_a_judge_and_people(pairs: list[tuple[int, int]]) -> None:
 
 
 @given(st.lists(st.tuples(*[st.none() | st.integers(1, 5)] * 4), min_size=1, max_size=20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_several_raters_with_gaps(items: list[tuple[int | None, ...]]) -> None:
     units = np.array([[np.nan if s is None else s for s in item] for item in items], dtype=float).T
     paired = [item for item in items if sum(s is not None for s in item) > 1]
@@ -315,7 +316,7 @@ WEIGHTED = st.lists(
 
 
 @given(WEIGHTED)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_weight_counts_as_so_many_pairs(rows: list[tuple[int, int, int]]) -> None:
     labels, judged, weights = ([row[k] for row in rows] for k in range(3))
     found = agree(labels, judged, weights=[0.5 * w for w in weights])
