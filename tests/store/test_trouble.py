@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from simsa.cli.main import run
 from simsa.errors import RunError
 from simsa.records import Prediction
-from simsa.store import Planned, Store, results
+from simsa.store import Planned, Store, results, snapshot
 from simsa.store.writer import GroupCommit
 from tests.report.runs import BASE, BETTER, make_run
 from tests.store.test_store import fill, predicted, questions
@@ -354,6 +354,22 @@ def test_many_threads_read_while_one_writes(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert trouble == []
+
+
+def test_a_writer_leaves_no_log_behind_though_somebody_looks(tmp_path: Path) -> None:
+    with Store.create(tmp_path) as store:
+        fill(store, 200)
+    with Store.read(tmp_path) as reader:
+        with Store.create(tmp_path) as store:
+            store.set_questions(questions(300))
+        assert (tmp_path / "run.sqlite-wal").stat().st_size == 0
+        assert reader.count("questions") == 300
+        with snapshot(reader):
+            before = reader.count("answers")
+            with Store.create(tmp_path) as store:
+                store.add_predictions(predicted(i, "base") for i in range(200))
+            assert reader.count("answers") == before, "a log that is being read stays"
+        assert reader.count("answers") == 200
 
 
 def test_a_plan_with_a_row_twice_is_refused_whole(tmp_path: Path) -> None:

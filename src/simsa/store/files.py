@@ -13,6 +13,7 @@ from simsa.store.migrations import migrate
 
 LOCK = "run.lock"
 _TRIES, _BETWEEN_S = 100, 0.05
+_PATIENCE_MS = 200
 
 
 def take_lock(folder: Path) -> sqlite3.Connection:
@@ -61,6 +62,14 @@ def migrate_aside(path: Path) -> None:
     """A reader meets an older file: brings it up to date through a writer's connection."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
         migrate(writer, str(path))
+        empty_log(writer)
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Moves what the log holds into the file, as far as nobody is reading it: who opens a run reads its log first."""
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import orjson
 
 from simsa.errors import RunError
 from simsa.records import CRITERIA, Judgement, Prediction, Question, data_hash
-from simsa.store.files import connect_reader, into_wal, migrate_aside, take_lock, translated
+from simsa.store.files import connect_reader, empty_log, into_wal, migrate_aside, take_lock, translated
 from simsa.store.migrations import MIGRATIONS, migrate
 from simsa.store.writer import GroupCommit
 
@@ -133,6 +133,8 @@ class Store:
                 raise error
 
     def close(self) -> None:
+        if self._lock is not None:
+            empty_log(self.db)
         self.db.close()
         self._release()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from simsa.errors import InputError, RunError, SimsaError
 from simsa.records import CRITERIA
+from simsa.store import Store
 from simsa.web import agreement, labelling
 from simsa.web.asking import TOTAL, ask_from
 from simsa.web.guard import HEADERS, LARGEST_BODY, LOOPBACK, Guard
@@ -39,7 +41,13 @@ def serve(
     ready: Callable[[str], None],
 ) -> None:
     """Shows the runs in `folders` until interrupted. `ready` gets the address once it answers; port 0 is any."""
-    with tempfile.TemporaryDirectory(prefix="simsa-view-", ignore_cleanup_errors=True) as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="simsa-view-", ignore_cleanup_errors=True) as scratch,
+        contextlib.ExitStack() as held,
+    ):
+        for folder in folders:
+            # While one reader stays, SQLite need not read a run's whole log again for each that comes.
+            held.enter_context(Store.read(folder))
         runs = [Run(folder, Path(scratch), language) for folder in folders]
         asyncio.run(_serve(runs, _listen(host, port), host, ready))
     if any(run.is_working for run in runs):
