@@ -1,5 +1,5 @@
 # make demo   the main job on the embedded example
-# make test   the whole test suite, real vLLM included
+# make test   the whole test suite: two files at a time, then real vLLM, which wants the machine for itself
 # make lint   formatting, types, one-way imports
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,7 +12,8 @@ demo: $(VENV)/.demo
 	$(PY) -m simsa demo
 
 test: $(VENV)/.demo $(VENV)/.dev $(VENV)/.browser
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile -m 'not vllm' $(ARGS)
+	$(PY) -m pytest -m vllm $(ARGS)
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check src tests bench recipes

@@ -49,7 +49,7 @@ def text_of(body: Body) -> str:
 
 def asks_claims(body: Body) -> bool:
     """Whether a request wants an answer's claims listed."""
-    return '{"claims": [' in str(body["messages"][0]["content"])
+    return any('{"claims": [' in str(message["content"]) for message in body["messages"][:1])
 
 
 def material(body: Body, name: str) -> str:

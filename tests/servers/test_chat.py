@@ -215,7 +215,9 @@ def test_it_speaks_http_to_the_letter() -> None:
 def _read(plain: socket.socket, answers: int) -> bytes:
     received = b""
     while received.count(b'"usage"') < answers or not received.endswith(b"}"):
-        received += plain.recv(65536)
+        more = plain.recv(65536)
+        assert more, f"the connection ended after {received!r}"
+        received += more
     return received
 
 
