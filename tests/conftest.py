@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +12,10 @@ import pytest
 from hypothesis import settings
 
 from tests.serving.running import demo_model, vllm_server
+
+# A shell that runs the tests in the background has interruptions ignored, by all that the tests start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 __all__ = ["demo_model", "vllm_server"]
 

@@ -288,6 +288,16 @@ def test_a_damaged_file_is_read_or_refused_but_is_no_bug_of_ours(
         pass  # the pages are sound and what stands in them is not: SQLite cannot know
 
 
+def test_a_name_that_is_no_text_any_more_is_damage(tmp_path: Path, sound: bytes) -> None:
+    content = sound.replace(b"CREATE TABLE meta", b"CREATE TAB\x80E meta")
+    assert content != sound
+    with (
+        pytest.raises(RunError, match="cannot be used"),
+        Store.read(damaged(tmp_path / "run", content)) as store,
+    ):
+        list(results(store))
+
+
 @pytest.mark.parametrize("command", ["report", "examples", "export"])
 def test_a_command_says_that_the_file_is_damaged(
     tmp_path: Path, sound: bytes, command: str, capfd: pytest.CaptureFixture[str]

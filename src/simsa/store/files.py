@@ -79,7 +79,7 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.IntegrityError as error:
         raise RunError(f"two rows claim the same place: {error}", where=str(path)) from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged name ends in the latter
         raise RunError(
             f"cannot be used as a run's database: {error}",
             where=str(path),

@@ -128,7 +128,7 @@ class Store:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self.close()
-        if isinstance(error, sqlite3.DatabaseError):  # met while rows were being read
+        if isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError)):  # met while rows were being read
             with translated(self.path):
                 raise error
 
