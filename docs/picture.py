@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import re
@@ -47,7 +48,8 @@ FRAME = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http
 def draw(out: Path) -> None:
     """Writes the summary of the replayed demo as it looks in a terminal."""
     with tempfile.TemporaryDirectory() as folder:
-        run(["demo", "--replay", "--out", folder, "-q", "--json"])
+        with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+            run(["demo", "--replay", "--out", folder, "-q", "--json"])
         made = library.Run(Path(folder) / "simsa.simsa")
         with Store.read(made.folder) as store:
             shown = text.render(report.summary(store), WIDTH, True)

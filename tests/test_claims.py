@@ -265,6 +265,9 @@ def test_a_panel_has_its_first_member_list(tmp_path: Path, capsys: pytest.Captur
             assert judge_usage(store).calls == 24
     by_part = report(config, capsys)["judge"]["usage"]["by_part"]
     assert (by_part[CLAIMS]["calls"], by_part[CLAIMS]["criteria"]) == (6, [])
+    assert run(["report", str(config), "--language", "ko"]) == 0
+    table = capsys.readouterr().out.split("심사 호출")[1]
+    assert [line.split()[0] for line in table.splitlines()[2:5]] == ["주장", "점수", "모두"]
 
 
 def test_a_panel_that_has_lost_its_lister_still_scores(tmp_path: Path) -> None:

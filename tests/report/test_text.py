@@ -13,6 +13,7 @@ from simsa import report
 from simsa.records import Passage
 from simsa.report import text
 from simsa.report.cells import Cell, Grid, Row
+from simsa.report.model import Note, RunInfo, Summary
 from simsa.report.words import Language
 from simsa.store import Store
 from simsa.text import one_line
@@ -208,6 +209,32 @@ def test_any_text_fits_any_width(said: str, width: int) -> None:
     shown = text.render_examples([Example("worst", asked, (answer,))], "ko", width)
     assert "\x1b" not in shown
     assert all(cell_len(line) <= width for line in shown.split("\n"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text("가나다라마 abc12.,()", min_size=1, max_size=9), min_size=1, max_size=40),
+    st.integers(40, 120),
+)
+def test_no_letter_of_a_note_is_lost(words: list[str], width: int) -> None:
+    shown = text.render(noted(" ".join(words)), width, False).split("알아둘 점", 1)[1]
+    assert re.sub(r"\s|·", "", shown) == re.sub(r"\s", "", "".join(words))
+    assert "…" not in shown
+
+
+def noted(note: str) -> Summary:
+    """A summary that says nothing but `note`."""
+    return Summary(
+        RunInfo("run", "2026-01-01", "c", "d", "1", 0),
+        judge=None,
+        language="ko",
+        baseline="base",
+        data={},
+        variants=(),
+        comparisons=(),
+        notes=(Note("any", note),),
+        examples=(),
+    )
 
 
 def grid(columns: int, cell: str, label: str = "행") -> Grid:

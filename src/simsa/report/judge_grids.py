@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from simsa.judges.base import JOINT
 from simsa.records import CLAIMS, CRITERIA, MAX_TOTAL
 from simsa.report import noise
 from simsa.report.cells import Cell, Grid, Row
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from simsa.report.model import Summary, VariantSummary
     from simsa.report.table import Mean
     from simsa.report.usage import Spent, Usage
+
+# Parts that no rubric has named.
+_PARTS = {CLAIMS: "claims.part", JOINT: "usage.joint"}
 
 
 def judge_grids(summary: Summary) -> list[Grid]:
@@ -45,7 +49,7 @@ def usage(summary: Summary) -> Grid:
     parts = found.parts if len(found.parts) > 1 else ()
     rows = [
         Row(
-            say("claims.part") if part == CLAIMS else part,
+            say(_PARTS[part]) if part in _PARTS else part,
             (*(_spent(found.of(part=part, variant=name)) for name in variants), _spent(found.of(part=part))),
         )
         for part in parts

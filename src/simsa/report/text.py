@@ -115,6 +115,8 @@ def _notes(notes: Sequence[Note], say: Words) -> Iterator[RenderableType]:
     yield ""
     yield Text(say("head.notes"), style="bold")
     listed = Table.grid(padding=(0, 1, 0, 0))
+    listed.add_column()
+    listed.add_column(overflow="fold")  # else Rich cuts off a word where wide ones fill a line to its end
     for note in notes:
         listed.add_row("·", Text(one_line(note.text)))
     yield listed

@@ -461,6 +461,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Calls of the judge · cost (+reused): a shared call is the first variant's",
     ),
     "usage.whole": ("모두", "all"),
+    "usage.joint": ("점수", "scores"),
     "usage.of": ("{what}", "{what}"),
     "usage.evenly": ("{what} (호출을 고르게 나눔)", "{what} (calls divided evenly)"),
     "head.expected": (
