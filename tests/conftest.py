@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -38,6 +39,9 @@ _KEYS = (
 )
 
 
+_numbers = itertools.count()
+
+
 class NetworkForbidden(Exception):
     """A test tried to leave this machine."""
 
@@ -55,6 +59,13 @@ def _loopback_only() -> Iterator[None]:
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _KEYS:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _own_memory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test learns of a port says nothing of the server that has it in the next."""
+    file = tmp_path_factory.getbasetemp() / "memory" / f"{next(_numbers)}.sqlite"
+    monkeypatch.setenv("SIMSA_MEMORY", str(file))
 
 
 def _guarded(connect: Callable[..., Any]) -> Callable[..., Any]:

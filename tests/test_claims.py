@@ -17,7 +17,7 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.records import CLAIMS
-from simsa.store import Store, claimed, judge_usage, results, statuses
+from simsa.store import Store, claimed, judge_usage, results, statuses, unlisted
 from tests.batching import making
 from tests.judges.test_panel import config_of
 from tests.servers.batch import BatchServer
@@ -152,7 +152,8 @@ def test_lists_that_cannot_be_read_take_no_score_down(
     write_run(tmp_path)
     with ChatServer(lists="무슨 말씀이신지 모르겠습니다.") as server:
         config = write_config(tmp_path, server.url, more=ON)
-        assert run(["run", str(config), "-q"]) == 0
+        assert run(["run", str(config), "-q"]) == 4
+        assert "12개에 주장 목록이 없습니다 (심사 응답을 읽을 수 없음 12)" in capsys.readouterr().err
         assert scored(config) == {"scored": 12}
         assert set(lists_of(config).values()) == {None}
         found = report(config, capsys)
@@ -160,6 +161,8 @@ def test_lists_that_cannot_be_read_take_no_score_down(
         assert [v["claims"]["mean"] for v in found["variants"]] == [None, None]
         assert [note["kind"] for note in found["notes"]].count("claims_unlisted") == 2
         assert "unreadable" not in [note["kind"] for note in found["notes"]]
+        assert run(["judge", str(config), "--json", "-q"]) == 4
+        assert json.loads(capsys.readouterr().out)["unlisted"] == {"unreadable": 12}
         server.lists = listing
         before = server.count
         assert run(["judge", str(config), "-q", "--retry", "unreadable"]) == 0
@@ -171,7 +174,7 @@ def test_lists_that_an_endpoint_failed_on_are_asked_by_the_next_run(tmp_path: Pa
     write_run(tmp_path)
     with ChatServer(faults=lambda n, body: "bad_request" if asks_claims(body) else None) as server:
         config = write_config(tmp_path, server.url, more=ON)
-        assert run(["judge", str(config), "-q"]) == 0
+        assert run(["judge", str(config), "-q"]) == 4
         assert (scored(config), set(lists_of(config).values())) == ({"scored": 12}, {None})
         server.faults, before = {}, server.count
         assert run(["judge", str(config), "-q"]) == 0
@@ -179,7 +182,9 @@ def test_lists_that_an_endpoint_failed_on_are_asked_by_the_next_run(tmp_path: Pa
         assert None not in lists_of(config).values()
 
 
-def test_money_that_ends_among_the_lists_leaves_the_scores(tmp_path: Path) -> None:
+def test_money_that_ends_among_the_lists_leaves_the_scores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_run(tmp_path, 30)
     with ChatServer() as server:
         config = write_config(tmp_path, server.url)
@@ -187,9 +192,13 @@ def test_money_that_ends_among_the_lists_leaves_the_scores(tmp_path: Path) -> No
         assert run(["judge", str(config), "-q"]) == 0
         with Store.read(tmp_path / "simsa.simsa") as store:
             spent = store.spent_usd()
-        assert run(["judge", str(config), "-q", "--claims", "--max-cost-usd", str(spent * 1.2)]) == 0
+        capsys.readouterr()
+        command = ["judge", str(config), "-q", "--claims", "--max-cost-usd", str(spent * 1.2)]
+        assert run([*command, "--language", "en"]) == 4
         some = lists_asked(server)
         assert 0 < some < 60
+        said = f"{60 - some} answers have no list of claims (budget {60 - some}); run again"
+        assert said in capsys.readouterr().err
         assert scored(config) == {"scored": 60}
         assert len(lists_of(config)) == some
         assert run(["judge", str(config), "-q", "--claims", "--max-cost-usd", "9"]) == 0
@@ -205,7 +214,7 @@ def test_scores_on_file_count_again_though_there_is_no_money_for_lists(tmp_path:
         with Store.create(tmp_path / "simsa.simsa") as store:
             store.forget_other_judges("nobody's")
         assert scored(config) == {"pending": 60}
-        assert run(["judge", str(config), "-q", "--claims", "--max-cost-usd", "0.0001"]) == 0
+        assert run(["judge", str(config), "-q", "--claims", "--max-cost-usd", "0.0001"]) == 4
         assert (server.count, scored(config)) == (60, {"scored": 60})
 
 
@@ -249,6 +258,18 @@ def test_a_misbehaving_endpoint_costs_little(tmp_path: Path) -> None:
     assert {tuple(one or ()) for (_, name), one in found.items() if name == "lora"} == {(True,)}
 
 
+def test_an_answer_that_says_nothing_misses_no_list(tmp_path: Path) -> None:
+    write_run(tmp_path, 2)
+    rows = [{"question_id": "q0", "prediction": " \n"}, {"question_id": "q1", "prediction": "모릅니다."}]
+    write_rows(tmp_path / "base.jsonl", rows)
+    with ChatServer() as server:
+        config = write_config(tmp_path, server.url, more=ON)
+        assert run(["judge", str(config), "-q"]) == 0
+        assert lists_asked(server) == 3
+    with Store.read(tmp_path / "simsa.simsa") as store:
+        assert unlisted(store) == {}
+
+
 # Other ways of asking ---------------------------------------------------------------
 
 
@@ -276,7 +297,7 @@ def test_a_panel_that_has_lost_its_lister_still_scores(tmp_path: Path) -> None:
         panel = [{"model": "a", "base_url": "http://127.0.0.1:9/v1"}]
         panel += [{"model": name, "base_url": s.url} for name, s in (("b", b), ("c", c))]
         config = config_of(tmp_path, *panel, more=ON)
-        assert run(["judge", str(config), "-q"]) == 0
+        assert run(["judge", str(config), "-q"]) == 4
         assert scored(config) == {"scored": 6}
         assert set(lists_of(config).values()) == {None}
 
@@ -323,7 +344,7 @@ def test_lists_that_expired_in_a_batch_leave_the_scores_and_are_sent_again(tmp_p
     ) as server:
         config = making.write_run(tmp_path, server.url, judge="claims = true")
         assert run(["judge", str(config), "-q", "--submit"]) == 4
-        assert run(["judge", str(config), "-q", "--collect"]) == 0
+        assert run(["judge", str(config), "-q", "--collect"]) == 4
         assert (making.statuses_of(config), lists_of(config)) == ({"scored": 12}, {})
         assert run(["judge", str(config), "-q"]) == 0
         assert [len(batch.lines) for batch in server.batches.values()] == [24, 12]

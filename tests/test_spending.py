@@ -14,6 +14,7 @@ from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.batch import BatchServer
 from tests.servers.chat import Body, ChatServer, text_of, verdict
+from tests.servers.http import Response
 from tests.test_hearing import asked_for
 from tests.test_pipeline import report, write_rows
 
@@ -215,6 +216,66 @@ def test_an_endpoint_that_reports_no_usage_is_limited_by_estimates(tmp_path: Pat
         assert run(["judge", str(config), "-q"]) == 4
         assert 0 < server.count < 60
         assert unjudged(config) == 120 - server.count
+
+
+@pytest.mark.parametrize("how", [{}, {"mode": "split"}, {"claims": True}], ids=["joint", "split", "claims"])
+def test_what_is_only_estimated_counts_in_the_next_sitting_too(tmp_path: Path, how: dict[str, Any]) -> None:
+    with ChatServer(faults={"no_usage": 1.0}, latency_s=0.002) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT, **how})
+        for _ in range(4):
+            assert run(["judge", str(config), "-q"]) == 4
+        with Store.read(tmp_path / "simsa.simsa") as store:
+            spent = store.spent_usd()
+            costs = [row[0] for row in store.db.execute("SELECT cost_usd FROM judgements WHERE attempts")]
+        assert set(costs) == {None}, "an estimate is not passed off as a cost"
+        assert 0.7 * LIMIT < spent <= LIMIT + server.peak * spent / server.count * 3
+        assert server.count < 90, "four sittings spend what one may"
+        config.write_text(config.read_text().replace(f"= {LIMIT}", "= 100"))
+        assert run(["judge", str(config), "-q"]) == 0
+
+
+def test_estimates_go_on_from_sitting_to_sitting_however_it_is_stopped(tmp_path: Path) -> None:
+    """Each sitting may spend a little more; together they never pass what the last one may."""
+    with ChatServer(faults={"no_usage": 1.0}, latency_s=0.002) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT})
+        spent = []
+        for share in (0.3, 0.6, 0.6, 1.0):
+            text = config.read_text()
+            limit = next(line for line in text.splitlines() if line.startswith("max_cost_usd"))
+            config.write_text(text.replace(limit, f"max_cost_usd = {share * LIMIT}"))
+            assert run(["judge", str(config), "-q"]) == 4
+            with Store.read(tmp_path / "simsa.simsa") as store:
+                spent.append(store.spent_usd())
+            assert spent[-1] <= share * LIMIT * 1.001 + WIDTH * spent[-1] / server.count
+        assert spent[1] == spent[2], "what is spent is spent"
+
+
+def test_what_was_paid_for_and_not_reported_adds_up_over_retries(tmp_path: Path) -> None:
+    replies = iter(["흠.", "음.", "글쎄."])
+    faults = {"no_usage": {0, 2}}
+    with ChatServer(lambda body: next(replies, verdict()), faults=faults) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url}, n=1, variants=("base",))
+        assert run(["judge", str(config), "-q"]) == 4
+        with Store.read(tmp_path / "simsa.simsa") as store:
+            first = store.spent_usd()
+        one = sum(usd(server)) / 3
+        assert 0.5 * 3 * one < first < 3 * 3 * one, "calls with and without usage, all three"
+        assert run(["judge", str(config), "-q", "--retry", "unreadable"]) == 0
+        with Store.read(tmp_path / "simsa.simsa") as store:
+            assert first < store.spent_usd() < 2 * first
+
+
+def test_a_batch_without_usage_is_limited_by_estimates_too(tmp_path: Path) -> None:
+    answer = {"message": {"role": "assistant", "content": verdict()}, "finish_reason": "stop"}
+    silent = Response(200, json.dumps({"choices": [answer]}).encode())
+    with BatchServer(silent) as server:
+        judge = {**ONE, "base_url": server.url, "via": "batch", "max_cost_usd": LIMIT}
+        config = write_run(tmp_path, judge)
+        config.write_text(config.read_text() + "[judge.batch]\npoll_s = 0.02\nsettle_s = 0.1\n")
+        for _ in range(3):
+            assert run(["judge", str(config), "-q"]) == 4
+        with Store.read(tmp_path / "simsa.simsa") as store:
+            assert 0.5 * LIMIT < store.spent_usd() <= LIMIT
 
 
 # Calls -------------------------------------------------------------------------------------

@@ -158,7 +158,9 @@ async def _endpoints(config: Config, known: dict[str, Known | None], ask: bool) 
             async for finding in _reachable(*named, has_adapter=bool(e.adapter)):
                 reached = reached and finding.level != "error"
                 yield finding
-            async for finding in _abilities(*named, known, ask and reached and not e.adapter):
+            always = {**config.generation.extra_body, **e.extra_body}
+            asks = ask and reached and not e.adapter
+            async for finding in _abilities(*named, known, ask=asks, always=always):
                 yield finding
 
 
@@ -187,7 +189,7 @@ async def _judge_endpoint(
         async for finding in _reachable(*named):
             reached = reached and finding.level != "error"
             yield finding
-        async for finding in _abilities(*named, known, ask and reached):
+        async for finding in _abilities(*named, known, ask=ask and reached, always=one.extra_body):
             yield finding
         if one.via == "batch":
             yield await _batch_api(about, one)
@@ -234,18 +236,28 @@ async def _reachable(
 
 
 async def _abilities(
-    about: str, base_url: str, model: str, key_name: str | None, known: dict[str, Known | None], ask: bool
+    about: str,
+    base_url: str,
+    model: str,
+    key_name: str | None,
+    known: dict[str, Known | None],
+    *,
+    ask: bool,
+    always: Mapping[str, Any],
 ) -> AsyncIterator[Finding]:
-    """Puts what is known of the endpoint under `about`: what was found out before, or is now."""
+    """Puts what is known of the endpoint under `about`: what was found out before, or is now.
+
+    `always` is what is sent along with every request.
+    """
     known[about] = None
     try:
         endpoint = ChatEndpoint(
             base_url, model, key=secret(key_name), key_name=key_name, timeout_s=20, max_attempts=2
         )
-        known[about] = remembered(endpoint.base_url, model)
+        known[about] = remembered(base_url, model, always)
         if ask:
             async with endpoint:
-                known[about] = await find_out(endpoint)
+                known[about] = await find_out(endpoint, always)
     except SimsaError as error:
         yield _wrong(about, error)
         return

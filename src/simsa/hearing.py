@@ -50,10 +50,7 @@ Ask = Callable[[JudgeRequest], Awaitable[Heard | None]]
 
 
 def directly(judge: Judge, budget: Budget, config: JudgeConfig) -> Ask:
-    """Asks the judge itself, as far as the budget goes.
-
-    What an endpoint that reports no usage has taken counts there as it is estimated from `config`.
-    """
+    """Asks the judge itself, as far as the budget goes; `config` has the prices by which a call is foretold."""
 
     async def ask(request: JudgeRequest) -> Heard | None:
         foretold = 1.0
@@ -66,7 +63,7 @@ def directly(judge: Judge, budget: Budget, config: JudgeConfig) -> Ask:
         cost = 0.0
         try:
             made = await judge.judge(request, budget.affords)
-            cost = foretold if made.cost_usd is None and budget.limit is not None else made.cost_usd or 0.0
+            cost = made.spent_usd
         finally:
             budget.settle(cost, foretold, request.member)
         return Heard(made)

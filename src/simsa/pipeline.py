@@ -18,7 +18,7 @@ from typing import Any
 
 from simsa import batching, data, judges, planning, prompts, provenance, serving
 from simsa.config import Config, EndpointConfig, GenerationConfig, JudgeConfig, secret
-from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest
+from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Lessons
 from simsa.errors import Unusable
 from simsa.flow import Backlog, Budget, each, stream, together, unless
 from simsa.hearing import Hearing, asked, directly, parts
@@ -220,9 +220,11 @@ async def _generate_elsewhere(run: _Run, name: str, where: EndpointConfig) -> No
     pending = run.store.pending_answers([name])
     if not pending:
         return
+    always = {**run.config.generation.extra_body, **where.extra_body}
     async with ChatEndpoint(
         where.base_url,
         where.model,
+        lessons=Lessons(where.base_url, where.model, always),
         key=secret(where.api_key_env),
         key_name=where.api_key_env,
         on_event=run.progress.say,

@@ -191,7 +191,8 @@ class Judgement:
     A judgement belongs to the content of its request, not to a row: rows that ask
     the same thing share it. `scores` has only the criteria that were asked for, and
     is empty unless `status` is "scored". One that was made from others, such as a
-    panel's, has no attempts, tokens or cost of its own.
+    panel's, has no attempts, tokens or cost of its own. `cost_usd` is None where it is not
+    known; `estimated_usd` is then what it is thought to be, as far as there is a price.
     """
 
     request_hash: str
@@ -210,6 +211,12 @@ class Judgement:
     detail: str = ""
     expected: Mapping[str, Expected] = field(default_factory=dict)
     claims: tuple[Claim, ...] | None = None
+    estimated_usd: float | None = None
+
+    @property
+    def spent_usd(self) -> float:
+        """What counts against a limit."""
+        return (self.estimated_usd or 0.0) if self.cost_usd is None else self.cost_usd
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,12 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     # When a run or a stage has ended.
     "end.report": ("보고서: simsa report {run}", "the report: simsa report {run}"),
     "end.run": ("실행 폴더: {run}", "the run: {run}"),
+    "end.unlisted": (
+        "답변 {n:,}개에 주장 목록이 없습니다 ({list}). {how}",
+        "{n:,} answers have no list of claims ({list}); {how}",
+    ),
+    "end.go_on": ("다시 실행하면 남은 것만 묻습니다", "run again to ask for the rest"),
+    "end.retry": ("`{flags}`를 붙여 실행하면 다시 묻습니다", "`{flags}` asks for them again"),
     "status.predicted": ("답변 {n:,}", "predicted {n:,}"),
     "status.scored": ("채점 {n:,}", "scored {n:,}"),
     # What judging will take.
@@ -190,6 +196,11 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "endpoint.instead": (
         "{url:은/는} {name:을/를} 받지 않아서 {other:으로/로} 계속합니다 ({detail})",
         "{url} does not take {name}: going on with {other} ({detail})",
+    ),
+    "endpoint.remembered": (
+        "{url:은/는} {list:을/를} 받지 않는다고 기억하고 있어서 빼고 묻습니다 ({date}). "
+        "`simsa check --ask`로 새로 알아봅니다",
+        "{url} is remembered not to take {list} ({date}): asking without; `simsa check --ask` finds it out anew",
     ),
     "endpoint.wait": (
         "{url:이/가} {seconds:.0f}초 기다리라고 합니다: {detail}",
@@ -394,7 +405,8 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "takes.temperature": ("온도", "temperature"),
     "takes.length": ("길이 제한", "length limit"),
     "takes.found": ("알아본 날", "found out"),
-    "takes.when": ("{date}, {n:,}토큰", "{date}, {n:,} tokens"),
+    "takes.by_check": ("{date} check --ask, {n:,}토큰", "{date} check --ask, {n:,} tokens"),
+    "takes.by_run": ("{date} 실행 중", "{date} in a run"),
     "takes.yes": ("예", "yes"),
     "takes.no": ("아니요", "no"),
     "takes.untried": ("해 보지 않음", "not tried"),

@@ -56,7 +56,10 @@ def test_gpt_4o_leaves_in_january(model: str) -> None:
     assert known.date == datetime.date(2027, 1, 14)
     assert (known.days_left, known.is_soon) == (55, True)
     assert f"{model} leaves the API on 2027-01-14, in 55 days" in str(known)
-    assert "gpt-6-luna" in str(known)
+    assert "gpt-6-luna (with extra_body = { reasoning_effort" in str(known)
+    assert "gpt-6-luna (extra_body = { reasoning_effort" in known.said.ko
+    assert "보낼 수 없습니다" in known.said.ko, "advice is in the language of its sentence"
+    assert "must not be sent" not in known.said.ko
 
 
 def test_long_before_and_after() -> None:

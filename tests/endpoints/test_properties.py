@@ -81,14 +81,6 @@ def test_an_endpoint_that_refuses_one_field_after_another_is_understood_in_as_ma
     assert sent.keys() <= {"model", "messages", "max_completion_tokens"}
 
 
-@given(abilities)
-def test_abilities_come_back_as_they_were_written(known: Abilities) -> None:
-    written = orjson.loads(orjson.dumps(known.to_dict()))
-    again = Abilities.from_dict(written)
-    assert again.to_dict() == known.to_dict()
-    assert all(again.takes(name) == known.takes(name) for name in OPTIONAL)
-
-
 # What comes back ----------------------------------------------------------------------------
 
 json = st.recursive(

@@ -1,39 +1,44 @@
-"""What an endpoint takes is asked once, told apart from what it heeds, and forgotten after a month."""
+"""What an endpoint takes is asked once, told apart from what it heeds, and forgotten in time."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
-import json
+import os
+import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.servers.chat import Body, ChatServer
 
-from simsa.endpoints import Abilities, ChatEndpoint, Known, find_out, remembered
-from simsa.errors import EndpointError
+from simsa.endpoints import ChatEndpoint, Known, find_out, remembered
+from simsa.endpoints.address import Address
+from simsa.endpoints.remembered import remember
+from simsa.endpoints.shelf import Fact, now_ms
+from simsa.errors import ConfigError, EndpointError
+
+DAY = 24 * 3600 * 1000
+NEAR, FAR = Address.parse("http://localhost:8000"), Address.parse("https://api.example.com")
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "endpoints.json"
+def cache() -> Path:
+    return Path(os.environ["SIMSA_MEMORY"])
 
 
 def obedient(body: Body) -> str:
     return '{"ok": true}' if "response_format" in body else "Sure: ok!"
 
 
-def found_out(url: str, model: str = "m", **more: Any) -> Known | None:
+def found_out(url: str, model: str = "m", extra_body: Mapping[str, Any] | None = None) -> Known | None:
     async def work() -> Known | None:
-        async with ChatEndpoint(url, model, max_attempts=1, **more) as endpoint:
-            return await find_out(endpoint)
+        async with ChatEndpoint(url, model, max_attempts=1, key="sk-test-secret") as endpoint:
+            return await find_out(endpoint, extra_body)
 
     return asyncio.run(work())
 
 
-def test_one_answer_tells_all_and_is_remembered(cache: Path) -> None:
+def test_one_answer_tells_all_and_is_remembered() -> None:
     with ChatServer(reply=obedient) as server:
         known = found_out(server.url)
         assert server.count == 1
@@ -46,10 +51,12 @@ def test_one_answer_tells_all_and_is_remembered(cache: Path) -> None:
         again = remembered(server.url, "m")
         assert again is not None
         assert again.to_dict() == known.to_dict()
+        assert list(again.found_by) == ["check"]
         assert remembered(f"{server.url}/", "m") is not None
+        assert remembered(server.url.removesuffix("/v1"), "m") is not None, "however the address is written"
         assert remembered(server.url, "other") is None
         assert server.count == 1
-    assert "sk-" not in cache.read_text()
+    assert b"sk-" not in cache().read_bytes()
 
 
 def test_a_reasoning_model_and_an_old_server() -> None:
@@ -73,41 +80,127 @@ def test_a_schema_that_is_taken_and_not_heeded() -> None:
         known = found_out(server.url)
     assert known is not None
     assert known.abilities.schema is True
-    assert not known.schema_kept
+    assert known.schema_kept is False
 
 
-def test_after_a_month_it_is_not_known_any_more(cache: Path) -> None:
-    with ChatServer(reply=obedient) as server:
-        found_out(server.url)
-        kept = json.loads(cache.read_text())
-        (key,) = kept
-        for days, still in ((30, True), (31, False)):
-            today = datetime.datetime.now(datetime.UTC).date()
-            kept[key]["found"] = str(today - datetime.timedelta(days=days))
-            cache.write_text(json.dumps(kept))
-            assert (remembered(server.url, "m") is not None) is still
+def test_what_is_always_sent_along_is_another_matter_and_never_written_down() -> None:
+    """A reasoning model takes a temperature only at some efforts; a body or a query may hold a key."""
+
+    def refuse(body: Body) -> Any:
+        return obedient(body)
+
+    with ChatServer(reply=refuse, refuses=("temperature",)) as server:
+        assert found_out(server.url, extra_body={"effort": "sk-in-the-body"}) is not None
+        assert server.requests[-1]["effort"] == "sk-in-the-body"
+        assert remembered(server.url, "m") is None
+        assert remembered(server.url, "m", {"effort": "other"}) is None
+        assert remembered(server.url, "m", {"effort": "sk-in-the-body"}) is not None
+        assert remembered(server.url, "m", {}) is None
+    remember(Address.parse("https://one.example/v1?key=sk-in-the-query"), "m", None, {"seed": 1}, by="run")
+    assert remembered("https://one.example/v1?key=sk-in-the-query", "m") is not None
+    assert remembered("https://one.example/v1", "m") is None
+    assert b"sk-" not in cache().read_bytes()
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "[]", "{", '{"%s m": 3}', '{"%s m": {"length_field": "x"}}', '{"%s m": {}}']
+    ("address", "value", "days"), [(FAR, 1, 30), (FAR, 0, 30), (NEAR, 1, 30), (NEAR, 0, 1)]
 )
-def test_a_damaged_file_is_as_good_as_none(cache: Path, damage: str) -> None:
-    cache.parent.mkdir()
+def test_it_is_believed_for_a_month_and_what_ones_own_server_refuses_for_a_day(
+    address: Address, value: int, days: int
+) -> None:
+    now = now_ms()
+    young, old = (Fact(value, now - age, "run") for age in (days * DAY - 60_000, days * DAY + 60_000))
+    known = Known.of(address, {"seed": young, "stop": old})
+    assert known is not None
+    assert known.abilities.seed is bool(value)
+    assert known.abilities.takes("stop") is None
+    assert Known.of(address, {"stop": old}) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("http://localhost:8000", True),
+        ("http://gpu3:8000", True),
+        ("http://box.local:1", True),
+        ("http://10.1.2.3:8000", True),
+        ("http://[fd00::1]:8000", True),
+        ("http://8.8.8.8", False),
+        ("http://[2606:4700::1]:8000", False),
+        ("https://api.openai.com/v1", False),
+    ],
+)
+def test_which_servers_are_ones_own(url: str, near: bool) -> None:
+    assert Address.parse(url).is_near is near
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "newer", "used", "refused"),
+    [
+        (None, None, "max_tokens", set()),
+        (0, 1, "max_completion_tokens", {"max_tokens"}),
+        (1, 0, "max_tokens", {"max_completion_tokens"}),
+        (0, None, "max_completion_tokens", {"max_tokens"}),
+        (0, 0, "max_tokens", set()),
+    ],
+)
+def test_the_length_limit_goes_by_the_name_that_is_not_refused(
+    max_tokens: int | None, newer: int | None, used: str, refused: set[str]
+) -> None:
+    given = {"max_tokens": max_tokens, "max_completion_tokens": newer, "seed": 1}
+    facts = {name: Fact(value, now_ms(), "run") for name, value in given.items() if value is not None}
+    known = Known.of(FAR, facts)
+    assert known is not None
+    assert (known.abilities.length_field, known.abilities.refused) == (used, refused)
+
+
+def test_a_damaged_file_is_as_good_as_none() -> None:
+    cache().parent.mkdir(exist_ok=True)
     with ChatServer(reply=obedient) as server:
-        cache.write_text(damage.replace("%s", server.url))
+        cache().write_bytes(b"{" * 5000)
         assert remembered(server.url, "m") is None
         assert found_out(server.url) is not None
         assert remembered(server.url, "m") is not None
 
 
-def test_a_cache_that_cannot_be_written_to_is_no_failure(
+def test_where_nothing_can_or_shall_be_written_it_is_only_not_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "file" / "cache"))
-    with ChatServer(reply=obedient) as server:
-        assert found_out(server.url) is not None
-        assert remembered(server.url, "m") is None
+    for where in (str(tmp_path / "file" / "facts"), "off"):
+        monkeypatch.setenv("SIMSA_MEMORY", where)
+        with ChatServer(reply=obedient) as server:
+            assert found_out(server.url) is not None
+            assert remembered(server.url, "m") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_by_default_it_is_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMSA_MEMORY")
+    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "cache"))
+    remember(FAR, "m", None, {"seed": 0}, by="run")
+    with sqlite3.connect(tmp_path / "cache" / "endpoints.sqlite") as kept:
+        (row,) = kept.execute("SELECT place, name, value, by FROM facts").fetchall()
+    kept.close()
+    assert row == ("https://api.example.com/v1 m", "seed", 0, "run")
+
+
+def test_the_last_word_of_each_who_found_something_out() -> None:
+    day = Address.parse("https://api.example.com")
+    now = now_ms()
+    facts = {
+        "seed": Fact(1, now - 3 * DAY, "check"),
+        "stop": Fact(1, now - 5 * DAY, "check"),
+        "temperature": Fact(0, now - DAY, "run"),
+    }
+    known = Known.of(day, facts)
+    assert known is not None
+    assert list(known.found_by) == ["run", "check"]
+    assert (known.found - known.found_by["check"]).days == 2
+    found = known.to_dict()
+    assert found["findings"]["temperature"]["by"] == "run"
+    assert found["found"] == str(known.found)
+    assert (found["tokens"], found["schema_kept"]) == (0, None)
 
 
 def test_no_answer_and_no_endpoint() -> None:
@@ -116,14 +209,5 @@ def test_no_answer_and_no_endpoint() -> None:
         assert remembered(server.url, "m") is None
     with pytest.raises(EndpointError):
         found_out("http://127.0.0.1:9/v1")
-
-
-def test_abilities_survive_their_json() -> None:
-    abilities = Abilities(
-        "max_completion_tokens", frozenset({"seed"}), frozenset({"temperature", "logprobs"})
-    )
-    again = Abilities.from_dict(abilities.to_dict())
-    assert (again.seed, again.temperature, again.logprobs, again.schema) == (True, False, False, None)
-    assert again.length_field == "max_completion_tokens"
-    with pytest.raises(ValueError, match="length_field"):
-        Abilities.from_dict({"length_field": "n_predict"})
+    with pytest.raises(ConfigError):
+        remembered("nowhere", "m")

@@ -57,7 +57,7 @@ async def write(work: Work, folder: Path) -> None:
             name=lambda key: f"simsa-{mark}{next(numbers):03}.jsonl",
         )
 
-    done = Pass(work, request_files, capped=False)
+    done = Pass(work, request_files, elsewhere=True)
     try:
         await done.run(Desk(work))
     except BaseException:
@@ -87,7 +87,7 @@ async def read(work: Work, paths: Sequence[Path]) -> None:
     """
     chosen, fates = _sort(paths, await _wanted(work), work.store.judged(()))
     work.ledger.keep_foreign(_chosen_lines(paths, chosen))
-    done = Pass(work, None)
+    done = Pass(work, None, elsewhere=True)
     await done.run(Desk(work))
     counted = [told(f"files.{fate}", n=fates[fate]) for fate in _FATES if fates[fate]]
     work.progress.say(told("files.lines", list=joined(", ", counted or [told("files.none")])))

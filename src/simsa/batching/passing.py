@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from simsa.batching.files import RequestFiles
 from simsa.batching.forms import Forms
@@ -21,7 +22,7 @@ from simsa.judges.asking import Asking
 from simsa.progress import Stage
 from simsa.records import Judgement
 from simsa.spoken import told
-from simsa.store import Answered
+from simsa.store import Answered, was_read
 from simsa.store.batches import Row
 
 _WIDTH = 256
@@ -70,18 +71,28 @@ class Pass:
     """What is asked in one pass. `files` makes the files for a member's requests; None: nothing is asked now.
 
     `asked` and `unasked` count requests that were put into files, and that could not be;
-    `out_of_money` says why. `capped`: `max_cost_usd` counts.
+    `out_of_money` says why. `waiting` are those for which others show first whether it is worth it, `heard`
+    those that got their judgement. `elsewhere`: it is asked somewhere else, so that neither `max_cost_usd` nor
+    what is remembered of the endpoint counts.
     """
 
     def __init__(
-        self, work: Work, files: Callable[[Member, Forms], RequestFiles] | None, *, capped: bool = True
+        self, work: Work, files: Callable[[Member, Forms], RequestFiles] | None, *, elsewhere: bool = False
     ) -> None:
         self.work = work
         self.asked = 0
         self.unasked = 0
+        self.waiting = 0
+        self.heard = 0
         self.out_of_money = False
         self._members = work.members()
-        self._forms = {name: Forms.of(work, member) for name, member in self._members.items()}
+        for member in self._members.values():
+            for claims in (False, True):
+                if was_read(work.store, member.judge.label, claims=claims):
+                    member.judge.was_read(claims=claims)
+        self._forms = {
+            name: Forms.of(work, member, elsewhere=elsewhere) for name, member in self._members.items()
+        }
         self._files: Mapping[str, RequestFiles] | None = files and {
             name: files(member, self._forms[name]) for name, member in self._members.items()
         }
@@ -90,7 +101,7 @@ class Pass:
         self._one_at_a_time = asyncio.Lock()
         self._replies = 0
         self._turned_away: tuple[Member, Refusal] | None = None
-        limit = work.config.max_cost_usd if capped else None
+        limit = None if elsewhere else work.config.max_cost_usd
         spent = work.store.spent_usd() + self._ledger.committed_usd()
         self._left_usd = None if limit is None else limit - spent
         self._factor = self._ledger.estimates_fall_short()
@@ -125,8 +136,16 @@ class Pass:
         if row and row.reply is not None:
             outcome = await self._read(member, asking, row, row.reply)
             if isinstance(outcome, Heard):
+                member.judge.is_over(request)
                 return outcome
             row = outcome
+        if asking.outcome is not None:
+            worth = member.judge.may_ask_again(asking)
+            if worth is None:
+                self.waiting += 1
+                return None
+            if not worth:
+                return self._heard(member.judge.give_up(asking), row, 0.0)
         async with self._one_at_a_time:
             return await self._post(member, asking, row)
 
@@ -163,11 +182,11 @@ class Pass:
 
     async def _read(self, member: Member, asking: Asking, row: Row, reply: str) -> Heard | Row:
         """The judgement that a reply makes; or how the request stands, which is to be asked again."""
-        key, before = asking.request.request_hash, asking.cost_usd or 0.0
+        key, before = asking.request.request_hash, asking.spent_usd
         meaning = batch_lines.understand(Result.kept(key, reply))
         made, lost = self._take(member, asking, row, meaning)
         self._replies += isinstance(meaning, ChatReply)
-        usd = ((made.cost_usd if made else asking.cost_usd) or 0.0) - before
+        usd = asking.spent_usd - before
         if made:
             return self._heard(made, row, usd)
         after = Row(None, row.round + 1, lost, None, asking.so_far(), None)
@@ -184,6 +203,8 @@ class Pass:
         """The judgement, if one comes of it; else how many losses in a row there have been."""
         most, lost = member.config.max_attempts, row.lost + 1
         if isinstance(meaning, ChatReply):
+            forms = self._forms[member.name]
+            forms.answered(row.batch, lambda: self._sent(member, asking, row), meaning)
             share = 1.0 - member.config.batch.discount
             return member.judge.hear(asking, replace(meaning, attempts=lost), price_share=share), 0
         kind: FailureKind = "failed"
@@ -202,15 +223,21 @@ class Pass:
     def _learn(self, member: Member, asking: Asking, row: Row, refusal: Refusal) -> bool:
         """Whether the request will look different when it is sent again."""
         forms = self._forms[member.name]
-        sent = forms.asked_in(row.batch).compose(member.judge.chat(asking), member.config.model)
+        sent = self._sent(member, asking, row)
         learnt, news = forms.learn(row.batch, refusal, sent)
         if news:
             what = {"url": member.config.base_url, "name": news, "detail": refusal.detail}
             self.work.progress.say(told("endpoint.without", **what))
         return learnt
 
+    def _sent(self, member: Member, asking: Asking, row: Row) -> Mapping[str, Any]:
+        """The body of the request that a row was asked by."""
+        form = self._forms[member.name].asked_in(row.batch)
+        return form.compose(member.judge.chat(asking), member.config.model)
+
     def _heard(self, made: Judgement, row: Row | None, usd: float) -> Heard:
         key = made.request_hash
+        self.heard += 1
         self._standings.pop(key, None)
         estimated = row.estimate_usd if row and usd else 0.0
         return Heard(made, (self._ledger.judged(key), self._ledger.heard(row and row.batch, usd, estimated)))

@@ -66,7 +66,10 @@ async def _through_jobs(work: Work, mode: Wait | Submit | Collect | Cancel) -> N
             done = await _pass(work, desk, ask=not any(jobs.crowded for jobs in everywhere))
             for jobs in everywhere:
                 await jobs.submit_all()
-            if isinstance(mode, Submit) or not any(jobs.wanted() for jobs in everywhere):
+            wanted = any(jobs.wanted() for jobs in everywhere)
+            if not wanted and done.waiting and done.heard:
+                continue  # what has just been heard may have shown what they wait for
+            if isinstance(mode, Submit) or not wanted:
                 break
             await until_one_is_over(work, everywhere)
     if done.out_of_money:

@@ -45,8 +45,10 @@ def command(train: Path | None, ask: bool, as_json: bool, **flags: Any) -> int:
     The data is searched for questions that repeat, references that no passage bears out,
     and labels that contradict their reference; with --train also for questions and
     passages that the models were trained on. What endpoints take (JSON schema, token
-    probabilities, seed, temperature) is shown as far as it is known: --ask finds it out for
-    a few tokens, and it is remembered for a month.
+    probabilities, seed, temperature) is shown as far as it is known: every run remembers what
+    it learns of it, and --ask finds it out anew for a few tokens. It is remembered for a month,
+    what a server on this machine or in its network refuses for a day, in endpoints.sqlite in the
+    user's cache folder. SIMSA_MEMORY names another file, or is `off`.
 
     \b
     simsa check simsa.toml
@@ -116,7 +118,7 @@ def _print_abilities(abilities: Mapping[str, Known | None], language: Language) 
         }
         table = [Row(say(name), tuple(Cell(say(cell)) for cell in cells)) for name, cells in rows.items()]
         lengths = tuple(Cell(k.abilities.length_field) for k in known.values())
-        dates = tuple(Cell(say("takes.when", date=str(k.found), n=k.tokens)) for k in known.values())
+        dates = tuple(Cell(_found(k, language)) for k in known.values())
         table += [Row(say("takes.length"), lengths), Row(say("takes.found"), dates)]
         grid = Grid(say("check.takes"), tuple(spoken(name, language) for name in known), tuple(table))
         console.show("\n" + render_grids([grid], *console.terminal()))
@@ -124,5 +126,11 @@ def _print_abilities(abilities: Mapping[str, Known | None], language: Language) 
     console.prose(say("check.takes_unknown", name=name) for name in unknown)
 
 
-def _heeded(taken: bool | None, heeded: bool) -> str:
-    return "takes.unheeded" if taken and not heeded else _TAKES[taken]
+def _found(known: Known, language: Language) -> str:
+    """When and by whom it was found out."""
+    when = (told(f"takes.by_{by}", date=str(date), n=known.tokens) for by, date in known.found_by.items())
+    return " · ".join(spoken(said, language) for said in when)
+
+
+def _heeded(taken: bool | None, heeded: bool | None) -> str:
+    return "takes.unheeded" if taken and heeded is False else _TAKES[taken]

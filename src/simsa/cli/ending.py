@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from simsa.errors import EXIT_INCOMPLETE, EXIT_OK
 from simsa.language import Language, joined, spoken
 from simsa.spoken import told
-from simsa.store import Store, statuses
+from simsa.store import TRANSIENT, Store, statuses, unlisted
 from simsa.text import count
 
 
 def show_report(folder: Path, *, as_json: bool) -> int:
-    """Prints the report of the run in `folder`; EXIT_INCOMPLETE where a row has no verdict."""
+    """Prints the report of the run in `folder`; EXIT_INCOMPLETE where a row has no verdict, or a list that it was to have."""
     from simsa import report
     from simsa.cli import console
 
     with Store.read(folder) as store:
         summary = report.summary(store, None if as_json else console.reader(None))
-        counts = outcome(store)
+        counts, lists = outcome(store), unlisted(store)
         language: Language = store.meta("language", "ko")
     if as_json:
         console.print_json(summary.to_dict())
     else:
         console.print_report(summary)
         console.tell(joined("", ("\n", told("end.run", run=str(folder)))), language)
-    return EXIT_OK if set(counts) <= {"scored"} else EXIT_INCOMPLETE
+    _tell_unlisted(lists, language)
+    return EXIT_OK if set(counts) <= {"scored"} and not lists else EXIT_INCOMPLETE
 
 
 def show_counts(folder: Path, stage: str, *, as_json: bool, config: str | None = None) -> int:
@@ -36,6 +38,7 @@ def show_counts(folder: Path, stage: str, *, as_json: bool, config: str | None =
     with Store.read(folder) as store:
         counts = outcome(store)
         language: Language = store.meta("language", "ko")
+        lists = unlisted(store) if stage == "judge" else {}
         open_ = batching.standing(store, f"simsa judge {config or 'CONFIG'}") if stage == "judge" else None
     if stage == "generate":
         missing = counts.get("no_prediction", 0)
@@ -45,13 +48,29 @@ def show_counts(folder: Path, stage: str, *, as_json: bool, config: str | None =
     done = counts.get("predicted" if stage == "generate" else "scored", 0)
     if as_json:
         found = {"schema": f"simsa.{stage}/1", "run": str(folder), "rows": counts}
-        console.print_json(found | ({"batches": open_.jobs} if open_ else {}))
+        more = {"unlisted": lists} if lists else {}
+        console.print_json(found | more | ({"batches": open_.jobs} if open_ else {}))
     else:
         console.prose([" · ".join(_counted(status, n, language) for status, n in counts.items())])
         console.tell(told("end.report", run=str(folder)), language)
     if open_:
         console.tell(open_.text, language)
-    return EXIT_OK if done == sum(counts.values()) else EXIT_INCOMPLETE
+    else:
+        _tell_unlisted(lists, language)
+    return EXIT_OK if done == sum(counts.values()) and not lists else EXIT_INCOMPLETE
+
+
+def _tell_unlisted(lists: Mapping[str, int], language: Language) -> None:
+    """Says how many answers have no list of claims, and how to get the rest."""
+    from simsa.cli import console
+
+    if not lists:
+        return
+    found = " · ".join(_counted(status, n, language) for status, n in lists.items())
+    asked = [status for status in lists if status not in (*TRANSIENT, "pending")]
+    flags = " ".join(f"--retry {status}" for status in asked)
+    how = told("end.retry", flags=flags) if asked else told("end.go_on")
+    console.tell(told("end.unlisted", n=sum(lists.values()), list=found, how=how), language)
 
 
 def _counted(status: str, n: int, language: Language) -> str:

@@ -4,6 +4,7 @@ from simsa.endpoints.abilities import Abilities
 from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, ModelInfo
 from simsa.endpoints.client import ChatEndpoint
 from simsa.endpoints.flow import FlowStats
+from simsa.endpoints.lessons import Lessons
 from simsa.endpoints.prices import Price, cost, price
 from simsa.endpoints.remembered import Known, find_out, remembered
 from simsa.endpoints.retirement import Retirement, retirement
@@ -16,6 +17,7 @@ __all__ = [
     "ChatRequest",
     "FlowStats",
     "Known",
+    "Lessons",
     "ModelInfo",
     "Price",
     "Retirement",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ _OPTIONAL = {
     "stop": re.compile(r"['\"`]stop['\"`]|\bstop (?:is|param|sequence)"),
     "logprobs": re.compile(r"logprobs"),
 }
+OPTIONAL_FIELDS = tuple(_OPTIONAL)
 _LENGTH = re.compile(r"\b(?:max_tokens|max_completion_tokens)\b")
 _UNKNOWN = re.compile(
     r"not supported|unsupported|unrecogni[sz]ed|unknown|unexpected|extra|not (?:permitted|allowed|valid)|"
@@ -76,18 +77,6 @@ class Abilities:
         """For people and files: the length field, and true, false or null for each optional field."""
         return {"length_field": self.length_field} | {name: self.takes(name) for name in _OPTIONAL}
 
-    @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Abilities:
-        """Inverse of `to_dict`. Raises KeyError or ValueError for anything else."""
-        if kept["length_field"] not in LENGTH_FIELDS:
-            raise ValueError(f"length_field: {kept['length_field']!r}")
-        fields = {name: kept.get(name) for name in _OPTIONAL}
-        return cls(
-            kept["length_field"],
-            frozenset(name for name, taken in fields.items() if taken is True),
-            frozenset(name for name, taken in fields.items() if taken is False),
-        )
-
     def compose(self, request: ChatRequest, model: str) -> dict[str, Any]:
         """The JSON body of `request` in a form that this endpoint takes."""
         body: dict[str, Any] = {
@@ -121,21 +110,32 @@ class Abilities:
         """These abilities after `sent` was answered."""
         return replace(self, accepted=self.accepted | sent.keys())
 
-    def without(self, refusal: Refusal, sent: Mapping[str, Any]) -> Abilities | None:
-        """These abilities less the field of `sent` that `refusal` complains of; None when it complains of something else."""
+    def without(
+        self, refusal: Refusal, sent: Mapping[str, Any], hearsay: Set[str] = frozenset()
+    ) -> Abilities | None:
+        """These abilities less the field of `sent` that `refusal` complains of; None when it complains of something else.
+
+        `hearsay` are fields whose refusal is only remembered: of the two names of the length limit such a one is
+        tried again when the other is refused.
+        """
         name = _complaint(refusal, sent)
         if name in LENGTH_FIELDS:
             other = LENGTH_FIELDS[1 - LENGTH_FIELDS.index(name)]
-            if other in self.refused or not _UNKNOWN.search(refusal.message):
+            if (other in self.refused and other not in hearsay) or not _UNKNOWN.search(refusal.message):
                 return None
-            return replace(self, length_field=other, refused=self.refused | {name})
+            return replace(self, length_field=other, refused=self.refused - {other} | {name})
         if name is None or name in self.refused:
             return None
         return replace(self, refused=self.refused | {name}, accepted=self.accepted - {name})
 
 
-def probe_request() -> ChatRequest:
-    """A small request with every optional field that judging may send; its answer shows what is made of them."""
+def is_lasting(refusal: Refusal) -> bool:
+    """Whether a field is refused whatever it holds: a value that is out of bounds says nothing of the next one."""
+    return bool(_UNKNOWN.search(f"{refusal.code} {refusal.message}"))
+
+
+def probe_request(extra_body: Mapping[str, Any] | None = None) -> ChatRequest:
+    """A small request with every optional field that judging may send, and `extra_body`; its answer shows what is made of them."""
     schema = {
         "type": "object",
         "properties": {"ok": {"type": "boolean"}},
@@ -143,7 +143,8 @@ def probe_request() -> ChatRequest:
         "additionalProperties": False,
     }
     message = {"role": "user", "content": 'Answer with the JSON object {"ok": true}.'}
-    return ChatRequest([message], max_tokens=16, top_p=1.0, seed=0, schema=schema, logprobs=1)
+    asked = ChatRequest([message], max_tokens=16, top_p=1.0, seed=0, schema=schema, logprobs=1)
+    return replace(asked, extra_body=extra_body or {})
 
 
 def _complaint(refusal: Refusal, sent: Mapping[str, Any]) -> str | None:

@@ -55,6 +55,14 @@ class Address(NamedTuple):
             return False
 
     @property
+    def is_near(self) -> bool:
+        """Whether it is on this machine or in a network of its owner's, by its number or a name without a domain."""
+        try:
+            return ipaddress.ip_address(self.host).is_private
+        except ValueError:
+            return "." not in self.host or self.host.endswith((".localhost", ".local", ".internal", ".lan"))
+
+    @property
     def is_openai(self) -> bool:
         return self.host == "api.openai.com"
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from simsa.endpoints import answers, endings, refusals
-from simsa.endpoints.abilities import LENGTH_FIELDS, Abilities, probe_request
+from simsa.endpoints.abilities import LENGTH_FIELDS, Abilities, is_lasting, probe_request
 from simsa.endpoints.address import Address, check_key
 from simsa.endpoints.answers import Answer, Trouble
 from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, ModelInfo, plain
 from simsa.endpoints.flow import Flow, FlowStats
 from simsa.endpoints.headers import retry_after
 from simsa.endpoints.learning import Ticket
+from simsa.endpoints.lessons import Lessons
 from simsa.endpoints.refusals import Meaning, Refusal
 from simsa.endpoints.retirement import retirement
 from simsa.errors import EndpointError
@@ -42,8 +43,9 @@ class ChatEndpoint:
     `timeout_s` bounds one call; `max_attempts` the calls that one request may lose to
     faults (waiting for a rate limit costs none), and `patience_s` how long a rate limit
     may hold it up. `key_name` is the environment variable that the key came from, for
-    messages. `abilities`, where they are known, spare finding them out. `on_event` is
-    told in a sentence what people should know.
+    messages. `abilities`, where they are known, spare finding them out; so do `lessons`, which
+    are what is remembered of the model there, and are added to. `on_event` is told in a
+    sentence what people should know.
 
     The key is in no error, event or answer.
     """
@@ -62,6 +64,7 @@ class ChatEndpoint:
         patience_s: float = 600.0,
         backoff_s: float = 0.5,
         abilities: Abilities | None = None,
+        lessons: Lessons | None = None,
         on_event: Callable[[str], None] | None = None,
     ) -> None:
         check_key(key, key_name)
@@ -73,7 +76,9 @@ class ChatEndpoint:
         self.patience_s = patience_s
         self.backoff_s = backoff_s
         self.key_name = key_name
-        self.abilities = abilities or Abilities.of(self.address)
+        self.abilities = abilities or (lessons.abilities if lessons else Abilities.of(self.address))
+        self._lessons = lessons
+        self._hearsay = self.abilities.refused if lessons else frozenset()
         self._key = key
         self._say = on_event or (lambda text: None)
         self._flow = Flow(max_concurrency, min_concurrency)
@@ -88,6 +93,9 @@ class ChatEndpoint:
         self._transport = Transport(self.address, self._key, self.max_concurrency, self.timeout_s)
         if warning := self.address.warning(self._key):
             self._say(warning)
+        if self._lessons and (missed := self._lessons.missed) and self._lessons.known:
+            what = {"url": self.base_url, "date": str(self._lessons.known.found)}
+            self._say(told("endpoint.remembered", list=", ".join(missed), **what))
         return self
 
     async def __aexit__(
@@ -168,6 +176,8 @@ class ChatEndpoint:
             self._count(reply)
             if not sent.keys() <= abilities.accepted:
                 self.abilities = self.abilities.confirmed(sent)
+            if self._lessons and trial.model == self.model:
+                self._lessons.answered(sent, reply)
             return reply
         finally:
             flow.leave()
@@ -218,10 +228,13 @@ class ChatEndpoint:
         """Whether the same request will look different when it is sent again."""
         if not self.abilities.same_form(abilities):
             return True  # another request has learnt it meanwhile
-        learnt = self.abilities.without(refusal, sent)
+        learnt = self.abilities.without(refusal, sent, self._hearsay)
         if learnt is None:
             return False
         name = next(iter(learnt.refused - self.abilities.refused))
+        self._hearsay &= learnt.refused
+        if self._lessons and is_lasting(refusal):
+            self._lessons.refused(name)
         key = "endpoint.instead" if name in LENGTH_FIELDS else "endpoint.without"
         what = {"url": self.base_url, "name": name, "other": learnt.length_field, "detail": refusal.detail}
         self._say(told(key, **what))

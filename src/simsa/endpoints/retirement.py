@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from simsa.endpoints.prices import family
-from simsa.language import Said
+from simsa.language import Said, joined
 from simsa.spoken import told
 
 SOON_DAYS = 90
@@ -27,7 +27,7 @@ class Retirement:
     date: datetime.date | None
     today: datetime.date
     successor: str | None = None
-    advice: str | None = None
+    advice: Said | None = None
     """How the successor wants to be called."""
     as_of: str | None = None
     """Year and month in which the date was last seen; None: the endpoint itself says it."""
@@ -74,7 +74,9 @@ class Retirement:
             text = told("retires.aged", text=text, month=self.as_of)
         if self.successor is None:
             return text
-        successor = f"{self.successor} ({self.advice})" if self.advice else self.successor
+        successor: str = self.successor
+        if self.advice:
+            successor = joined("", (successor, " (", self.advice, ")"))
         return told("retires.successor", text=text, successor=successor)
 
 
@@ -93,8 +95,10 @@ def retirement(
     entry = entry or {}
     date = listed or (datetime.date.fromisoformat(entry["shutdown"]) if entry.get("shutdown") else None)
     successor = entry.get("successor")
+    note = table["notes"].get(successor)
+    advice = Said(note["en"], note["ko"]) if note else None
     as_of = None if listed else table["as_of"]
-    return Retirement(model, date, today or _today(), successor, table["notes"].get(successor), as_of)
+    return Retirement(model, date, today or _today(), successor, advice, as_of)
 
 
 def _today() -> datetime.date:

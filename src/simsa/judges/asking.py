@@ -38,14 +38,17 @@ class Asking:
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost_usd: float | None = 0.0
+    spent_usd: float = 0.0
+    """`cost_usd`, with an estimate for what the endpoint reports no usage of."""
     latency_s: float = 0.0
     attempts: int = 0
 
-    def count(self, reply: ChatReply | ChatFailure, cost: float | None) -> None:
-        """Adds what a call has taken."""
+    def count(self, reply: ChatReply | ChatFailure, cost: float | None, estimate: float = 0.0) -> None:
+        """Adds what a call has taken; `estimate` is what it costs where `cost` is not known."""
         self.attempts += reply.attempts
         self.latency_s += reply.latency_s
         self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
+        self.spent_usd += estimate if cost is None else cost
         if isinstance(reply, ChatReply):
             self.texts.append(reply.text or reply.refusal or "")
             self.prompt_tokens += reply.prompt_tokens
@@ -71,13 +74,15 @@ class Asking:
     def so_far(self) -> dict[str, Any]:
         """What `resume` needs, as JSON keeps it."""
         return {name: getattr(self, name) for name in _KEPT} | {
-            "outcome": None if self.outcome is None else list(self.outcome)
+            "outcome": None if self.outcome is None else list(self.outcome),
+            "spent_usd": self.spent_usd,
         }
 
     def resume(self, so_far: Mapping[str, Any]) -> None:
         """Goes on from what an earlier asking of the same request has come to."""
         for name in _KEPT:
             setattr(self, name, so_far[name])
+        self.spent_usd = so_far.get("spent_usd") or self.cost_usd or 0.0
         outcome = so_far["outcome"]
         self.outcome = None if outcome is None else Unreadable(*outcome)
 
@@ -98,6 +103,10 @@ _KEPT = (
 class Correspondent(Protocol):
     """A judge whose calls somebody else can carry: a batch job, or files run elsewhere."""
 
+    @property
+    def label(self) -> str:
+        """Who judges."""
+
     def asking(self, request: JudgeRequest) -> Asking:
         """The request as it is asked for the first time."""
 
@@ -108,3 +117,15 @@ class Correspondent(Protocol):
         self, asking: Asking, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
     ) -> Judgement | None:
         """The judgement that an answer makes; None where `asking` is to be asked again."""
+
+    def was_read(self, *, claims: bool) -> None:
+        """To be told where verdicts, or lists of claims, were readable an earlier time."""
+
+    def may_ask_again(self, asking: Asking) -> bool | None:
+        """Whether that is worth it, of a judge that may never be readable; None: others will show it."""
+
+    def give_up(self, asking: Asking) -> Judgement:
+        """The judgement on what was never readable, without asking again."""
+
+    def is_over(self, request: JudgeRequest) -> None:
+        """To be told of each request that has its judgement."""

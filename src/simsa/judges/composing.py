@@ -77,13 +77,15 @@ def with_earlier(made: Judgement, before: Judgement) -> Judgement:
     """`made` with what asking the same an earlier time has said and taken: that was paid for, too."""
     texts = [*_texts(before.raw), *_texts(made.raw)]
     costs = (before.cost_usd, made.cost_usd)
+    cost = None if None in costs else sum(cost for cost in costs if cost is not None)
     return replace(
         made,
         raw=texts[0] if len(texts) == 1 else orjson.dumps(texts).decode() if texts else "",
         prompt_tokens=before.prompt_tokens + made.prompt_tokens,
         completion_tokens=before.completion_tokens + made.completion_tokens,
         cached_tokens=before.cached_tokens + made.cached_tokens,
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        cost_usd=cost,
+        estimated_usd=before.spent_usd + made.spent_usd if cost is None else None,
         latency_s=before.latency_s + made.latency_s,
         attempts=before.attempts + made.attempts,
     )

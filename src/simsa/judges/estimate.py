@@ -9,21 +9,14 @@ from typing import Any, NamedTuple
 from simsa.config import JudgeConfig
 from simsa.endpoints import cost
 from simsa.judges.base import Judge, JudgeRequest
+from simsa.judges.counting import tokens
 from simsa.judges.llm import price_of
 from simsa.records import CLAIMS
 
-# Tokens a character, roughly, for tokenizers of the size of GPT-4o's: Hangul and other
-# wide scripts, and everything else.
-_PER_WIDE, _PER_OTHER = 0.7, 0.27
 ANSWER_TOKENS = 160
 """Tokens of a verdict with its analysis."""
 # A list says the answer again claim by claim, with a quotation as long as it, in a frame of JSON.
 _LIST_TOKENS, _LIST_TOKENS_PER_TOKEN = 40, 3.0
-
-
-def tokens(text: str) -> float:
-    wide = sum(1 for ch in text if ord(ch) > 0x2E7F)
-    return wide * _PER_WIDE + (len(text) - wide) * _PER_OTHER
 
 
 class Expense(NamedTuple):

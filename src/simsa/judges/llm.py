@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -13,11 +12,13 @@ from typing import Self
 import orjson
 
 from simsa.config import JudgeConfig
-from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost, remembered
+from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Lessons, Price, cost
 from simsa.errors import ConfigError, RubricError
 from simsa.judges.asking import Asking
 from simsa.judges.base import JOINT, Affords, JudgeRequest
+from simsa.judges.counting import tokens
 from simsa.judges.expected import ALTERNATIVES, expected_scores
+from simsa.judges.hope import Hope
 from simsa.judges.listing import Listing
 from simsa.judges.reading import read_reply
 from simsa.records import CLAIMS, Judgement, Question, Status, content_hash
@@ -29,9 +30,6 @@ from simsa.text import one_line
 # How often a row may be asked until its answer is read, by what the last answer was.
 _READINGS: dict[Status, int] = {"unreadable": 3, "empty": 3, "truncated": 2, "refused": 2}
 _SCORED: Status = "scored"
-_HOPELESS = 10
-"""Rows without one readable answer, repetitions included, after which nothing is repeated any more; of
-verdicts and of lists of claims each."""
 _EXCERPT = 120
 
 
@@ -75,8 +73,8 @@ class LLMJudge:
         self._price = price_of(config)
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
-        self._were_read: set[bool] = set()
-        self._in_vain: Counter[bool] = Counter()
+        self._is_ours = False
+        self._hopes = {CLAIMS: Hope(), "": Hope()}
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
         self._narrow: dict[tuple[str, ...], _Part] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
@@ -103,6 +101,7 @@ class LLMJudge:
         """Says where the judge is, when simsa serves it itself; before it is entered."""
         self._config = self._config.model_copy(update={"base_url": base_url, "adapter": None})
         self._secret = key
+        self._is_ours = True
 
     async def __aenter__(self) -> Self:
         config = self._config
@@ -113,7 +112,7 @@ class LLMJudge:
                 found=config.adapter,
                 hint="start it with `simsa serve`, and name its address as judge.base_url instead",
             )
-        known = remembered(config.base_url, config.model)
+        lessons = None if self._is_ours else Lessons(config.base_url, config.model, config.extra_body)
         self._endpoint = await ChatEndpoint(
             config.base_url,
             config.model,
@@ -123,7 +122,7 @@ class LLMJudge:
             max_concurrency=config.max_concurrency,
             timeout_s=config.timeout_s,
             max_attempts=config.max_attempts,
-            abilities=known.abilities if known else None,
+            lessons=lessons,
         ).__aenter__()
         return self
 
@@ -185,13 +184,41 @@ class LLMJudge:
         return "\n".join(message.content for message in self.asking(request).first)
 
     async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
-        asking = self.asking(request)
-        while True:
-            judgement = self.hear(asking, await self._complete(asking))
-            if judgement is not None:
-                return judgement
-            if affords and asking.outcome and not affords(asking.cost_usd or 0.0):
-                return self._judgement(asking, Unreadable("budget", asking.outcome.reason))
+        asking, hope = self.asking(request), self._hope(request)
+        try:
+            while True:
+                judgement = self.hear(asking, await self._complete(asking))
+                if judgement is not None:
+                    return judgement
+                assert asking.outcome is not None, "it is asked again for a reason"
+                if not await hope.worth(request.request_hash):
+                    return self.give_up(asking)
+                if affords and not affords(asking.spent_usd):
+                    return self._judgement(asking, Unreadable("budget", asking.outcome.reason))
+        finally:
+            hope.leave(request.request_hash)
+
+    def was_read(self, *, claims: bool) -> None:
+        """Says that verdicts of this judge, or lists of claims, were readable an earlier time."""
+        self._hopes[CLAIMS if claims else ""].was_read()
+
+    def may_ask_again(self, asking: Asking) -> bool | None:
+        """Whether what was not readable is worth asking again; None: others that are asked again will show it."""
+        return self._hope(asking.request).may(asking.request.request_hash)
+
+    def give_up(self, asking: Asking) -> Judgement:
+        """The judgement on what was never readable, without asking again."""
+        assert asking.outcome is not None, "it was not read"
+        self.is_over(asking.request)
+        return self._judgement(asking, asking.outcome)
+
+    def is_over(self, request: JudgeRequest) -> None:
+        """A request has its judgement: whoever waits for what it shows need not any more."""
+        self._hope(request).leave(request.request_hash)
+
+    def _hope(self, request: JudgeRequest) -> Hope:
+        """Verdicts may be readable where lists of claims are not, and the other way round."""
+        return self._hopes[CLAIMS if request.part == CLAIMS else ""]
 
     def voice(self, name: str) -> LLMJudge:
         return self
@@ -233,14 +260,15 @@ class LLMJudge:
 
         `price_share` is the part of the usual price that the call has cost.
         """
-        asking.count(reply, self._cost(reply, price_share))
+        cost = self._cost(reply, price_share)
+        asking.count(reply, cost, self._estimate(asking, reply, price_share) if cost is None else 0.0)
         if isinstance(reply, ChatFailure):
             # Failing to be asked again takes nothing from what the first answer was.
             return self._judgement(asking, asking.outcome or Unreadable(reply.kind, reply.detail))
         outcome = read_reply(reply, asking)
         asking.readings += 1
         if not isinstance(outcome, Unreadable):
-            self._were_read.add(asking.request.part == CLAIMS)
+            self._hope(asking.request).was_read()
         if not isinstance(outcome, Unreadable) or not self._can_help(asking, outcome):
             made = self._judgement(asking, outcome)
             wanted = self._config.logprobs and made.scores
@@ -254,15 +282,12 @@ class LLMJudge:
 
     def _can_help(self, asking: Asking, outcome: Unreadable) -> bool:
         """Whether asking again can help: up to a limit, and only a judge that was ever understood."""
-        kind = asking.request.part == CLAIMS
-        never_read = kind not in self._were_read
-        hopeless = self._in_vain[kind] >= _HOPELESS and never_read
-        if not hopeless and asking.readings < _READINGS[outcome.status]:
-            return True
-        self._in_vain[kind] += 1
-        if self._in_vain[kind] == _HOPELESS and never_read and self._say:
+        hope = self._hope(asking.request)
+        if asking.readings < _READINGS[outcome.status]:
+            return not hope.is_gone
+        if hope.was_in_vain() and self._say:
             said = one_line(asking.texts[-1], _EXCERPT)
-            key = "judge.unread_claims" if kind else "judge.unread"
+            key = "judge.unread_claims" if asking.request.part == CLAIMS else "judge.unread"
             self._say(told(key, judge=self.label, said=said))
         return False
 
@@ -291,6 +316,13 @@ class LLMJudge:
         full = cost(self._config.model, *used, override=self._price)
         return None if full is None else full * price_share
 
+    def _estimate(self, asking: Asking, reply: ChatReply | ChatFailure, price_share: float) -> float:
+        """What a call has cost whose usage was not reported, from the characters of what was said."""
+        said = "\n".join(message.content for message in asking.messages(""))
+        answer = reply.text or reply.refusal or "" if isinstance(reply, ChatReply) else ""
+        used = round(tokens(said)), 0, round(tokens(answer))
+        return (cost(self._config.model, *used, override=self._price) or 0.0) * price_share
+
     def _judgement(self, asking: Asking, outcome: Scored | Listed | Unreadable) -> Judgement:
         status, scores, analysis, detail, claims = _SCORED, {}, "", "", None
         match outcome:
@@ -318,6 +350,7 @@ class LLMJudge:
             attempts=asking.attempts,
             detail=detail,
             claims=claims,
+            estimated_usd=asking.spent_usd if asking.cost_usd is None else None,
         )
 
 

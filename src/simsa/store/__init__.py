@@ -19,9 +19,11 @@ from simsa.store.reading import (
     results,
     snapshot,
     statuses,
+    unlisted,
     unread,
     usage_shares,
     voices,
+    was_read,
 )
 from simsa.store.store import TRANSIENT, Answered, Planned, Role, Store, Voice
 
@@ -50,7 +52,9 @@ __all__ = [
     "results",
     "snapshot",
     "statuses",
+    "unlisted",
     "unread",
     "usage_shares",
     "voices",
+    "was_read",
 ]

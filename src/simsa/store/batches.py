@@ -222,7 +222,8 @@ class Ledger:
         """What judgements do not show yet: answers on their way, by estimate, and those that were no verdict."""
         on_the_way, no_verdict = self._db.execute(
             "SELECT total(CASE WHEN batch IS NOT NULL THEN estimate_usd END),"
-            " total(json_extract(so_far, '$.cost_usd')) FROM batch_requests"
+            " total(coalesce(json_extract(so_far, '$.spent_usd'), json_extract(so_far, '$.cost_usd')))"
+            " FROM batch_requests"
         ).fetchone()
         return float(on_the_way) * self.estimates_fall_short() + float(no_verdict)
 

@@ -192,6 +192,10 @@ MIGRATIONS: tuple[str, ...] = (
     LEFT JOIN judgements j ON j.request_hash = g.request_hash
     GROUP BY p.question_id, p.variant, p.sample;
     """,
+    """
+    -- What a judgement is thought to have cost whose endpoint reported no usage: money that is spent all the same.
+    ALTER TABLE judgements ADD COLUMN estimated_usd REAL;
+    """,
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.records import CRITERIA, Claim, Expected, Judgement
+from simsa.records import CLAIMS, CRITERIA, Claim, Expected, Judgement
 from simsa.store.store import Store, Voice
 
 
@@ -147,6 +147,15 @@ def judgement(store: Store, request_hash: str) -> Judgement | None:
     return _judgement(found) if found else None
 
 
+def was_read(store: Store, judge: str, *, claims: bool) -> bool:
+    """Whether anything of the judge with this label was ever readable: a verdict, or a list of claims."""
+    found = store.db.execute(
+        "SELECT EXISTS (SELECT 1 FROM judgements WHERE judge = ? AND status = 'scored' AND (claims IS NULL) <> ?)",
+        (judge, claims),
+    )
+    return bool(found.fetchone()[0])
+
+
 def voices(store: Store, request_hash: str) -> list[tuple[Voice, Judgement]]:
     """What a judgement was made from, in order; empty for what one call gave."""
     rows = store.db.execute(
@@ -275,19 +284,19 @@ def _with_its_voices(store: Store, made: Judgement) -> Judgement:
 
 _JUDGEMENT = (
     "j.request_hash, j.judge, j.rubric, j.status, j.analysis, j.raw, j.prompt_tokens, j.completion_tokens,"
-    " j.cached_tokens, j.cost_usd, j.latency_s, j.attempts, j.detail, j.expected, j.claims, "
+    " j.cached_tokens, j.cost_usd, j.latency_s, j.attempts, j.detail, j.expected, j.claims, j.estimated_usd, "
     + ", ".join(f"j.{name}" for name in CRITERIA)
 )
 
 
 def _judgement(row: Sequence[Any]) -> Judgement:
-    expected, claims = row[13:15]
+    expected, claims, estimated = row[13:16]
     return Judgement(
         request_hash=row[0],
         judge=row[1],
         rubric=row[2],
         status=row[3],
-        scores=_scores(row[15:]),
+        scores=_scores(row[16:]),
         analysis=row[4],
         raw=row[5],
         prompt_tokens=row[6],
@@ -299,6 +308,7 @@ def _judgement(row: Sequence[Any]) -> Judgement:
         detail=row[12],
         expected={name: Expected(**found) for name, found in orjson.loads(expected or "{}").items()},
         claims=_claims(claims),
+        estimated_usd=estimated,
     )
 
 
@@ -324,6 +334,26 @@ def claimed(store: Store, question_id: str | None = None, *, sample: int | None 
     )
     for question, variant, status, kept, n in rows:
         yield Claimed(question, variant, status, _claims(kept), n)
+
+
+def unlisted(store: Store) -> dict[str, int]:
+    """Status → how many answers have no list of claims for it, where the run's judge is to list them.
+
+    "pending" or "budget" where none was asked for yet. What says nothing claims nothing, and misses none.
+    """
+    judge = (store.meta("config") or {}).get("judge") or {}
+    if not judge.get("claims"):
+        return {}
+    otherwise = "budget" if store.meta("stopped") == "budget" else "pending"
+    rows = store.db.execute(
+        f"""SELECT a.prediction, coalesce(j.status, ?) FROM plan p JOIN answers a USING (request_hash)
+        JOIN questions q ON q.id = p.question_id JOIN variants t ON t.name = p.variant
+        LEFT JOIN judging g ON g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample
+            AND g.answer_hash = p.request_hash AND g.part = '{CLAIMS}'
+        LEFT JOIN judgements j ON j.request_hash = g.request_hash WHERE j.claims IS NULL""",
+        (otherwise,),
+    )
+    return dict(sorted(Counter(status for prediction, status in rows if prediction.strip()).items()))
 
 
 def _claims(kept: str | None) -> tuple[Claim, ...] | None:

@@ -35,8 +35,8 @@ _ADD_ANSWER = (
 _ADD_JUDGEMENT = (
     "INSERT OR REPLACE INTO judgements (request_hash, judge, rubric, status,"
     f" {', '.join(CRITERIA)}, analysis, raw, prompt_tokens, completion_tokens, cached_tokens,"
-    " cost_usd, latency_s, attempts, detail, expected, claims)"
-    f" VALUES ({','.join('?' * (15 + len(CRITERIA)))})"
+    " cost_usd, latency_s, attempts, detail, expected, claims, estimated_usd)"
+    f" VALUES ({','.join('?' * (16 + len(CRITERIA)))})"
 )
 _SAME = "g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample"
 _FORGET_VOICES = "DELETE FROM voices WHERE request_hash = ?"
@@ -283,8 +283,9 @@ class Store:
         return {row[0] for row in rows}
 
     def spent_usd(self) -> float:
-        """What all judgements in this file cost, those of earlier rubrics too."""
-        return float(self.db.execute("SELECT total(cost_usd) FROM judgements").fetchone()[0])
+        """What all judgements in this file cost, those of earlier rubrics too, and by estimate where no usage was reported."""
+        spent = self.db.execute("SELECT total(coalesce(cost_usd, estimated_usd)) FROM judgements")
+        return float(spent.fetchone()[0])
 
     def forget_other_judges(self, *judge_keys: str) -> None:
         """Takes down verdicts of other judges, rubrics or modes; their judgements stay on file for reuse."""
@@ -463,6 +464,7 @@ def _judgement_row(j: Judgement) -> tuple[Any, ...]:
         j.detail,
         _dump({name: found._asdict() for name, found in j.expected.items()}) if j.expected else None,
         None if j.claims is None else _dump([claim._asdict() for claim in j.claims]),
+        j.estimated_usd,
     )
 
 

@@ -41,6 +41,7 @@ def of_model(store: Store, variant: Mapping[str, Any], question: Question) -> As
 def of_judge(store: Store, question: Question, prediction: str) -> list[Asked]:
     """What the judge was asked, part by part; nothing when the rubric is another by now, or no model judged."""
     from simsa import rubrics
+    from simsa.judges import JOINT
 
     config = (store.meta("config") or {}).get("judge") or {}
     judge = store.meta("judge") or {}
@@ -50,7 +51,7 @@ def of_judge(store: Store, question: Question, prediction: str) -> list[Asked]:
         return []
     if rubric.label != judge.get("rubric"):
         return []
-    groups = rubric.groups if judge.get("mode") == "split" else {"joint": rubric.criteria}
+    groups = rubric.groups if judge.get("mode") == "split" else {JOINT: rubric.criteria}
     shown = ("temperature", "seed", "max_tokens")
     settings = {name: config[name] for name in ("model", *shown) if config.get(name) is not None}
     asked = [

@@ -1,0 +1,126 @@
+"""A file that many processes write facts to at once: of each the newest stays, whatever the order."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simsa.endpoints import shelf
+from simsa.endpoints.shelf import Fact
+
+NOW = shelf.now_ms()
+DAY = 24 * 3600 * 1000
+
+facts = st.dictionaries(
+    st.sampled_from(["seed", "temperature", "response_format"]),
+    st.builds(Fact, st.integers(0, 1), st.integers(NOW - 3, NOW), st.sampled_from(["check", "run"])),
+    max_size=3,
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(facts, max_size=5), st.randoms(use_true_random=False))
+def test_the_newest_counts_whatever_the_order_and_however_often_it_comes(
+    found: list[dict[str, Fact]], chance: object
+) -> None:
+    wanted: dict[str, Fact] = {}
+    for one in found:
+        for name, fact in one.items():
+            wanted[name] = max(wanted.get(name, fact), fact, key=lambda f: (f.at, f.value, f.by))
+    again = [*found, *found[:2]]
+    chance.shuffle(again)  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory() as folder:
+        for order in (found, again):
+            file = Path(folder) / f"{len(order)}.sqlite"
+            for one in order:
+                shelf.merge(file, "here", one)
+            assert shelf.read(file, "here") == wanted
+            assert shelf.read(file, "there") == {}
+
+
+_WRITER = """
+import sys, pathlib
+from simsa.endpoints import shelf
+file, mine = pathlib.Path(sys.argv[1]), sys.argv[2]
+for n in range(30):
+    shelf.merge(file, "shared", {f"{mine}-{n}": shelf.Fact(n, shelf.now_ms(), mine), "last": shelf.Fact(n, shelf.now_ms(), mine)})
+"""
+
+
+def test_several_processes_at_once_lose_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "down" / "facts.sqlite"
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(file), name]) for name in "abcd"]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    found = shelf.read(file, "shared")
+    assert {name: fact.value for name, fact in found.items() if name != "last"} == {
+        f"{name}-{n}": n for name in "abcd" for n in range(30)
+    }
+    assert found["last"].value == 29
+
+
+@pytest.mark.parametrize("damage", [b"not a database at all, but long enough to be one" * 40, b"{}", b""])
+def test_a_damaged_file_is_as_good_as_none_and_begun_anew(tmp_path: Path, damage: bytes) -> None:
+    file = tmp_path / "facts.sqlite"
+    file.write_bytes(damage)
+    assert shelf.read(file, "here") == {}
+    shelf.merge(file, "here", {"seed": Fact(1, NOW, "run")})
+    assert shelf.read(file, "here") == {"seed": Fact(1, NOW, "run")}
+
+
+def test_a_file_that_is_damaged_in_the_middle(tmp_path: Path) -> None:
+    file = tmp_path / "facts.sqlite"
+    shelf.merge(file, "here", {f"field {n}": Fact(1, NOW, "run") for n in range(500)})
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    assert shelf.read(file, "here") == {}
+    shelf.merge(file, "here", {"seed": Fact(0, NOW, "check")})
+    assert shelf.read(file, "here") == {"seed": Fact(0, NOW, "check")}
+
+
+def test_rows_that_make_no_sense_are_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "facts.sqlite"
+    shelf.merge(file, "here", {"seed": Fact(1, NOW, "run")})
+    with sqlite3.connect(file) as edited:
+        edited.execute("INSERT INTO facts VALUES ('here', 'stop', 'perhaps', ?, 'run')", (NOW,))
+        edited.execute("INSERT INTO facts VALUES ('here', 'top_p', 1, 'yesterday', 'run')")
+    edited.close()
+    assert list(shelf.read(file, "here")) == ["seed"]
+
+
+def test_what_a_wrong_clock_wrote_does_not_stay(tmp_path: Path) -> None:
+    file = tmp_path / "facts.sqlite"
+    shelf.merge(
+        file, "here", {"seed": Fact(0, NOW + 400 * DAY, "run"), "stop": Fact(0, NOW - 400 * DAY, "run")}
+    )
+    assert "seed" not in shelf.read(file, "here")
+    shelf.merge(file, "here", {"seed": Fact(1, NOW, "run")})
+    assert shelf.read(file, "here") == {"seed": Fact(1, NOW, "run")}
+
+
+def test_a_place_that_cannot_be_written_to_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for file in (tmp_path / "file" / "facts.sqlite", tmp_path):
+        shelf.merge(file, "here", {"seed": Fact(1, NOW, "run")})
+        assert shelf.read(file, "here") == {}
+
+
+def test_a_file_that_another_process_holds_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "_PATIENCE_S", 0.05)
+    file = tmp_path / "facts.sqlite"
+    shelf.merge(file, "here", {"seed": Fact(1, NOW, "run")})
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    shelf.merge(file, "here", {"stop": Fact(1, NOW, "run")})
+    assert shelf.read(file, "here") == {}
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert list(shelf.read(file, "here")) == ["seed"], "it is whole"
