@@ -128,7 +128,7 @@ def _print_abilities(abilities: Mapping[str, Known | None], language: Language) 
 
 def _found(known: Known, language: Language) -> str:
     """When and by whom it was found out."""
-    when = (told(f"takes.by_{by}", date=str(date), n=known.tokens) for by, date in known.found_by.items())
+    when = (told(f"found_by.{by}", date=str(date), n=known.tokens) for by, date in known.found_by.items())
     return " · ".join(spoken(said, language) for said in when)
 
 
