@@ -12,8 +12,8 @@ import pytest
 from simsa.config import JudgeConfig, build
 from simsa.errors import ConfigError, RubricError
 from simsa.judges import JudgeRequest, make
-from simsa.judges.hope import SCOUTS
 from simsa.judges.estimate import ANSWER_TOKENS, answer_tokens, expense
+from simsa.judges.hope import SCOUTS
 from simsa.records import CLAIMS, CRITERIA, Claim, Judgement, Passage, Question, Status
 from simsa.rubrics import editable, load
 from simsa.rubrics.claims import SCHEMA, claims_prompt
