@@ -10,25 +10,19 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-import orjson
+from typing import Any, Literal
 
 from simsa.config import memory_file
 from simsa.endpoints import shelf
-from simsa.endpoints.abilities import LENGTH_FIELDS, OPTIONAL_FIELDS, Abilities, probe_request
+from simsa.endpoints.abilities import LENGTH_FIELDS, OPTIONAL_FIELDS, Abilities
 from simsa.endpoints.address import Address
-from simsa.endpoints.chat import ChatReply
 from simsa.endpoints.shelf import Fact
 from simsa.records import content_hash
-
-if TYPE_CHECKING:
-    from simsa.endpoints.client import ChatEndpoint
 
 By = Literal["check", "run"]
 """Who found something out: `simsa check --ask`, or a command that had something to ask anyway."""
 
-SCHEMA_KEPT, LOGPROBS_GIVEN, _TOKENS = "schema_kept", "logprobs_given", "tokens"
+SCHEMA_KEPT, LOGPROBS_GIVEN, TOKENS = "schema_kept", "logprobs_given", "tokens"
 _NAMES = {*OPTIONAL_FIELDS, *LENGTH_FIELDS, SCHEMA_KEPT, LOGPROBS_GIVEN}
 _DAY_MS = 24 * 3600 * 1000
 # That something is refused costs quality for as long as it is believed, and one call to see again.
@@ -60,7 +54,7 @@ class Known:
         accepted = {
             name for name in (*OPTIONAL_FIELDS, *LENGTH_FIELDS) if name in young and young[name].value
         }
-        tokens = {_TOKENS: facts[_TOKENS]} if _TOKENS in facts else {}
+        tokens = {TOKENS: facts[TOKENS]} if TOKENS in facts else {}
         return cls(Abilities(length, frozenset(accepted - refused), frozenset(refused)), young | tokens)
 
     @property
@@ -74,7 +68,7 @@ class Known:
     @property
     def tokens(self) -> int:
         """What asking for it took; 0 where nobody asked."""
-        return self.facts[_TOKENS].value if _TOKENS in self.facts else 0
+        return self.facts[TOKENS].value if TOKENS in self.facts else 0
 
     @property
     def is_reasoning(self) -> bool:
@@ -103,35 +97,13 @@ class Known:
             LOGPROBS_GIVEN: self.logprobs_given,
             "reasoning": self.is_reasoning,
             "found": str(self.found),
-            _TOKENS: self.tokens,
+            TOKENS: self.tokens,
             "findings": found,
         }
 
     def heeds(self, name: str) -> bool | None:
         """`schema_kept` or `logprobs_given`."""
         return bool(self.facts[name].value) if name in self.facts else None
-
-
-async def find_out(endpoint: ChatEndpoint, extra_body: Mapping[str, Any] | None = None) -> Known | None:
-    """Asks the endpoint one small question with every optional field, and remembers what it made of it.
-
-    `extra_body` is what is sent along with every request. Takes a few tokens. None when it gave no answer at
-    all; raises EndpointError as every request does.
-    """
-    reply = await endpoint.complete(probe_request(extra_body))
-    if not isinstance(reply, ChatReply):
-        return None
-    abilities = endpoint.abilities
-    taken = {name: abilities.takes(name) for name in (*OPTIONAL_FIELDS, *LENGTH_FIELDS)}
-    found = {name: int(takes) for name, takes in taken.items() if takes is not None}
-    found |= {
-        SCHEMA_KEPT: int(abilities.schema is True and _kept(reply.text)),
-        LOGPROBS_GIVEN: int(bool(reply.logprobs)),
-        _TOKENS: reply.prompt_tokens + reply.completion_tokens,
-    }
-    return Known.of(
-        endpoint.address, remember(endpoint.address, endpoint.model, extra_body, found, by="check")
-    )
 
 
 def remembered(base_url: str, model: str, extra_body: Mapping[str, Any] | None = None) -> Known | None:
@@ -171,14 +143,6 @@ def _length(address: Address, facts: Mapping[str, Fact]) -> tuple[str, set[str]]
     if len(refused) == 2:
         return usual, set()
     return (other if usual in refused else usual), refused
-
-
-def _kept(text: str) -> bool:
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(found, dict) and list(found) == ["ok"] and isinstance(found["ok"], bool)
 
 
 def _date(at_ms: int) -> datetime.date:
