@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from simsa import report
 from simsa.records import CRITERIA
-from simsa.report import Summary, marks
+from simsa.report import Summary, html, marks
 from simsa.report.words import words
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, Scored, make_run, question
@@ -115,7 +116,10 @@ def test_of_very_many_types_the_largest_are_shown(tmp_path: Path) -> None:
     asked = [question(n, type=f"t{min(n, 60):02}") for n in range(64)]
     made = make_run(tmp_path / "run", {"a": [(3, 3, 3, 3)] * 64}, questions=asked, figures={"chrf": 1.0})
     with Store.read(made) as store:
-        rows = marks.heat(report.summary(store), SAY)
+        found = report.summary(store)
+    rows = marks.heat(found, SAY)
+    assert marks.left_out(found, SAY).startswith("These are the 40 largest types; 21 more are in")
+    assert marks.left_out(found, SAY) in html.render(replace(found, language="en"))
     names = [name for name, _ in rows]
     assert len(names) == 40 and names == sorted(names) and "t60" in names
     assert dict(rows)["t60"][0].n == 4

@@ -68,6 +68,7 @@ def render(summary: Summary) -> str:
         distributions=[(say(name), found) for name in CRITERIA if (found := marks.bars(summary, name))],
         levels=marks.LEVELS,
         heat=marks.heat(summary, say),
+        types_left_out=marks.left_out(summary, say),
         answering=marks.answering(summary),
         examined=examined(summary),
         metrics=grids.metrics(summary),

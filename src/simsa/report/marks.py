@@ -182,11 +182,21 @@ def _ticks(reach: float) -> Iterator[Tick]:
 
 def heat(summary: Summary, say: Words) -> list[tuple[str, list[Heat]]]:
     """Rows of types, the largest forty in their order; empty when nothing was scored."""
-    sizes = {name: part.n for v in summary.variants for name, part in v.types.items()}
+    sizes = _sizes(summary)
     shown = sorted(sorted(sizes, key=lambda name: -sizes[name])[:_MOST_TYPES])
     if not any(part.total for v in summary.variants for part in v.types.values()):
         return []
     return [(name or say("untyped"), [_warmth(v, name) for v in summary.variants]) for name in shown]
+
+
+def left_out(summary: Summary, say: Words) -> str:
+    """Says how many types `heat` leaves out; empty when it has them all."""
+    left = len(_sizes(summary)) - _MOST_TYPES
+    return say("heat.more", shown=_MOST_TYPES, n=left) if left > 0 else ""
+
+
+def _sizes(summary: Summary) -> dict[str, int]:
+    return {name: part.n for v in summary.variants for name, part in v.types.items()}
 
 
 def _warmth(variant: VariantSummary, name: str) -> Heat:

@@ -148,8 +148,12 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "over_refusal_of": ("답 있는 질문 거절률", "answerable declined"),
     "nav": ("차례", "Contents"),
     "heat.caption": (
-        "진할수록 높습니다 (총점 4–20). 괄호 안은 채점한 문항 수.",
-        "Darker is higher (totals of 4–20); in brackets, how many were scored.",
+        "색이 진할수록 높습니다 (총점 4–20). 괄호 안은 채점한 문항 수.",
+        "The stronger the colour, the higher (totals of 4–20); in brackets, how many were scored.",
+    ),
+    "heat.more": (
+        "문항이 많은 유형 {shown}개입니다. 나머지 {n}개는 simsa report --format md에 있습니다.",
+        "These are the {shown} largest types; {n} more are in simsa report --format md.",
     ),
     "distribution.caption": (
         "막대 안은 백분율, 옆은 점수별 답변 수입니다.",
