@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,8 @@ def test_inspect_gets_a_log_for_each_variant(
 ) -> None:
     assert run(["export", str(made), "--to", "inspect", "--out", str(tmp_path / "logs")]) == 0
     files = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    assert [file.name for file in files] == ["1-base.json", "2-a-b.json"]
+    form = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_(base|a-b)_[0-9a-f]{32}\.json"
+    assert [re.fullmatch(form, file.name)[1] for file in files] == ["base", "a-b"]  # type: ignore[index]
     base, other = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     assert (base["status"], other["status"]) == ("error", "success")
     assert other["eval"]["model"] == "simsa/a/b"
@@ -85,17 +87,28 @@ def test_inspect_gets_a_log_for_each_variant(
     assert refused["scores"] == {}, "a missing score is never a number"
     assert refused["metadata"]["status"] == "refused"
     assert "output" not in missing
+    assert [m["role"] for m in scored["messages"]] == ["user", "assistant"]
+    assert (
+        scored["messages"][0]["content"].startswith("0번 마을의 이름은 무엇인가요?\n\n")
+        and len(missing["messages"]) == 1
+    )
+    each = [sample["model_usage"]["base"]["total_tokens"] for sample in (scored, refused)]
+    assert base["stats"]["model_usage"]["base"]["total_tokens"] == sum(each) > 0
+    assert "model_usage" not in missing
 
 
 def test_inspect_logs_lie_in_the_run_by_default(made: Path) -> None:
     assert run(["export", str(made), "--to", "inspect"]) == 0
-    assert (made / "inspect" / "1-base.json").is_file()
+    assert len(list((made / "inspect").glob("*_base_*.json"))) == 1
 
 
 def test_inspect_itself_reads_the_logs(made: Path, tmp_path: Path) -> None:
     log = pytest.importorskip("inspect_ai.log")
     run(["export", str(made), "--to", "inspect", "--out", str(tmp_path)])
-    read = log.read_eval_log(str(tmp_path / "1-base.json"))
+    listed = log.list_eval_logs(str(tmp_path))
+    assert len(listed) == 2, "inspect view shows those that it finds by their names"
+    read = next(found for found in map(log.read_eval_log, listed) if found.eval.model == "simsa/base")
+    assert read.results.scores[0].name == "total", "shown first"
     assert read.samples[0].scores["total"].value == 10
     assert read.samples[0].output.completion == "=1+1"
 

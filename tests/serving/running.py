@@ -68,6 +68,7 @@ def vllm_server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             "args": {"max_loras": 12},
             "env": {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"},
         },
+        "generation": {"temperature": 0.8},
         "variants": [{"name": "base"}, *({"name": name, "adapter": name} for name in names)],
     }
     (plan,) = plan_servers(configuration.build(raw, root=root))

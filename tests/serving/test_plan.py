@@ -69,6 +69,30 @@ def test_without_adapters_no_lora(root: Path) -> None:
     assert not [word for word in plan.argv if "lora" in word.partition("=")[0]]
 
 
+@pytest.mark.parametrize(
+    ("sampling", "drawn"),
+    [
+        ({}, False),
+        ({"generation": {"temperature": 0.7}}, True),
+        ({"generation": {"temperature": 0.7, "seed": None}}, False),
+        ({"judge": {"model": "j", "adapter": "b"}}, False),
+        ({"judge": {"model": "j", "adapter": "b", "temperature": 0.7}}, True),
+        ({"judge": {"model": "j", "adapter": "b", "temperature": None}}, True),
+        ({"judge": {"model": "j", "temperature": 0.7}}, False),
+    ],
+    ids=str,
+)
+def test_on_a_cpu_prompts_of_requests_with_a_seed_are_read_whole(
+    root: Path, sampling: dict[str, Any], drawn: bool
+) -> None:
+    raw = {"data": {"path": "d"}, "serving": {"model": "base"}, "variants": [{"name": "base"}], **sampling}
+    (plan,) = plan_servers(configuration.build(raw, root=root))
+    assert ("--no-enable-chunked-prefill" in plan.argv) == (drawn and plan.vllm.cpu)
+    raw["serving"] = {"model": "base", "args": {"enable_chunked_prefill": True}}
+    (plan,) = plan_servers(configuration.build(raw, root=root))
+    assert "--no-enable-chunked-prefill" not in plan.argv, "what the user says counts"
+
+
 def test_merged_checkpoints_follow_one_by_one(root: Path) -> None:
     make_model(root / "other")
     variants = [

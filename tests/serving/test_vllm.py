@@ -8,6 +8,7 @@ import math
 import shutil
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,20 @@ def test_it_streams(vllm_server: Running) -> None:
     with urllib.request.urlopen(request, timeout=300) as response:
         lines = [line for line in response.read().decode().splitlines() if line.startswith("data: ")]
     assert lines[-1] == "data: [DONE]" and len(lines) >= 4
+
+
+def test_long_prompts_answered_with_seeds_do_not_end_it(vllm_server: Running) -> None:
+    """More tokens at once than a step takes: vLLM would read them in chunks, and end at the first on a CPU."""
+    question = "서울은 대한민국의 수도이다. " * 110
+
+    def ask(n: int) -> str:
+        messages = [{"role": "user", "content": f"{n}. {question}수도는 어디인가?"}]
+        body = {"model": "base", "messages": messages, "max_tokens": 6, "temperature": 0.8, "seed": 7}
+        return str(_post(vllm_server, "/chat/completions", body, vllm_server.key)["choices"][0]["message"])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(ask, range(4)))) == 4
+    assert ask(0) == ask(0), "a seed makes an answer again"
 
 
 def test_json_comes_without_white_space_to_wander_in(vllm_server: Running) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,12 +98,7 @@ def _wandb(store: Store, folder: Path, project: str) -> None:
 def _logs(store: Store, folder: Path) -> None:
     from simsa.report import exporting
 
-    for place, (variant, log) in enumerate(exporting.inspect(store), 1):
-        # Numbered: different names may be the same once they are safe for a file system.
-        file = folder / f"{place}-{_slug(variant)}.json"
+    for name, log in exporting.inspect(store):
+        file = folder / name
         console.put([log], file)
         click.echo(file)
-
-
-def _slug(variant: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", variant)

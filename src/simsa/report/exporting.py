@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from statistics import fmean
 from typing import Any
@@ -13,6 +14,8 @@ from simsa.report.rows import rows
 from simsa.store import Store
 from simsa.version import __version__
 
+# The first of an Inspect log's scores is the one that lists of logs show.
+_SCORES = ("total", *CRITERIA)
 _STOP_REASONS = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filter"}
 
 
@@ -46,13 +49,18 @@ def ragas(store: Store) -> Iterator[bytes]:
 
 
 def inspect(store: Store) -> Iterator[tuple[str, bytes]]:
-    """Every variant's name and its Inspect eval log (version 2, the JSON form).
+    """Every variant's Inspect eval log (version 2, the JSON form), behind its file's name.
 
     A sample without a score has none in the log either; its status is in the metadata.
+    `inspect view` lists a JSON file only where its name is of Inspect's own form, TIME_TASK_ID.json.
     """
     for variant in store.variants():
         found = [row for row in rows(store) if row["variant"] == variant]
-        yield variant, orjson.dumps(_log(store, variant, found), option=orjson.OPT_INDENT_2)
+        log = _log(store, variant, found)
+        time = log["eval"]["created"][:19].replace(":", "-")
+        # Safe for a file system and not too long for one; the id tells apart what is then the same.
+        name = f"{time}_{re.sub(r'[^0-9A-Za-z가-힣.]+', '-', variant)[:40]}_{log['eval']['task_id']}.json"
+        yield name, orjson.dumps(log, option=orjson.OPT_INDENT_2)
 
 
 def _log(store: Store, variant: str, found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -61,13 +69,14 @@ def _log(store: Store, variant: str, found: list[dict[str, Any]]) -> dict[str, A
     ids = list(dict.fromkeys(row["question_id"] for row in found))
     task_id = content_hash(run.get("id"), variant)
     answered = sum(row["prediction"] is not None for row in found)
+    created = run.get("created") or "1970-01-01T00:00:00+00:00"
     return {
         "version": 2,
         "status": "success" if answered == len(found) else "error",
         "eval": {
             "eval_id": task_id,
             "run_id": run.get("id") or task_id,
-            "created": run.get("created") or "1970-01-01T00:00:00+00:00",
+            "created": created,
             "task": "simsa",
             "task_id": task_id,
             "dataset": {"name": store.data_hash(), "samples": len(ids), "sample_ids": ids},
@@ -79,8 +88,10 @@ def _log(store: Store, variant: str, found: list[dict[str, Any]]) -> dict[str, A
         "results": {
             "total_samples": len(found),
             "completed_samples": answered,
-            "scores": [_score(name, found) for name in (*CRITERIA, "total")],
+            "scores": [_score(name, found) for name in _SCORES],
         },
+        # A run may be interrupted and go on another day: it has a beginning, and no duration.
+        "stats": {"started_at": created, "completed_at": created, "model_usage": {variant: _usage(found)}},
         "samples": [_sample(row) for row in found],
     }
 
@@ -97,23 +108,33 @@ def _score(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _usage(found: list[dict[str, Any]]) -> dict[str, int]:
+    read, written = (sum(row[name] or 0 for row in found) for name in ("prompt_tokens", "completion_tokens"))
+    return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+
+
 def _sample(row: dict[str, Any]) -> dict[str, Any]:
     passages = "\n\n".join(row["contexts"])
+    asked = f"{row['question']}\n\n{passages}" if passages else row["question"]
     answer = row["prediction"]
     sample: dict[str, Any] = {
         "id": row["question_id"],
         "epoch": 1 + row["sample"],
-        "input": f"{passages}\n\n{row['question']}" if passages else row["question"],
+        "input": asked,
         "target": row["reference"],
         "scores": {
             name: {"value": row[name], "answer": answer, "explanation": row["analysis"]}
-            for name in (*CRITERIA, "total")
+            for name in _SCORES
             if row[name] is not None
         },
+        "messages": [{"role": "user", "content": asked}],
         "metadata": {name: row[name] for name in ("status", "type", "answerable", "cluster")},
     }
     if answer is not None:
         message = {"role": "assistant", "content": answer}
+        sample["messages"].append(message)
+        sample["model_usage"] = {row["variant"]: _usage([row])}
+        sample["total_time"] = sample["working_time"] = row["latency_s"]
         stop = _STOP_REASONS.get(row["finish_reason"] or "stop", "unknown")
         sample["output"] = {
             "model": row["variant"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from simsa.config import Config, VariantConfig, environment
+from simsa.config import Config, GenerationConfig, JudgeConfig, VariantConfig, environment
 from simsa.errors import ConfigError
 from simsa.serving import engine
 from simsa.serving.adapters import RANKS, Adapter, read_adapter
@@ -105,6 +105,10 @@ def _plan(config: Config, vllm: engine.Engine, model: str, variants: list[Varian
         defaults |= engine.cpu_arguments(
             read_checkpoint(folder) if folder else None, serving.max_model_len, env
         )
+    if vllm.cpu and _draws_with_seed(config):
+        # vLLM rewinds the generator of a seeded request after each chunk of its prompt but the last, which
+        # torch's for the CPU cannot do: the whole engine would end.
+        defaults["enable_chunked_prefill"] = False
     return ServerPlan(
         name=base_names[0],
         model=model,
@@ -118,6 +122,15 @@ def _plan(config: Config, vllm: engine.Engine, model: str, variants: list[Varian
         cwd=config.root.resolve(),
         start_timeout_s=serving.start_timeout_s,
     )
+
+
+def _draws_with_seed(config: Config) -> bool:
+    """Whether a request to our own servers may ask for tokens drawn with a seed of its own."""
+    ours: list[GenerationConfig | JudgeConfig] = [config.generation]
+    if config.judge and config.judge.adapter:
+        ours.append(config.judge)
+    # No temperature is the model's own, seldom 0.
+    return any(asked.seed is not None and asked.temperature != 0 for asked in ours)
 
 
 def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any], *, cpu: bool) -> dict[str, Any]:
