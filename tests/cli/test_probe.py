@@ -52,10 +52,10 @@ def report(capfd: Capture, run_folder: Path) -> dict[str, Any]:
     return document
 
 
-def made(folder: Path, server: ChatServer, capfd: Capture, **judge: Any) -> Path:
-    """A judged run."""
+def made(folder: Path, server: ChatServer, capfd: Capture, *, code: int = 0, **judge: Any) -> Path:
+    """A judged run, which ends with `code`."""
     file = write(folder, server.url, **judge)
-    assert run(["run", str(file), "-q"]) == 0
+    assert run(["run", str(file), "-q"]) == code
     capfd.readouterr()
     return file
 

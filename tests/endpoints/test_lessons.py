@@ -10,7 +10,9 @@ from tests.servers.chat import Body, ChatServer, unsupported
 from tests.servers.faults import error
 
 from simsa.endpoints import Known, Lessons, remembered
+from simsa.endpoints.abilities import is_lasting
 from simsa.endpoints.address import Address
+from simsa.endpoints.refusals import Refusal
 from simsa.endpoints.remembered import remember
 
 ALL = ("response_format", "temperature", "top_p", "seed", "stop", "logprobs", "max_tokens")
@@ -96,10 +98,18 @@ def test_the_two_names_of_the_length_limit_can_change_places_and_back() -> None:
         assert server.count == 2, "each name is tried once"
 
 
-def test_a_value_that_is_out_of_bounds_is_not_taken_for_a_field_that_is_refused() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "temperature must be between 0 and 2",
+        "Unexpected value for 'temperature': should be less than or equal to 2",
+        "3.0 is not valid for temperature, which is at most 2",
+    ],
+)
+def test_a_value_that_is_out_of_bounds_is_not_taken_for_a_field_that_is_refused(said: str) -> None:
     def reply(body: Body) -> Any:
         if body.get("temperature", 0) > 2:
-            return error(400, "temperature must be between 0 and 2", param="temperature")
+            return error(400, said, param="temperature")
         return FITTING
 
     with ChatServer(reply=reply) as server:
@@ -163,3 +173,17 @@ def test_processes_that_learn_different_things_at_once_add_up() -> None:
         ask(server, wanted(5, seed=None), lessons=two)
         found = known(server).abilities
     assert (found.seed, found.takes("stop"), found.logprobs) == (False, False, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "lasting"),
+    [
+        ("Unsupported parameter: 'top_p' is not supported with this model.", "unsupported_parameter", True),
+        ("Unsupported value: 'temperature' does not support 0.0 with this model.", "unsupported_value", True),
+        ("'body.seed' Extra inputs are not permitted", "", True),
+        ("Invalid value: 'seed'", "invalid_value", False),
+        ("'stop' has too many sequences: at most 4 are allowed", "", False),
+    ],
+)
+def test_which_refusals_are_worth_remembering(said: str, code: str, lasting: bool) -> None:
+    assert is_lasting(Refusal(400, said, code)) is lasting

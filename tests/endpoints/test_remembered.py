@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.endpoints.asking import request
 from tests.servers.chat import Body, ChatServer
 
 from simsa.endpoints import ChatEndpoint, Known, find_out, remembered
@@ -152,6 +155,40 @@ def test_the_length_limit_goes_by_the_name_that_is_not_refused(
     known = Known.of(FAR, facts)
     assert known is not None
     assert (known.abilities.length_field, known.abilities.refused) == (used, refused)
+
+
+NAMES = (
+    "response_format",
+    "temperature",
+    "top_p",
+    "seed",
+    "stop",
+    "logprobs",
+    "max_tokens",
+    "max_completion_tokens",
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*NAMES, "schema_kept", "logprobs_given", "tokens", "of another version"]),
+        st.builds(Fact, st.integers(0, 1), st.integers(0, 40), st.sampled_from(["check", "run"])),
+    ),
+    st.sampled_from([NEAR, FAR, Address.parse("https://api.openai.com")]),
+)
+def test_whatever_is_remembered_makes_a_whole_request(found: dict[str, Fact], address: Address) -> None:
+    now = now_ms()
+    facts = {name: fact._replace(at=now - fact.at * DAY + 60_000) for name, fact in found.items()}
+    known = Known.of(address, facts)
+    if known is None:
+        return
+    body = known.abilities.compose(request(top_p=0.5, stop=("끝",), logprobs=1), "m")
+    assert len({"max_tokens", "max_completion_tokens"} & body.keys()) == 1
+    assert body["model"] == "m" and body["messages"]
+    for name in NAMES[:6]:
+        believed = name in found and found[name].at <= (1 if address.is_near else 30)
+        assert (name in body) is not (believed and not found[name].value)
+    assert all(fact.at >= now - 31 * DAY for name, fact in known.facts.items() if name != "tokens")
 
 
 def test_a_damaged_file_is_as_good_as_none() -> None:

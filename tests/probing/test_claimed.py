@@ -138,7 +138,7 @@ def test_one_that_nods_and_one_that_is_blind_are_found_out(
 
 def test_a_lister_that_is_not_understood_leaves_its_cases_unscored(tmp_path: Path, capfd: Capture) -> None:
     with ChatServer(careful, lists="모르겠습니다.") as server:
-        file = made(tmp_path, server, capfd, claims=True)
+        file = made(tmp_path, server, capfd, code=4, claims=True)
         document = probed(capfd, str(file), "-n", "2", code=4)
     for kind in CLAIM_KINDS:
         one = document["probes"]["kinds"][kind]

@@ -32,6 +32,12 @@ _UNKNOWN = re.compile(
     re.I,
 )
 
+_BOUNDS = re.compile(
+    r"between|at (?:most|least)|greater|less than|larger|smaller|too (?:large|small|high|low|long|many)|"
+    r"m(?:ax|in)imum|\brange\b|[<>]=?|must be|should be",
+    re.I,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -131,7 +137,8 @@ class Abilities:
 
 def is_lasting(refusal: Refusal) -> bool:
     """Whether a field is refused whatever it holds: a value that is out of bounds says nothing of the next one."""
-    return bool(_UNKNOWN.search(f"{refusal.code} {refusal.message}"))
+    text = f"{refusal.code} {refusal.message}"
+    return bool(_UNKNOWN.search(text)) and not _BOUNDS.search(text)
 
 
 def probe_request(extra_body: Mapping[str, Any] | None = None) -> ChatRequest:

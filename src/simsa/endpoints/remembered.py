@@ -3,6 +3,10 @@
 It is kept by address, model and what is always sent along (`extra_body`, of which only a hash
 is written down): each can change what is taken. Servers that simsa starts itself are not
 remembered: their port may be another model's tomorrow, and they are new each time anyway.
+
+What stands behind an address may change without a word. What was taken and is refused now shows
+in the first call, and what is remembered is put right by it; what was refused and would be taken
+now shows only when it is tried, so it is tried again in time.
 """
 
 from __future__ import annotations
