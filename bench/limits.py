@@ -116,7 +116,11 @@ def measure(contender: Contender, limit: RateLimit, args: argparse.Namespace) ->
         command = contender(job)
         if isinstance(command, str):
             return command
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OPENAI_API_KEY": "sk-bench"}
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT / "src"),
+            "OPENAI_API_KEY": "sk-bench",
+            "SIMSA_MEMORY": "off",
+        }
         done = subprocess.run(command, env=environment, capture_output=True, check=False, cwd=folder)
         if done.returncode:
             return f"failed: {(done.stderr or done.stdout).decode(errors='replace')[-400:]}"

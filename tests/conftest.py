@@ -52,6 +52,7 @@ def _loopback_only() -> Iterator[None]:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
         patch.setattr(socket, "getaddrinfo", _resolving(socket.getaddrinfo))
+        patch.setenv("SIMSA_MEMORY", "off")  # for fixtures that live longer than a test
         yield
 
 

@@ -51,6 +51,17 @@ def test_the_second_process_makes_no_refused_call(refused: tuple[str, ...]) -> N
     assert second.abilities.same_form(first.abilities)
 
 
+def test_only_what_is_really_left_out_is_spoken_of_and_once() -> None:
+    with ChatServer(reply=FITTING, refuses=["seed", "logprobs"]) as server:
+        sitting(server)
+        assert sitting(server, []).events == [], "nothing was asked"
+        plain = [request(f"{n}", seed=None) for n in range(5)]
+        assert sitting(server, plain).events == []
+        asked = [*plain, request("a"), request("b"), request("c", logprobs=1)]
+        said = sitting(server, asked).events
+    assert sorted(line.partition("not to take ")[2].split()[0] for line in said) == ["logprobs", "seed"]
+
+
 def test_what_is_taken_and_heeded_is_remembered_too() -> None:
     with ChatServer(reply=FITTING) as server:
         assert sitting(server).events == []

@@ -135,6 +135,19 @@ class Abilities:
         return replace(self, refused=self.refused | {name}, accepted=self.accepted - {name})
 
 
+def wanted(request: ChatRequest) -> set[str]:
+    """The optional fields that `request` has something for, whether they are taken or not."""
+    given = {
+        "response_format": request.schema,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        "stop": request.stop or None,
+        "logprobs": request.logprobs,
+    }
+    return {name for name, value in given.items() if value is not None}
+
+
 def is_lasting(refusal: Refusal) -> bool:
     """Whether a field is refused whatever it holds: a value that is out of bounds says nothing of the next one."""
     text = f"{refusal.code} {refusal.message}"

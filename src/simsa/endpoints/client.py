@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from simsa.endpoints import answers, endings, refusals
-from simsa.endpoints.abilities import LENGTH_FIELDS, Abilities, is_lasting, probe_request
+from simsa.endpoints.abilities import LENGTH_FIELDS, Abilities, is_lasting, probe_request, wanted
 from simsa.endpoints.address import Address, check_key
 from simsa.endpoints.answers import Answer, Trouble
 from simsa.endpoints.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, ModelInfo, plain
@@ -79,6 +79,7 @@ class ChatEndpoint:
         self.abilities = abilities or (lessons.abilities if lessons else Abilities.of(self.address))
         self._lessons = lessons
         self._hearsay = self.abilities.refused if lessons else frozenset()
+        self._missed = set(self._hearsay.difference(LENGTH_FIELDS))
         self._key = key
         self._say = on_event or (lambda text: None)
         self._flow = Flow(max_concurrency, min_concurrency)
@@ -93,9 +94,6 @@ class ChatEndpoint:
         self._transport = Transport(self.address, self._key, self.max_concurrency, self.timeout_s)
         if warning := self.address.warning(self._key):
             self._say(warning)
-        if self._lessons and (missed := self._lessons.missed) and self._lessons.known:
-            what = {"url": self.base_url, "date": str(self._lessons.known.found)}
-            self._say(told("endpoint.remembered", list=", ".join(missed), **what))
         return self
 
     async def __aexit__(
@@ -161,6 +159,8 @@ class ChatEndpoint:
                 self._check(trial.model)
             trial.calls += 1
             abilities = self.abilities
+            if self._missed:
+                self._say_missed(trial.request)
             sent = abilities.compose(trial.request, trial.model)
             found = await self._opened().post(orjson.dumps(sent, default=plain))
             if isinstance(found, Trouble):
@@ -181,6 +181,14 @@ class ChatEndpoint:
             return reply
         finally:
             flow.leave()
+
+    def _say_missed(self, request: ChatRequest) -> None:
+        """Says once what is left out of `request` because it is remembered as refused."""
+        missed = self._missed & wanted(request)
+        if missed and self._lessons and self._lessons.known:
+            self._missed -= missed
+            what = {"url": self.base_url, "date": str(self._lessons.known.found)}
+            self._say(told("endpoint.remembered", list=", ".join(sorted(missed)), **what))
 
     def _count(self, reply: ChatReply) -> None:
         stats = self._flow.stats

@@ -48,11 +48,6 @@ class Lessons:
         """What to begin with."""
         return self.known.abilities if self.known else Abilities.of(self._address)
 
-    @property
-    def missed(self) -> list[str]:
-        """What is left out of requests because it is remembered as refused, though not what goes by another name."""
-        return sorted(self.abilities.refused.difference(LENGTH_FIELDS))
-
     def refused(self, name: str) -> None:
         """The endpoint has said that it does not take the field `name`."""
         self._taken.discard(name)
