@@ -16,7 +16,10 @@ from scipy import stats
 from simsa import config, pipeline
 from simsa.cli.main import run
 from simsa.records import CRITERIA
+from simsa.report import summary
+from simsa.report.marks import bars
 from simsa.report.table import load
+from simsa.report.tracked import variants as tracked
 from simsa.store import Store, claimed, judgements, results
 from simsa.store import members as members_of
 from tests.servers.batch import BatchServer
@@ -422,3 +425,27 @@ def test_examples_are_chosen_by_what_they_show(tmp_path: Path, capsys: pytest.Ca
     assert totals[found["best"]["question_id"]] == max(totals.values())
     assert totals[found["worst"]["question_id"]] == min(totals.values())
     assert found["best"]["answers"][0]["total"] == max(totals.values())
+
+
+def test_bars_count_every_answer_where_a_mean_of_several_is_no_level(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ChatServer(answer) as models, ChatServer(scored) as judge:
+        file = write(tmp_path, models.url, judge.url, "temperature = 0.7\nsamples = 2")
+        assert run(["run", str(file), "-q"]) == 0
+    found = report(file, capsys)
+    with Store.read(file.with_name("simsa.simsa")) as store:
+        rows = list(results(store, sample=None))
+        made = summary(store)
+    for place, variant in enumerate(found["variants"]):
+        for name in CRITERIA:
+            given = [row.scores[name] for row in rows if row.variant == variant["name"]]
+            assert variant["answer_counts"][name] == {str(n): given.count(n) for n in range(1, 6)}
+            bar = bars(made, name)[place]
+            assert (bar.variant, bar.n, bar.counts) == (
+                variant["name"],
+                2 * N,
+                tuple(given.count(n) for n in range(1, 6)),
+            )
+            assert bar.mean == f"{variant['criteria'][name]['mean']:.2f}"
+    assert "answer_counts" not in str(tracked(made)), "a tracker has the means"

@@ -27,7 +27,7 @@ from simsa.judges.llm import LLMJudge
 from simsa.judges.places import identified, moved, places, with_places
 from simsa.judges.retiring import listed, models_of, retiring
 from simsa.progress import Progress
-from simsa.records import Message, Prediction
+from simsa.records import CRITERIA, Message, Prediction, Question
 from simsa.spoken import told
 from simsa.store import TRANSIENT, Answered, Planned, Store
 from simsa.text import usd
@@ -458,7 +458,7 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
         },
         config=shown,
         root=str(config.root.resolve()),
-        judge=judge and _described(judge, config.judge),
+        judge=judge and _described(judge, config.judge, next(store.questions(), None)),
         language=config.report.language,
         baseline=config.baseline,
         data=summary.to_dict(),
@@ -467,13 +467,19 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
     )
 
 
-def _described(judge: Judge, config: JudgeConfig | None) -> dict[str, Any]:
+def _described(judge: Judge, config: JudgeConfig | None, question: Question | None) -> dict[str, Any]:
+    """What a report has to know of the judge. Its criteria are named where it has not all of them."""
     facts: dict[str, Any] = {
         "model": judge.label,
         "rubric": judge.rubric,
         "mode": judge.mode,
         "key": judge.key,
     }
+    asked = (
+        {name for request in judge.requests(question, "") for name in request.criteria} if question else set()
+    )
+    if asked and not asked.issuperset(CRITERIA):
+        facts["criteria"] = [name for name in CRITERIA if name in asked]
     if config and config.panel:
         facts["members"] = [{"name": name, "model": one.model} for name, one in config.each.items()]
     if config and config.repeats > 1:

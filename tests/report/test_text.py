@@ -67,7 +67,7 @@ def test_the_summary_has_what_a_reader_looks_for(run: Path) -> None:
     shown = " ".join(rendered(run).split())
     for part in (
         "Judge: gpt-4o · rubric rag-ko@1a2b3c4d · four criteria in one call",
-        "71 calls · 0 reused",
+        "71 calls · 0 verdicts reused",
         "rag-lora · no score: not judged yet 1, judge refused 1, judge's reply unreadable 1",
         "answer correctness",
         "total /20",

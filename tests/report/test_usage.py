@@ -158,7 +158,8 @@ def test_every_format_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
             shown = capsys.readouterr().out
             assert words in shown
             assert "(+4)" in shown, "the context of the second variant was found done"
-            assert {"ko": "호출을 고르게 나눔", "en": "calls divided evenly"}[language] in shown
+            assert {"ko": "균등 배분", "en": "even share"}[language] in shown
+            assert {"ko": "문맥 기준", "en": "criteria of the context"}[language] in shown
 
 
 def test_the_free_judge_costs_nothing_worth_a_table(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simsa.records import Question, content_hash
-from simsa.report.table import MISSING, TOTAL, Table, Variant
+from simsa.report.table import Table, Variant
 from simsa.store import Store
 
 
@@ -55,13 +55,16 @@ def narrowed(table: Table, question_ids: Sequence[str], named: Sequence[str]) ->
         types=tuple(table.types[place] for place in kept),
         answerable=tuple(table.answerable[place] for place in kept),
         clusters=tuple(table.clusters[place] for place in kept),
-        variants={name: _narrowed(variant, kept) for name, variant in table.variants.items()},
+        variants={
+            name: _narrowed(variant, kept, int(table.whole(name)[kept].sum()))
+            for name, variant in table.variants.items()
+        },
+        asked=table.asked,
     )
 
 
-def _narrowed(variant: Variant, kept: Sequence[int]) -> Variant:
+def _narrowed(variant: Variant, kept: Sequence[int], n_scored: int) -> Variant:
     moved = variant.at(kept)
-    n_scored = sum(value == value for value in moved.columns.get(TOTAL, [MISSING] * len(kept)))
     statuses = Counter({"scored": n_scored, "pending": len(kept) - n_scored})
     return replace(moved, statuses=statuses)
 

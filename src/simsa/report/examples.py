@@ -46,7 +46,9 @@ def _rank(table: Table, kind: Kind, names: Sequence[str]) -> Floats:
         off = np.stack([contradiction(table, name) for name in names])
         worst: Floats = np.where(np.isfinite(off), off, -1.0).max(axis=0)
         return np.where(worst >= 0, -worst, MISSING)
-    totals = np.stack([table.first(name, TOTAL) for name in names])
+    # Where the rubric asks for fewer criteria there is no total, but a sum of what it asks for.
+    of = (TOTAL,) if TOTAL in table.scored else table.asked
+    totals = np.stack([sum(table.first(name, one) for one in of) for name in names])
     ranks: dict[str, Floats] = {
         "best": -totals.mean(axis=0),
         "worst": totals.mean(axis=0),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from simsa.report.model import Answer, Summary
+    from simsa.stats import Comparison
 
 # Beyond these a text is cut: the page is for looking, `simsa examples --json` has it whole. Fifteen
 # examples of four variants stay below a megabyte.
@@ -158,8 +159,14 @@ def _sentences(summary: Summary) -> list[Sentence]:
     if len(said) != len(others):
         return [Sentence(text, "plain") for text in said]
     tones = {"better": "good", "worse": "bad"}
-    found = [(text, summary.comparison(name)) for text, name in zip(said, others, strict=True)]
+    found = [(text, _decisive(summary, name)) for text, name in zip(said, others, strict=True)]
     return [Sentence(text, tones.get(c.verdict, "plain") if c else "plain") for text, c in found]
+
+
+def _decisive(summary: Summary, variant: str) -> Comparison | None:
+    """What a sentence on a variant is about: its total, or the only criterion that there is."""
+    found = [c for c in summary.comparisons if c.variant == variant]
+    return summary.comparison(variant) or (found[0] if len(found) == 1 else None)
 
 
 def _took(summary: Summary, say: Words) -> list[str]:

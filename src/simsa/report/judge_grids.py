@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from simsa.report.table import Mean
     from simsa.report.usage import Spent, Usage
 
-# Parts that no rubric has named.
-_PARTS = {CLAIMS: "claims.part", JOINT: "usage.joint"}
+# Parts that no rubric has named, and those of the built-in ones.
+_PARTS = {CLAIMS: "claims.part", JOINT: "usage.joint", "answer": "usage.answer", "context": "usage.context"}
 
 
 def judge_grids(summary: Summary) -> list[Grid]:

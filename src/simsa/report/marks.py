@@ -17,7 +17,7 @@ from simsa.report.words import Words
 
 if TYPE_CHECKING:
     from simsa.report.model import Summary, VariantSummary
-    from simsa.stats import Comparison, Distribution
+    from simsa.stats import Comparison
 
 LEVELS = tuple(range(1, MAX_SCORE + 1))
 # Narrower parts have no room for their share.
@@ -107,22 +107,24 @@ class Answering(NamedTuple):
 
 
 def bars(summary: Summary, criterion: str) -> list[Bar]:
-    """A bar for each variant that has scores of `criterion` on the 1–5 scale."""
+    """A bar for each variant that has scores of `criterion` on the 1–5 scale.
+
+    Of several answers to a question each counts by itself; the mean is that over questions.
+    """
     found = []
     for variant in summary.variants:
         scores = variant.whole.criteria.get(criterion)
-        if scores and scores.counts:
-            counts = tuple(scores.counts.get(str(level), 0) for level in LEVELS)
-            found.append(Bar(variant.name, tuple(_segments(scores)), counts, fixed(scores.mean), scores.n))
+        by_level = variant.answer_counts.get(criterion) or (scores and scores.counts)
+        if scores and by_level:
+            counts = tuple(by_level.get(str(level), 0) for level in LEVELS)
+            found.append(Bar(variant.name, tuple(_segments(counts)), counts, fixed(scores.mean), sum(counts)))
     return found
 
 
-def _segments(distribution: Distribution) -> Iterator[Segment]:
+def _segments(counts: Sequence[int]) -> Iterator[Segment]:
     start = 0.0
-    counts = distribution.counts or {}
-    for level in LEVELS:
-        count = counts.get(str(level), 0)
-        width = 100 * count / distribution.n
+    for level, count in zip(LEVELS, counts, strict=True):
+        width = 100 * count / sum(counts)
         if count:
             label = f"{width:.0f}" if width >= _LABELLED else ""
             title = f"{level}: {count} ({width:.0f} %)"

@@ -65,6 +65,7 @@ class JudgeInfo:
     completion_tokens: int
     cached_tokens: int
     cost_usd: float | None
+    criteria: tuple[str, ...] = CRITERIA
     retiring: tuple[Retirement, ...] = ()
     context_spread: Mapping[str, Spread] = field(default_factory=dict)
     panel: PanelInfo | None = None
@@ -82,6 +83,7 @@ class JudgeInfo:
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         spread = {name: found._asdict() for name, found in self.context_spread.items()}
         return plain | {
+            "criteria": list(self.criteria),
             "shutdown_date": self.shutdown_date,
             "retiring": [end.to_dict() for end in self.retiring],
             "context_spread": spread,
@@ -169,6 +171,8 @@ class VariantSummary:
     claims: ClaimsInfo | None = None
     n_samples: int = 1
     """Answers a question; scores are the means over them."""
+    answer_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Criterion → level → how many of all answers have it, where questions have several."""
     n_gaps: int = 0
     """Answers without a score to questions that have one from another answer."""
 
@@ -193,6 +197,7 @@ class VariantSummary:
                 "claims": self.claims and self.claims.to_dict(),
                 "info": dict(self.info),
                 "samples": self.n_samples,
+                "answer_counts": {name: dict(found) for name, found in self.answer_counts.items()},
                 "unscored_samples": self.n_gaps,
             }
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.records import CRITERIA
 from simsa.report.model import is_lexical
-from simsa.report.numbers import count, fixed, signed, usd
+from simsa.report.numbers import count, fixed, interval, signed, usd
 from simsa.report.words import Language, Name, Words, words
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def headline(summary: Summary) -> list[str]:
     n = summary.run.n_questions
     if not n:
         return [say("say.nothing")]
-    if not any(variant.total for variant in variants):
-        return [say("say.unscored", predicted=sum(v.n_predicted for v in variants), n=n)]
+    if not any(variant.whole.n_scored for variant in variants):
+        key = "say.partly" if any(variant.whole.criteria for variant in variants) else "say.unscored"
+        return [say(key, predicted=sum(v.n_predicted for v in variants), n=n)]
     prefix = say("say.lexical") if summary.judge and summary.judge.is_lexical else ""
     if len(variants) == 1:
         return [prefix + _alone(summary)]
@@ -48,6 +49,8 @@ def verdict(comparisons: Sequence[Comparison], variant: str, language: Language)
     say = words(language)
     by_criterion = {c.criterion: c for c in comparisons if c.variant == variant}
     total = by_criterion.get("total")
+    if total is None and by_criterion:  # the rubric does not ask for all that make one
+        return " ".join(_one(by_criterion[name], language) for name in CRITERIA if name in by_criterion)
     if total is None:
         return say("say.no_pairs", variant=Name(variant))
     sentences = [_one(total, language)]
@@ -96,24 +99,30 @@ def _listed(by_criterion: Mapping[str, Comparison], verdict: str, say: Words) ->
 def _one(comparison: Comparison, language: Language) -> str:
     say = words(language)
     low, high = comparison.ci95 or (None, None)
+    places = 1 if comparison.criterion == "total" else 2
     return say(
         f"say.{comparison.verdict}",
         variant=Name(comparison.variant),
         baseline=Name(comparison.baseline),
         what=Name(say(comparison.criterion)),
-        diff=signed(comparison.mean_diff, 1),
-        low=fixed(low, 1),
-        high=fixed(high, 1),
+        diff=signed(comparison.mean_diff, places),
+        low=fixed(low, places),
+        high=fixed(high, places),
         n=comparison.n_pairs,
     )
 
 
 def _alone(summary: Summary) -> str:
-    variant = summary.variants[0]
+    say, variant = words(summary.language), summary.variants[0]
     total = variant.total
-    assert total is not None  # headline() has looked
+    if total is None:
+        found = ", ".join(
+            f"{say(name)} {fixed(one.mean)} {interval(one.ci95)}"
+            for name, one in variant.whole.criteria.items()
+        )
+        return say("say.alone_of", variant=Name(variant.name), list=found, n=variant.whole.n_scored)
     low, high = total.ci95 or (None, None)
-    return words(summary.language)(
+    return say(
         "say.alone",
         variant=Name(variant.name),
         mean=fixed(total.mean, 1),
@@ -129,7 +138,8 @@ def judged(summary: Summary) -> list[str]:
     judge = summary.judge
     if judge is None:
         return [say("judged.none")]
-    mode = say(f"judged.{judge.mode}")
+    some = judge.mode == "joint" and len(judge.criteria) < len(CRITERIA)
+    mode = say("judged.some", n=len(judge.criteria)) if some else say(f"judged.{judge.mode}")
     lines = [say("judged.by", model=judge.model, rubric=judge.rubric, mode=mode)]
     if not judge.is_lexical:
         cost = say("cost.unknown") if judge.cost_usd is None else usd(judge.cost_usd)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from simsa.records import CRITERIA
+from simsa.records import CRITERIA, MAX_SCORE
 from simsa.report import abstaining, claims, examples
 from simsa.report.expected import expected_scores
 from simsa.report.model import Example, JudgeInfo, Kind, Note, RunInfo, Slice, Summary, VariantSummary
-from simsa.report.noise import decisive, noises, sentence
+from simsa.report.noise import Judgements, decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
 from simsa.report.probed import length_biases
 from simsa.report.table import TOTAL, Mean, Part, Table, load
@@ -61,7 +61,9 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     stopped = store.meta("stopped")
     calibration = calibration_of(store)
     repeats = judge.repeats if judge else None
-    variance = noises((repeats and repeats.judgements) or table.judgements(), baseline)
+    answers = table.judgements()
+    variants = tuple(replace(v, answer_counts=_levels(answers, v.name)) for v in variants)
+    variance = noises((repeats and repeats.judgements) or answers, baseline)
     said = [Note("variance", sentence(noise, spoken)) for noise in decisive(variance)]
     return Summary(
         run=_run(store, table, stopped),
@@ -114,15 +116,25 @@ class _Scores(Mapping[str, "Mapping[str, float | None]"]):
 
     def __getitem__(self, criterion: str) -> Mapping[str, float | None]:
         table, variant, part = self._of
-        if criterion not in SCORED:
+        if criterion not in table.scored:
             raise KeyError(criterion)
         return table.scores(variant, criterion, part)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(SCORED)
+        return iter(self._of[0].scored)
 
     def __len__(self) -> int:
-        return len(SCORED)
+        return len(self._of[0].scored)
+
+
+def _levels(answers: Judgements, variant: str) -> dict[str, dict[str, int]]:
+    """Criterion → level → how many answers have it; nothing where a score is no level."""
+    found = {name: [score for *_, score in answers.get((variant, name), ())] for name in CRITERIA}
+    return {
+        name: {str(level): scores.count(level) for level in range(1, MAX_SCORE + 1)}
+        for name, scores in found.items()
+        if scores and all(score == int(score) for score in scores)
+    }
 
 
 def _run(store: Store, table: Table, stopped: str | None) -> RunInfo:
@@ -142,6 +154,7 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         model=facts["model"],
         rubric=facts.get("rubric", ""),
         mode=mode,
+        criteria=table.asked,
         **judge_usage(store)._asdict(),
         retiring=_retiring(store, facts),
         context_spread=context_spread(table) if mode == "joint" else {},
@@ -211,7 +224,7 @@ def _slice(table: Table, variant: str, part: Part, clusters: Mapping[str, str] |
     }
     return Slice(
         part.n,
-        total.n if total else 0,
+        int(table.whole(variant)[part.places].sum()),
         found,
         total,
         metrics,

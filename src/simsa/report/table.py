@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.records import CRITERIA, Claim
-from simsa.store import Result, Store, claimed, measures, results, snapshot
+from simsa.store import Result, Store, claimed, criteria_of, measures, results, snapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +58,21 @@ class Table:
     answerable: tuple[bool, ...]
     clusters: tuple[str, ...]
     variants: Mapping[str, Variant]
+    asked: tuple[str, ...] = CRITERIA
+    """The criteria that the judge has scores for; only where these are all there is a total."""
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The names of the scores that there can be."""
+        return (*self.asked, TOTAL) if len(self.asked) == len(CRITERIA) else self.asked
+
+    def whole(self, variant: str) -> NDArray[np.bool_]:
+        """Which questions have all scores that the judge was asked for."""
+        import numpy as np
+
+        names = (TOTAL,) if TOTAL in self.scored else self.asked
+        found: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(self.column(variant, n)) for n in names])
+        return found
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -262,6 +277,7 @@ def _load(store: Store) -> Table:
         answerable=answerable,
         clusters=clusters,
         variants=variants,
+        asked=criteria_of(store),
     )
 
 

@@ -25,6 +25,7 @@ _LEFT_OUT = (
     "notes",
     "slices",
     "counts",
+    "answer_counts",
     "metrics_n",
     "max",
     "baseline",

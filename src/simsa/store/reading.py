@@ -57,6 +57,11 @@ class Result(NamedTuple):
         return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
 
 
+def criteria_of(store: Store) -> tuple[str, ...]:
+    """The criteria that the run's judge has scores for: those that its rubric asks for."""
+    return tuple((store.meta("judge") or {}).get("criteria") or CRITERIA)
+
+
 def results(
     store: Store, variant: str | None = None, question_id: str | None = None, *, sample: int | None = 0
 ) -> Iterator[Result]:
@@ -66,6 +71,7 @@ def results(
     None all, those to one question by one variant one after another.
     """
     stopped = store.meta("stopped")
+    asked = len(criteria_of(store))
     given = {"variant": variant, "question_id": question_id, "sample": sample}
     wanted = {name: value for name, value in given.items() if value is not None}
     rows = store.db.execute(
@@ -79,7 +85,8 @@ def results(
     )
     for row in rows:
         scores = _scores(row[15:])
-        status = _status(row[7], row[12], len(scores), "budget" if stopped == "budget" else "pending")
+        otherwise = "budget" if stopped == "budget" else "pending"
+        status = _status(row[7], row[12], len(scores) >= asked, otherwise)
         yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores, row[14]))
 
 
@@ -451,9 +458,9 @@ def _scores(values: Sequence[int | None]) -> dict[str, int]:
     return {name: value for name, value in zip(CRITERIA, values, strict=True) if value is not None}
 
 
-def _status(prediction: str | None, unscored: str | None, n_scores: int, otherwise: str) -> str:
+def _status(prediction: str | None, unscored: str | None, whole: bool, otherwise: str) -> str:
     if prediction is None:
         return "no_prediction"
     if unscored:
         return unscored
-    return "scored" if n_scores == len(CRITERIA) else otherwise
+    return "scored" if whole else otherwise
