@@ -176,7 +176,7 @@ def test_a_panel_keeps_to_one_limit_whatever_each_member_costs(tmp_path: Path) -
         config = write_run(tmp_path, judge)
         assert run(["judge", str(config), "-q"]) == 4
         spent = usd(cheap) + usd(costly, dear)
-        assert 0.8 * 0.4 < sum(spent) <= 0.4 + max(spent), (
+        assert 0.7 * 0.4 < sum(spent) <= 0.4 + max(spent), (
             "the dear one's calls are foretold by its own price"
         )
 
@@ -218,36 +218,42 @@ def test_an_endpoint_that_reports_no_usage_is_limited_by_estimates(tmp_path: Pat
         assert unjudged(config) == 120 - server.count
 
 
+def on_account(config: Path) -> float:
+    """What a run counts as spent."""
+    with Store.read(config.with_name("simsa.simsa")) as store:
+        return store.spent_usd()
+
+
 @pytest.mark.parametrize("how", [{}, {"mode": "split"}, {"claims": True}], ids=["joint", "split", "claims"])
 def test_what_is_only_estimated_counts_in_the_next_sitting_too(tmp_path: Path, how: dict[str, Any]) -> None:
+    limit = 0.5
     with ChatServer(faults={"no_usage": 1.0}, latency_s=0.002) as server:
-        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT, **how})
-        for _ in range(4):
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": limit, **how}, 30)
+        calls = []
+        for _ in range(3):
             assert run(["judge", str(config), "-q"]) == 4
+            calls.append(server.count)
+        assert calls[0] > 10
+        assert calls[2] - calls[0] <= 2, "three sittings spend what one may"
+        spent = on_account(config)
+        assert 0.8 * limit < spent <= limit + server.peak * 3 * spent / server.count
         with Store.read(tmp_path / "simsa.simsa") as store:
-            spent = store.spent_usd()
-            costs = [row[0] for row in store.db.execute("SELECT cost_usd FROM judgements WHERE attempts")]
-        assert set(costs) == {None}, "an estimate is not passed off as a cost"
-        assert 0.7 * LIMIT < spent <= LIMIT + server.peak * spent / server.count * 3
-        assert server.count < 90, "four sittings spend what one may"
-        config.write_text(config.read_text().replace(f"= {LIMIT}", "= 100"))
+            costs = {row[0] for row in store.db.execute("SELECT cost_usd FROM judgements WHERE attempts")}
+        assert costs == {None}, "an estimate is not passed off as a cost"
+        config.write_text(config.read_text().replace(f"= {limit}", "= 100"))
         assert run(["judge", str(config), "-q"]) == 0
 
 
-def test_estimates_go_on_from_sitting_to_sitting_however_it_is_stopped(tmp_path: Path) -> None:
-    """Each sitting may spend a little more; together they never pass what the last one may."""
+def test_each_sitting_may_spend_what_is_left_of_a_higher_limit(tmp_path: Path) -> None:
     with ChatServer(faults={"no_usage": 1.0}, latency_s=0.002) as server:
-        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": LIMIT})
-        spent = []
-        for share in (0.3, 0.6, 0.6, 1.0):
-            text = config.read_text()
-            limit = next(line for line in text.splitlines() if line.startswith("max_cost_usd"))
-            config.write_text(text.replace(limit, f"max_cost_usd = {share * LIMIT}"))
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": 0.0})
+        text, spent = config.read_text(), []
+        for limit in (0.2, 0.5, 0.5, 0.8):
+            config.write_text(text.replace("max_cost_usd = 0.0", f"max_cost_usd = {limit}"))
             assert run(["judge", str(config), "-q"]) == 4
-            with Store.read(tmp_path / "simsa.simsa") as store:
-                spent.append(store.spent_usd())
-            assert spent[-1] <= share * LIMIT * 1.001 + WIDTH * spent[-1] / server.count
-        assert spent[1] == spent[2], "what is spent is spent"
+            spent.append(on_account(config))
+            assert 0.8 * limit < spent[-1] <= limit + WIDTH * spent[-1] / server.count
+        assert spent[2] - spent[1] <= 2 * spent[1] / server.count, "what is spent is spent"
 
 
 def test_what_was_paid_for_and_not_reported_adds_up_over_retries(tmp_path: Path) -> None:
@@ -256,13 +262,11 @@ def test_what_was_paid_for_and_not_reported_adds_up_over_retries(tmp_path: Path)
     with ChatServer(lambda body: next(replies, verdict()), faults=faults) as server:
         config = write_run(tmp_path, {**ONE, "base_url": server.url}, n=1, variants=("base",))
         assert run(["judge", str(config), "-q"]) == 4
-        with Store.read(tmp_path / "simsa.simsa") as store:
-            first = store.spent_usd()
+        first = on_account(config)
         one = sum(usd(server)) / 3
         assert 0.5 * 3 * one < first < 3 * 3 * one, "calls with and without usage, all three"
         assert run(["judge", str(config), "-q", "--retry", "unreadable"]) == 0
-        with Store.read(tmp_path / "simsa.simsa") as store:
-            assert first < store.spent_usd() < 2 * first
+        assert first < on_account(config) < 2 * first
 
 
 def test_a_batch_without_usage_is_limited_by_estimates_too(tmp_path: Path) -> None:
@@ -274,8 +278,7 @@ def test_a_batch_without_usage_is_limited_by_estimates_too(tmp_path: Path) -> No
         config.write_text(config.read_text() + "[judge.batch]\npoll_s = 0.02\nsettle_s = 0.1\n")
         for _ in range(3):
             assert run(["judge", str(config), "-q"]) == 4
-        with Store.read(tmp_path / "simsa.simsa") as store:
-            assert 0.5 * LIMIT < store.spent_usd() <= LIMIT
+        assert 0.5 * LIMIT < on_account(config) <= LIMIT
 
 
 # Calls -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_PATIENCE_S = 2.0
+_PATIENCE_S = 5.0
 _DAY_MS = 24 * 3600 * 1000
 # Older ones are believed by nobody; newer than tomorrow ones come from a clock that was wrong.
 _KEPT_MS, _AHEAD_MS = 90 * _DAY_MS, _DAY_MS
@@ -46,7 +46,8 @@ def read(file: Path, place: str) -> dict[str, Fact]:
     import sqlite3
 
     with contextlib.suppress(sqlite3.Error, OSError):
-        uri = f"{file.resolve().as_uri()}?mode=ro"
+        # Not "ro": what a writer was killed over has to be taken back before anybody can read.
+        uri = f"{file.resolve().as_uri()}?mode=rw"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE_S)) as shelf:
             rows = shelf.execute("SELECT name, value, at, by FROM facts WHERE place = ?", (place,)).fetchall()
         ahead = now_ms() + _AHEAD_MS
