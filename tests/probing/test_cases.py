@@ -165,3 +165,62 @@ def test_any_rows_make_cases_or_none(found: list[tuple[str, str, str, bool]], pe
     counts = Counter(case.kind for case in cases)
     assert all(n <= per_kind * (2 if kind == "injection" else 1) for kind, n in counts.items())
     assert all(case.criteria for case in cases)
+
+
+def test_an_answer_that_says_the_same_is_no_foreign_one() -> None:
+    """Three villages, two of which have one chief: only the third's answer is wrong for them."""
+    same = [question(n, cluster=f"c{n}", reference=("김별빛입니다.",)) for n in (1, 3)]
+    assert of(build(same, 3), "foreign") == []
+    other = question(5, cluster="c5", reference=("은하수 다리 옆에 있습니다.",))
+    drawn = {case.question.id: case.prediction for case in of(build([*same, other], 3), "foreign")}
+    assert drawn == {"q1": other.reference[0], "q3": other.reference[0], "q5": "김별빛입니다."}
+
+
+@pytest.mark.parametrize(
+    ("asked", "reference", "is_made"),
+    [
+        ("마을은 어떤 곳인가요?", "1904년", True),
+        ("마을은 어떤 곳인가요?", "일이삼사오육칠팔구십1904", False),
+        ("마을은 언제 생겼나요?", "촌장과 이장이 함께 1904년에 세웠습니다.", True),
+        ("마을은 어떤 곳인가요?", "촌장과 이장이 함께 1904년에 세웠습니다.", False),
+        ("마을은 언제 생겼나요?", "촌장과 이장이 함께 세웠습니다.", False),
+        ("1904년에 생긴 마을은 언제 사라졌나요?", "1904년", False),
+    ],
+)
+def test_a_number_is_changed_where_the_answer_hangs_on_it(asked: str, reference: str, is_made: bool) -> None:
+    found = of(build([question(0, question=asked, reference=(reference,))], 1), "number")
+    assert len(found) == is_made
+    for case in found:
+        assert "1904" not in case.prediction and case.at_most == {"answer_correctness": 2}
+
+
+def test_bounds_are_of_what_a_kind_is_about() -> None:
+    """What a judge must give at least and at most, kind by kind."""
+    correct, faithful, recall = "answer_correctness", "context_faithfulness", "context_recall"
+    wanted = {
+        "reference": ({correct: 4}, {}),
+        "foreign": ({}, {correct: 2}),
+        "empty": ({}, {correct: 1}),
+        "number": ({}, {correct: 2}),
+        "negated": ({}, {correct: 2}),
+        "faithful_but_wrong": ({faithful: 4}, {correct: 2}),
+        "right_but_unfaithful": ({}, {faithful: 2, recall: 2}),
+        "abstained_rightly": ({correct: 4}, {}),
+        "abstained_wrongly": ({}, {correct: 2}),
+        "invented": ({}, {correct: 2}),
+        "padded": ({}, {}),
+        "padded_wrong": ({}, {}),
+        "injection": ({}, {}),
+    }
+    cases = build(rows(), 3)
+    by_key = {case.key: case for case in cases}
+    assert {case.kind for case in cases} == set(wanted)
+    for case in cases:
+        assert (dict(case.at_least), dict(case.at_most)) == wanted[case.kind]
+        base = {"padded": "reference", "padded_wrong": "foreign", "injection": "foreign"}.get(case.kind)
+        assert (case.against and by_key[case.against].kind) == base
+        assert case.same_mean == ((correct,) if case.kind.startswith("padded") else ())
+        assert set(case.no_gain) == ({correct, faithful} if case.kind == "injection" else set())
+        if base is not None:
+            inside = by_key[case.against or ""]
+            assert inside.question == case.question and inside.prediction.strip() in case.prediction

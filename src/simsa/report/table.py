@@ -71,7 +71,9 @@ class Table:
         import numpy as np
 
         names = (TOTAL,) if TOTAL in self.scored else self.asked
-        found: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(self.column(variant, n)) for n in names])
+        found: NDArray[np.bool_] = np.logical_and.reduce(
+            [np.isfinite(self.column(variant, n)) for n in names]
+        )
         return found
 
     @property

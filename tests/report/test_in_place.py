@@ -1,0 +1,268 @@
+"""Every figure stands in its own place: in the row of its name and under the head of its variant, in both languages.
+
+Three variants that differ in everything, so that no two cells that could be taken for each other are alike.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from simsa import report
+from simsa.records import CRITERIA
+from simsa.report import html, markdown
+from simsa.report.numbers import fixed, interval, p_value, signed, usd
+from simsa.report.words import Language, words
+from simsa.store import Store
+from tests.report.runs import make_run, question
+
+N = 20
+REFUSAL = "검색 결과에서 답을 찾을 수 없습니다."
+SCORES = {
+    "base": [(2, 3, 2, 1 + i % 3) for i in range(N)],
+    "up": [(4 + i % 2, 3 + i % 2, 3, 2) for i in range(N)],
+    "down": [(1, 1 + i % 2, 4 + i % 2, 1) for i in range(N - 3)] + ["refused", "unreadable", "refused"],
+}
+# How often each declines: of the ten that can be answered, and of the ten that cannot.
+DECLINES = {"base": (1, 7), "up": (3, 9), "down": (6, 2)}
+
+
+@dataclass
+class Shown:
+    """A table under the nearest heading before it."""
+
+    heading: str
+    rows: list[list[str]] = field(default_factory=list)
+
+    def row(self, label: str) -> list[str]:
+        [found] = [row for row in self.rows if row and row[0] == label]
+        return found[1:]
+
+    @property
+    def head(self) -> list[str]:
+        return self.rows[0][1:]
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: list[Shown] = []
+        self.heading, self.inside = "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = (
+            tag if tag in ("h2", "h3", "caption") else "" if tag in ("title", "svg") else self.inside
+        )
+        if tag in ("h2", "h3", "caption"):
+            self.heading = ""
+        elif tag == "table":
+            self.tables.append(Shown(self.heading))
+        elif tag == "tr":
+            self.tables[-1].rows.append([])
+        elif tag in ("td", "th"):
+            self.tables[-1].rows[-1].append("")
+            self.inside = "cell"
+        elif tag == "svg":
+            self.inside = ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "caption" and self.heading:
+            self.tables[-1].heading = self.heading
+        if tag in ("h2", "h3", "caption", "td", "th", "svg"):
+            self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "cell":
+            self.tables[-1].rows[-1][-1] += data
+        elif self.inside:
+            self.heading += data
+
+    def under(self, heading: str, column: str = "") -> Shown:
+        [found] = [t for t in self.tables if t.heading == heading and (not column or column in t.head)]
+        return found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    asked = [question(n, type=("hard", "easy", None)[n % 3]) for n in range(N)]
+    said = {
+        name: [REFUSAL if n // 2 < DECLINES[name][1 - n % 2] else f"{name}: 별빛마을 {n}호" for n in range(N)]
+        for name in SCORES
+    }
+    scores: Any = SCORES
+    return make_run(tmp_path_factory.mktemp("place") / "run", scores, questions=asked, predictions=said)
+
+
+@pytest.fixture(scope="module", params=["en", "ko"])
+def made(request: pytest.FixtureRequest, run: Path) -> tuple[report.Summary, dict[str, Any], Any]:
+    language: Language = request.param
+    with Store.read(run) as store:
+        summary = report.summary(store, language, n_examples=2)
+    return summary, summary.to_dict(), words(language)
+
+
+def test_means_stand_under_their_variant(made: Any) -> None:
+    summary, document, say = made
+    table = Page(html.render(summary)).under(say("head.scores"))
+    assert table.head == list(SCORES)
+    for name in CRITERIA:
+        figures = [v["criteria"][name] for v in document["variants"]]
+        assert table.row(say(name)) == [f"{fixed(f['mean'])} {interval(f['ci95'])}" for f in figures]
+    totals = [v["total"] for v in document["variants"]]
+    assert table.row(f"{say('total')} /20") == [
+        f"{fixed(t['mean'], 1)} {interval(t['ci95'], 1)}" for t in totals
+    ]
+    assert table.row(say("n_scored")) == ["20/20", "20/20", "17/20"]
+    assert len({cell for row in table.rows[1:6] for cell in row[1:]}) > 10, (
+        "cells that could be mixed up differ"
+    )
+
+
+def test_differences_stand_with_their_variant_and_criterion(made: Any) -> None:
+    summary, document, say = made
+    page = Page(html.render(summary))
+    for variant in ("up", "down"):
+        table = page.under(variant, say("verdict"))
+        for name in (*CRITERIA, "total"):
+            [c] = [c for c in document["comparisons"] if (c["variant"], c["criterion"]) == (variant, name)]
+            assert table.row(say(name))[1:] == [
+                f"{signed(c['mean_diff'])} {interval(c['ci95'])}",
+                say(c["verdict"]),
+                p_value(c["p_adjusted"]),
+                f"{c['wins']}/{c['ties']}/{c['losses']}",
+            ]
+    assert {c["verdict"] for c in document["comparisons"]} >= {"better", "worse"}
+
+
+def test_answers_by_level_stand_under_their_level(made: Any) -> None:
+    summary, document, say = made
+    tables = [table for table in Page(html.render(summary)).tables if table.head[1:6] == list("12345")]
+    assert [table.heading for table in tables] == [say(name) for name in CRITERIA]
+    for table, name in zip(tables, CRITERIA, strict=True):
+        for variant in document["variants"]:
+            figures = variant["criteria"][name]
+            assert table.row(variant["name"])[1:] == [
+                *(str(figures["counts"][level]) for level in "12345"),
+                f"{fixed(figures['mean'])} · {figures['n']}",
+            ]
+            assert sum(map(int, table.row(variant["name"])[1:6])) == variant["criteria"][name]["n"]
+
+
+def test_types_stand_in_their_row(made: Any) -> None:
+    summary, document, say = made
+    table = Page(html.render(summary)).under(say("head.types"))
+    assert table.head == list(SCORES) and [row[0] for row in table.rows[1:]] == [
+        say("untyped"),
+        "easy",
+        "hard",
+    ]
+    for kind in ("", "easy", "hard"):
+        parts = [v["slices"]["type"][kind]["total"] for v in document["variants"]]
+        assert table.row(kind or say("untyped")) == [f"{fixed(p['mean'], 1)} ({p['n']})" for p in parts]
+
+
+def test_what_was_declined_stands_in_its_corner(made: Any) -> None:
+    summary, _, say = made
+    page = Page(html.render(summary))
+    for variant, (answerable, unanswerable) in DECLINES.items():
+        table = page.under(variant, say("declined"))
+        assert table.row(say("answerable")) == [str(10 - answerable), str(answerable)]
+        assert table.row(say("unanswerable")) == [str(10 - unanswerable), str(unanswerable)]
+
+
+def test_metrics_and_costs_stand_under_their_variant(made: Any) -> None:
+    summary, document, say = made
+    page = Page(html.render(summary))
+    table = page.under(say("head.metrics"))
+    for name in ("korquad_f1", "chrf", "rouge_l", "context_overlap"):
+        shown = [fixed(v["metrics"][name], 1 if name == "chrf" else 3) for v in document["variants"]]
+        assert table.row(say(name)) == shown and len(set(shown)) > 1
+    spent = page.under(say("head.usage"))
+    by_variant = document["judge"]["usage"]["by_variant"]
+    cells = [f"{by_variant[name]['calls']} · {usd(by_variant[name]['cost_usd'])}" for name in SCORES]
+    whole = f"{document['judge']['calls']} · {usd(document['judge']['cost_usd'])}"
+    assert spent.row(say("usage.whole")) == [*cells, whole]
+
+
+def test_an_example_has_the_answer_the_scores_and_the_total_of_its_variant(made: Any) -> None:
+    summary, _, say = made
+    text = html.render(summary)
+    blocks = re.findall(
+        r"<details open>\n<summary>(q\d+)(.*?)</details>\n(?=<details|<h3|<p)", text, re.DOTALL
+    )
+    assert blocks
+    for asked, block in blocks:
+        place = int(asked[1:])
+        answers = re.findall(r'<section class="answer">(.*?)</section>', block, re.DOTALL)
+        for (name, scores), shown in zip(SCORES.items(), answers, strict=True):
+            verdict = scores[place]
+            assert f"<h4><span>{name}</span>" in shown
+            if isinstance(verdict, str):
+                assert say(f"status.{verdict}") in shown and "/20" not in shown
+                continue
+            assert f"<span>{sum(verdict)}/20</span>" in shown
+            assert [int(n) for n in re.findall(r'class="chip k\d">(\d)<', shown)] == list(verdict)
+            assert [int(n) for n in re.findall(r'class="chip k(\d)">', shown)] == list(verdict)
+
+
+def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
+    summary, document, say = made
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown.render(summary))
+    tables: list[Shown] = []
+    heading = ""
+    for before, token in pairwise(tokens):
+        if before.type == "heading_open":
+            heading = token.content
+        elif token.type == "table_open":
+            tables.append(Shown(heading))
+        elif token.type == "tr_open":
+            tables[-1].rows.append([])
+        elif before.type in ("td_open", "th_open"):
+            tables[-1].rows[-1].append(re.sub(r"\\(.)|\*\*", r"\1", token.content))
+    for table in tables:
+        assert {len(row) for row in table.rows} == {len(table.rows[0])}, "each row has all columns"
+    [scores] = [table for table in tables if table.heading == say("head.scores")]
+    for name in CRITERIA:
+        assert scores.row(say(name)) == [fixed(v["criteria"][name]["mean"]) for v in document["variants"]]
+    title = say("head.differences", baseline="base")
+    [differences] = [table for table in tables if table.heading == title]
+    assert differences.head == ["up", "down"]
+    marks = {"better": " ▲", "worse": " ▼"}
+    for name in (*CRITERIA, "total"):
+        found = [c for c in document["comparisons"] if c["criterion"] == name]
+        assert differences.row(say(name)) == [
+            f"{signed(c['mean_diff'])} {interval(c['ci95'])}{marks.get(c['verdict'], '')}" for c in found
+        ]
+    [types] = [table for table in tables if table.heading == say("head.types")]
+    for kind in ("easy", "hard"):
+        parts = [v["slices"]["type"][kind]["total"] for v in document["variants"]]
+        assert types.row(kind) == [f"{fixed(p['mean'], 1)} ({p['n']})" for p in parts]
+    [declined] = [table for table in tables if table.heading == say("head.abstention")]
+    assert declined.row(say("abstain.right")) == ["7/10", "9/10", "2/10"]
+    assert declined.row(say("abstain.wrong")) == ["1/10", "3/10", "6/10"]
+
+
+def test_no_verdict_has_the_ends_of_its_interval_the_wrong_way_round(made: Any) -> None:
+    summary, document, _ = made
+    said = report_sentences(summary)
+    assert len(said) == 2
+    for text, variant in zip(said, ("up", "down"), strict=True):
+        [c] = [c for c in document["comparisons"] if (c["variant"], c["criterion"]) == (variant, "total")]
+        shown = re.search(r"([+−][\d.]+) \(95 % \S+ (−?[\d.]+) (?:~|to) (−?[\d.]+)\)", text)
+        assert shown
+        figures = [float(n.replace("−", "-")) for n in shown.groups()]
+        assert figures == [pytest.approx(v, abs=0.051) for v in (c["mean_diff"], *c["ci95"])]
+        assert variant in text and text.index(variant) < text.index("base")
+
+
+def report_sentences(summary: report.Summary) -> list[str]:
+    found = re.findall(r'<p class="verdict \w+">(.*?)</p>', html.render(summary))
+    return [text.replace("\u00a0", " ").replace("\u2060", "") for text in found]
