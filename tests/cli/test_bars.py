@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from simsa.cli.bars import bar, describe, lines, live, money, shown
+from simsa.cli.bars import bar, describe, lines, live, money, rows, shown
 from simsa.language import Language
 from simsa.progress import Progress, Stage
 
@@ -167,3 +167,19 @@ def test_a_bar_is_as_long_as_it_says(width: int) -> None:
         assert len(bar(Stage(total=10, done=done), width)) == width
     assert bar(Stage(total=10, done=10), width) == "━" * width
     assert bar(Stage(), width) == "╌" * width
+
+
+@pytest.mark.parametrize(
+    ("drawn", "width", "taken"),
+    [
+        ([], 60, 0),
+        (["", "ab"], 2, 2),
+        (["abc", "ab"], 2, 3),
+        (["가나다"], 3, 3),
+        (["가나다라"], 4, 2),
+        (["a가나"], 4, 2),
+    ],
+)
+def test_rows_of_lines_that_a_terminal_breaks(drawn: list[str], width: int, taken: int) -> None:
+    """A wide letter that has no room in a row goes whole into the next one."""
+    assert rows(drawn, width) == taken

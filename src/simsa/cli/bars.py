@@ -145,6 +145,21 @@ def _money_in(progress: Progress, room: int, language: Language) -> str:
     return next((text for text in texts if cell_len(text) <= room), texts[-1])
 
 
+def rows(lines: Collection[str], width: int) -> int:
+    """How many rows of a terminal of `width` cells `lines` take up when it has broken those that are longer."""
+    return sum(_rows(line, width) for line in lines)
+
+
+def _rows(line: str, width: int) -> int:
+    n, used = 1, 0
+    for character in line:
+        cells = cell_len(character)
+        if used + cells > width:
+            n, used = n + 1, 0
+        used += cells
+    return n
+
+
 def clock(seconds: float) -> str:
     """05:45 or 3:25:45, also beyond a day."""
     minutes, rest = divmod(round(seconds), 60)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _PLAIN_EVERY_S = 10.0
 _REDRAWN_A_SECOND = 4
-# A terminal that gets narrower breaks the lines it shows, and no program can tell how: shorter ones stay whole.
+# Shorter lines stay whole in most terminals that get narrower.
 _WIDEST = 79
 
 
@@ -168,21 +168,28 @@ def _bars(progress: Progress, language: Language) -> Iterator[None]:
     from rich.live import Live
     from rich.text import Text
 
+    from simsa.cli.drawn import Drawn
+
     screen = console.console(stderr=True)
     ascii_only = not console.shows("━╌·", sys.stderr)
     progress.say = lambda text: screen.print(
         Text(console.folded(visible(spoken(text, language)), screen.width, hang=2))
     )
+    drawn = Drawn(screen)
 
     class Now:
         def __rich__(self) -> Text:
             # The last cell stays free: a line that fills it wraps on some terminals.
             width = min(screen.width - 1, _WIDEST)
-            lines = bars.live(progress, width, language, ascii_only=ascii_only)
-            return _coloured("\n".join(lines))
+            drawn.lines = bars.live(progress, width, language, ascii_only=ascii_only)
+            return _coloured("\n".join(drawn.lines))
 
-    with Live(Now(), console=screen, refresh_per_second=_REDRAWN_A_SECOND, transient=False):
-        yield
+    screen.push_render_hook(drawn)
+    try:
+        with Live(Now(), console=screen, refresh_per_second=_REDRAWN_A_SECOND, transient=False):
+            yield
+    finally:
+        screen.pop_render_hook()
 
 
 def _coloured(lines: str) -> Text:
