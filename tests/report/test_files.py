@@ -21,6 +21,7 @@ from simsa.report import junit, parquet
 from simsa.report.rows import COLUMNS
 from simsa.store import Store
 from tests.report.runs import make_run, question
+from tests.report.spreadsheets import is_formula, unguarded
 
 FORMULAS = ['=HYPERLINK("http://x")', "+1+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "－1"]
 HOSTILE = ["\x00=1", "\u202e=1", 'a,"b"\nc;d', "<script>", "]]>&amp;<!--", "\ufffe\uffff", "😀 한글"]
@@ -68,16 +69,58 @@ def test_csv_has_a_row_for_every_question_and_variant(run: Path) -> None:
 
 def test_no_cell_is_a_formula(run: Path) -> None:
     cells = [cell for row in table(run) for cell in row.values()]
-    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))]
+    assert not [cell for cell in cells if is_formula(cell)]
     assert '\'=HYPERLINK("http://x")' in cells and "'=lora" in cells
     assert not any("\x00" in cell or "\u202e" in cell for cell in cells)
 
 
-@given(st.text())
-def test_a_safe_cell_shows_the_text_and_is_no_formula(text: str) -> None:
-    cell = csv_report.safe(text)
-    assert not cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))
-    assert cell.removeprefix("'") in (csv_report.visible(text), csv_report.visible(text).removeprefix("'"))
+# Made of what matters: separators, quotes, spaces, beginnings of formulas.
+hostile = st.text(st.sampled_from(list(";\t,\n\r\"' =+-@＝－a1\u3000|()\x00\u202e")), max_size=12) | st.text()
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@given(st.lists(st.tuples(hostile, hostile, hostile), min_size=1, max_size=3))
+def test_no_text_begins_a_formula_whatever_separator_the_file_is_opened_with(
+    separator: str, texts: list[tuple[str, str, str]]
+) -> None:
+    file = io.StringIO()
+    csv.writer(file).writerows([*map(csv_report.safe, row), 4] for row in texts)
+    cells = [
+        cell
+        for row in csv.reader(io.StringIO(file.getvalue(), newline=""), delimiter=separator)
+        for cell in row
+    ]
+    assert not [cell for cell in cells if is_formula(cell)]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1", "'=1"),
+        ("a;=1;b", "a;'=1;b"),
+        ('a; "=1', "a; \"'=1"),
+        ("둘\n- 하나\n- 둘", "둘\n'- 하나\n'- 둘"),
+        ("a\t@SUM(A1)", "a\t'@SUM(A1)"),
+        ("a;;;+1", "a;;;'+1"),
+        (" －1", " '－1"),
+        ("'=1", "''=1"),
+        ("a;'=1", "a;''=1"),
+        ("a = b; c - d, =1 -1", "a = b; c - d, =1 -1"),
+        ("'그는' 말했다; '아니요'", "'그는' 말했다; '아니요'"),
+    ],
+)
+def test_an_apostrophe_goes_before_what_a_cell_may_begin_with_and_nowhere_else(text: str, cell: str) -> None:
+    assert csv_report.safe(text) == cell
+
+
+@given(hostile)
+def test_the_text_can_be_had_back_from_its_cell(text: str) -> None:
+    assert unguarded(csv_report.safe(text)) == csv_report.visible(text)
+
+
+def test_a_cell_of_a_megabyte_of_beginnings_is_looked_at_once() -> None:
+    for text in ("\n" * 2**20, '\n"' * 2**19 + "=", ";'" * 2**19):
+        assert len(csv_report.safe(text)) >= 2**20
 
 
 def test_several_references_and_contexts_are_json_in_a_cell(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +15,11 @@ from simsa.report.rows import COLUMNS, rows
 from simsa.store import Store
 from simsa.text import visible
 
-# What spreadsheets take for the beginning of a formula; East Asian ones the wide forms too.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+# Where a cell may begin: at the text's own beginning, and, opened with a semicolon or a tab for the separator,
+# within it and in each of its lines, for a quote in the middle of a cell protects nothing. Spaces are dropped.
+# Then what spreadsheets take for a formula; East Asian ones take the wide forms too. A text is looked at once:
+# what can follow a beginning is consumed with it.
+_BEGINNING = re.compile(r"((?:^|[;\t\r\n])[\s\"]*+)('*+[=+\-@＝＋－＠])?")
 
 
 def render(store: Store, *, marked: bool = False) -> Iterator[bytes]:
@@ -36,9 +40,12 @@ def render(store: Store, *, marked: bool = False) -> Iterator[bytes]:
 
 
 def safe(text: str) -> str:
-    """`text` as a cell that a spreadsheet shows and does not run: an apostrophe before what looks like a formula."""
-    shown = visible(text)
-    return f"'{shown}" if shown.startswith(_FORMULA) or text.startswith(_FORMULA) else shown
+    """`text` as cells that a spreadsheet shows and does not run, be its separator a comma, a semicolon or a tab.
+
+    An apostrophe goes before what looks like a formula: where a cell may begin, `=`, `+`, `-` or `@`,
+    or apostrophes and one of them. Taken away there, it leaves `visible(text)` as it was.
+    """
+    return _BEGINNING.sub(lambda found: found[1] + (f"'{found[2]}" if found[2] else ""), visible(text))
 
 
 def _cell(value: Any) -> Any:
