@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import socket
 import time
@@ -11,12 +13,15 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
+from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa.labels import read
 from simsa.records import CRITERIA
 from simsa.web.guard import HEADERS, Guard, policy
+from simsa.web.runs import Run
+from simsa.web.server import application
 from tests.report.runs import BASE, BETTER, make_run
 from tests.web.serving import Viewing, until
 from tests.web.visiting import Visitor, field
@@ -384,6 +389,59 @@ def test_tokens_cannot_be_guessed() -> None:
     tokens = {Guard("0.0.0.0", 1).token for _ in range(50)}
     assert len(tokens) == 50
     assert all(token and len(token) >= 32 for token in tokens)
+
+
+# Forms that do not arrive ------------------------------------------------------------------------
+
+
+async def sent(port: int, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    await writer.drain()
+    return reader, writer
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+@pytest.mark.parametrize("drops", [False, True], ids=["nothing", "a byte now and then"])
+def test_a_form_whose_body_does_not_arrive_ends_and_holds_nobody_up(
+    folder: Path, tmp_path: Path, drops: bool
+) -> None:
+    async def attack() -> tuple[bytes, bytes]:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            host = f"127.0.0.1:{port}"
+            guard = Guard("127.0.0.1", port, patience_s=0.3)
+            runner = web.AppRunner(application([Run(folder, tmp_path, "en")], guard), shutdown_timeout=0.1)
+            await runner.setup()
+            await web.SockSite(runner, listening).start()
+            head = f"POST /0/label/begin HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
+            head += "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\n"
+            slow, to_slow = await sent(port, head.encode())
+
+            async def dripping() -> None:
+                while drops:
+                    to_slow.write(b"a")
+                    await asyncio.sleep(0.05)
+
+            drip = asyncio.create_task(dripping())
+            other, to_other = await sent(
+                port, f"GET /static/style.css HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            )
+            first = await other.readline()
+            answer = await slow.readuntil(b"did not arrive")
+            drip.cancel()
+            for writer in (to_slow, to_other):
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+            await runner.cleanup()
+            return first, answer
+
+    first, answer = asyncio.run(asyncio.wait_for(attack(), 20))
+    assert first.startswith(b"HTTP/1.1 200 "), "others are answered meanwhile"
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    for name in HEADERS:
+        assert f"{name}: ".encode() in answer, "also this page is one that nobody can frame"
 
 
 # A run that goes wrong under the page ------------------------------------------------------------

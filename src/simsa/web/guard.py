@@ -41,9 +41,10 @@ class Guard:
     its Origin, and repeats the value of a cookie that other sites cannot read.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, patience_s: float = _PATIENCE_S) -> None:
         self.is_local = host in LOOPBACK
         self.port = port
+        self._patience_s = patience_s  # for the body of a form
         self.token = None if self.is_local else secrets.token_urlsafe(24)
         self.cookie = f"simsa-{port}"
         # Not of this port: a page that was open when the server ended can go on with the next.
@@ -84,7 +85,7 @@ class Guard:
         if (request.content_length or 0) > LARGEST_BODY:
             return web.Response(status=413, text="this form is too large")
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 is_ours = await self._is_own_form(request)
         except TimeoutError:
             return web.Response(status=408, text="the form did not arrive")
