@@ -388,3 +388,36 @@ def test_a_plan_with_a_row_twice_is_refused_whole(tmp_path: Path) -> None:
         with pytest.raises(RunError, match="two rows claim the same place"):
             store.set_plan([Planned("q0", "base", "a"), Planned("q0", "base", "b")])
         assert len(store.pending_answers(["base", "lora"])) == 6
+
+
+# Begun by mistake -------------------------------------------------------------------------------
+
+
+def test_a_run_of_data_that_is_not_there_leaves_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "made" / "run"
+    argv = ["run", "--model", "m", "--judge", "lexical", "--out", str(out), "--data"]
+    assert run([*argv, str(tmp_path / "none.jsonl")]) == 2
+    (tmp_path / "broken.jsonl").write_text('{"question": "a", "reference": "b", "contexts": ["c"]}\n{')
+    assert run([*argv, str(tmp_path / "broken.jsonl")]) == 2
+    assert "broken.jsonl:2" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_what_else_lies_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunError), Store.create(tmp_path):
+        raise RunError("x")
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_run_that_has_anything_stays_whatever_ends_it(before: bool, tmp_path: Path) -> None:
+    if before:
+        Store.create(tmp_path).close()
+    with pytest.raises(RunError), Store.create(tmp_path) as store:
+        if not before:
+            store.set_meta(language="ko")
+        raise RunError("x")
+    assert (tmp_path / "run.sqlite").is_file()

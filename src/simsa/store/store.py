@@ -15,15 +15,18 @@ from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 
-from simsa.errors import RunError
+from simsa.errors import RunError, SimsaError
 from simsa.records import CRITERIA, Judgement, Prediction, Question, data_hash
-from simsa.store.files import connect_reader, empty_log, into_wal, migrate_aside, take_lock, translated
+from simsa.store.files import LOCK, connect_reader, empty_log, into_wal, migrate_aside, take_lock, translated
 from simsa.store.migrations import MIGRATIONS, migrate
 from simsa.store.writer import GroupCommit
 
 DATABASE = "run.sqlite"
 
 Role = Literal["member", "repeat", "criteria"]
+
+# Tables of which one has rows as soon as a run is worth anything.
+_KEPT = ("meta", "questions", "answers", "judgements")
 
 # A later run asks again where the reason may have gone away by itself.
 TRANSIENT = ("failed", "budget")
@@ -91,6 +94,7 @@ class Store:
         self.path = folder / DATABASE
         self._lock: sqlite3.Connection | None = take_lock(folder) if writable else None
         self._writer: GroupCommit | None = None
+        self._is_new = writable and not self.path.exists()
         try:
             self.db = self._connect() if writable else connect_reader(self.path)
             with translated(self.path):
@@ -127,7 +131,10 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        nothing = isinstance(error, SimsaError) and self._is_new and not any(map(self.count, _KEPT))
         self.close()
+        if nothing:
+            self._unmake()
         if isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError)):  # met while rows were being read
             with translated(self.path):
                 raise error
@@ -137,6 +144,13 @@ class Store:
             empty_log(self.db)
         self.db.close()
         self._release()
+
+    def _unmake(self) -> None:
+        """A run that was begun by mistake, of data that cannot be read, leaves nothing behind."""
+        with contextlib.suppress(OSError):
+            for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK):
+                (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()  # unless somebody else keeps something there
 
     # What the run is about -------------------------------------------------------
 
