@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +15,7 @@ from simsa.report.examined import examined
 from simsa.report.numbers import count, fixed
 from simsa.report.sentences import headline, judged, unscored
 from simsa.report.settings import toml
+from simsa.report.short_names import short_names, shortened
 from simsa.report.words import Words, words
 from simsa.text import visible
 
@@ -37,6 +40,8 @@ _WITHIN_FIGURE = re.compile(r"(?<=\d) (?=%|~|to [+−]?\d)|(?<=\d ~) |(?<=\d to)
 # A Korean particle behind a bracket, which keep-all alone lets begin a line.
 _PARTICLE = re.compile(r"(?<=\))(?=[가-힣])")
 _BREAKS = re.compile(r"(?<=[_/.:])(?=\w)")
+# Cells of a variant's name in a table's head and beside a bar.
+_NAME = 32
 _INTERVAL = re.compile(r"^(.*\S) (\[[^\]]*\])$")
 
 
@@ -56,7 +61,10 @@ def render(summary: Summary) -> str:
     """The whole page. Its language is the summary's."""
     say = words(summary.language)
     page = _environment().get_template("report.html.jinja")
+    names = short_names((v.name for v in summary.variants), _NAME)
     return page.render(
+        named=partial(_named, names),
+        names=shortened(names),
         summary=summary,
         say=say,
         sentences=_sentences(summary),
@@ -141,6 +149,16 @@ def _breaking(text: str) -> Markup:
     from markupsafe import Markup
 
     return Markup("<wbr>").join(_BREAKS.split(_cut(text, _LONGEST)))
+
+
+def _named(names: Mapping[str, str], name: str) -> Markup:
+    """A variant's name where there is little room; the whole of it is in its title."""
+    from markupsafe import Markup
+
+    short = names.get(name, name)
+    if short == name:
+        return _breaking(name)
+    return Markup('<abbr title="{}">{}</abbr>').format(visible(name), _breaking(short))
 
 
 def figure(text: str) -> Markup:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.report.cells import Grid, Row
 from simsa.report.claim_grids import lines
 from simsa.report.grids import difference_grids, grids, metric_grids, scores_line
 from simsa.report.sentences import headline, judged, of_comparing, unscored
+from simsa.report.short_names import short_names, shortened
 from simsa.report.words import Language, Words, words
 from simsa.text import one_line, visible
 
@@ -26,6 +27,7 @@ _WEIGHTS = {"strong": "bold", "sub": "dim", "normal": ""}
 _GAP = 2
 _MIN_COLUMN = 14
 _LABEL = 14
+_NAME = 24
 _LABELS, _LABELS_IF_WIDE, _WIDE = 44, 64, 120
 _LONGEST_LABEL = 120
 _PASSAGE = 160
@@ -48,14 +50,23 @@ def render_examples(
     examples: Iterable[Example], language: Language, width: int = 80, colour: bool = False
 ) -> str:
     """Questions with their answers, scores and the judge's words, a blank line after each."""
-    say = words(language)
-    return _printed((part for e in examples for part in (*_example(e, say, width), "")), width, colour)
+    return _printed(_examples(list(examples), words(language), width), width, colour)
 
 
 def render_grids(tables: Iterable[Grid], width: int = 80, colour: bool = False) -> str:
-    return _printed(
-        (part for grid in tables if grid.rows for part in (*_grid(grid, width), "")), width, colour
-    )
+    return _printed(_side_by_side(tables, width), width, colour)
+
+
+def _side_by_side(tables: Iterable[Grid], width: int) -> Iterator[RenderableType]:
+    """The tables that have rows, and then the names that were too long for their heads."""
+    shown = [grid for grid in tables if grid.rows]
+    names = _names(shown, width)
+    for grid in shown:
+        yield from _grid(_under(names, grid), width)
+        yield ""
+    if legend := list(_legend(names)):
+        yield from legend
+        yield ""
 
 
 def render_comparing(found: Comparing, width: int = 80, colour: bool = False) -> str:
@@ -69,9 +80,12 @@ def _comparing(found: Comparing, say: Words, width: int) -> Iterator[RenderableT
 
     for said in of_comparing(found):
         yield Text(visible(said.text), style="bold" if said.strong else "")
-    for grid in (*difference_grids(found, say), *metric_grids(found, say)):
+    shown = [*difference_grids(found, say), *metric_grids(found, say)]
+    names = _names(shown, width)
+    for grid in shown:
         yield ""
-        yield from _grid(grid, width)
+        yield from _grid(_under(names, grid), width)
+    yield from _after_tables(names)
     yield from _notes(found.notes, say)
     if found.outcomes:
         yield ""
@@ -96,14 +110,51 @@ def _report(summary: Summary, say: Words, width: int) -> Iterator[RenderableType
             reasons = unscored(variant, summary.language)
             yield Text(visible(f"{variant.name} · {say('not_scored', why=reasons)}"), style="yellow")
     detailed = grids(summary, intervals=True)
-    fits = all(len(list(_portions(grid, width))) == 1 for grid in detailed[:1])
+    names = _names(detailed, width)
+    fits = all(len(list(_portions(_under(names, grid), width))) == 1 for grid in detailed[:1])
     for grid in detailed if fits else grids(summary):
         yield ""
-        yield from _grid(grid, width)
+        yield from _grid(_under(names, grid), width)
+    yield from _after_tables(names)
     yield from _notes(summary.notes, say)
     for example in summary.examples:
         yield ""
-        yield from _example(example, say, width)
+        yield from _example(example, say, width, names)
+
+
+def _examples(examples: Sequence[Example], say: Words, width: int) -> Iterator[RenderableType]:
+    names = short_names((a.variant for e in examples for a in e.answers), _NAME)
+    for example in examples:
+        yield from _example(example, say, width, names)
+        yield ""
+    if legend := list(_legend(names)):
+        yield from legend
+        yield ""
+
+
+def _names(tables: Iterable[Grid], width: int) -> dict[str, str]:
+    """What stands over the columns: names of variants, whole where they leave room for others."""
+    heads = dict.fromkeys(name for grid in tables for name in grid.head)
+    return short_names(heads, max(_NAME, width // 4))
+
+
+def _under(names: Mapping[str, str], grid: Grid) -> Grid:
+    return grid._replace(head=tuple(names[name] for name in grid.head))
+
+
+def _after_tables(names: Mapping[str, str]) -> Iterator[RenderableType]:
+    if legend := list(_legend(names)):
+        yield ""
+        yield from legend
+
+
+def _legend(names: Mapping[str, str]) -> Iterator[RenderableType]:
+    """The whole of each name that was shortened."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for short, name in shortened(names).items():
+        yield Padding(Text(f"{short} = {name}", style="dim", overflow="fold"), (0, 0, 0, _GAP))
 
 
 def _notes(notes: Sequence[Note], say: Words) -> Iterator[RenderableType]:
@@ -193,7 +244,7 @@ def _indent(row: Row) -> int:
     return 4 if row.weight == "sub" else 2
 
 
-def _example(example: Example, say: Words, width: int) -> Iterator[RenderableType]:
+def _example(example: Example, say: Words, width: int, names: Mapping[str, str]) -> Iterator[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
@@ -203,7 +254,7 @@ def _example(example: Example, say: Words, width: int) -> Iterator[RenderableTyp
     table = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
     table.add_column(max_width=_LABEL, overflow="fold", style="bold")
     table.add_column(overflow="fold")
-    for label, text, style in (*_question(question, say, width), *_answers(example.answers, say)):
+    for label, text, style in (*_question(question, say, width), *_answers(example.answers, say, names)):
         table.add_row(Text(one_line(label)), Text(text, style=style))
     yield table
 
@@ -218,11 +269,11 @@ def _question(question: Question, say: Words, width: int) -> Iterator[_Field]:
     yield _Field(say("reference"), one_line(references or say("none"), _LONGEST))
 
 
-def _answers(answers: Iterable[Answer], say: Words) -> Iterator[_Field]:
+def _answers(answers: Iterable[Answer], say: Words, names: Mapping[str, str]) -> Iterator[_Field]:
     """Each prediction beside its variant's name, then its scores, then what the judge said of it."""
     for answer in answers:
         said = say("no_prediction") if answer.prediction is None else answer.prediction
-        yield _Field(answer.variant, one_line(said, _LONGEST))
+        yield _Field(names.get(answer.variant, answer.variant), one_line(said, _LONGEST))
         if answer.scores:
             yield _Field("", scores_line(answer, say), "cyan")
         if answer.status not in ("scored", "no_prediction"):

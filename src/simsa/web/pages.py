@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from simsa.web.runs import Progress, Run
 
 _SNIPPET = 140
+_NAME = 24
 _PATIENCE_S = 3.0
 _MOMENT_S = 0.05
 _LIVE = ("overview", "questions")
@@ -255,6 +256,7 @@ def _environment() -> Environment:
     from markupsafe import Markup, escape
 
     from simsa.report.html import figure
+    from simsa.report.short_names import short_names, shortened
 
     def shown(value: Any) -> Any:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -280,4 +282,6 @@ def _environment() -> Environment:
     made.filters["pretty"] = pretty
     made.filters["breakable"] = breakable
     made.filters["figure"] = figure
+    made.globals["short_names"] = partial(short_names, cells=_NAME)
+    made.globals["shortened"] = shortened
     return made

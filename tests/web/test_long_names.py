@@ -1,0 +1,48 @@
+"""Variants with names of eighty letters on the page: short in tables and beside bars, whole in reach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from simsa.web.pages import Pages
+from simsa.web.runs import Run
+from simsa.web.visit import Visit
+from tests.report.runs import BASE, BETTER, make_run
+from tests.report.test_short_names import LONG
+
+HOSTILE = '<b>"&quot;' + "x" * 70
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    folder = tmp_path_factory.mktemp("long")
+    names = ("base", *LONG, HOSTILE)
+    run = make_run(folder / "run", dict(zip(names, (BASE, BETTER, BASE, BETTER, BASE), strict=True)))
+    found = [Run(run, folder, "ko")]
+    assert found[0].summary.get(wait=60) is not None
+    yield Pages(found)
+
+
+def shortened(page: str) -> dict[str, str]:
+    return dict(re.findall(r'<abbr title="([^"]*)">([^<]*)</abbr>', page))
+
+
+def test_the_overview_shows_short_names_and_their_whole(pages: Pages) -> None:
+    page = pages.overview(0, Visit("", ""))
+    named = shortened(page)
+    assert set(LONG) < set(named)
+    assert len(set(named.values())) == len(named) == len(LONG) + 1
+    for name in LONG:
+        assert page.count(f">{named[name]}</abbr>") > 5
+        assert f'<p class="quiet">{named[name]} = {name}</p>' in page
+    assert "<b>&#34;" not in page and HOSTILE not in page
+
+
+def test_runs_over_time_too(pages: Pages) -> None:
+    page = pages.over_time("total", Visit("", ""))
+    head = page[page.index("<thead>") : page.index("</thead>")]
+    assert set(LONG) < set(shortened(head))
+    assert "base</th>" in head, "what is short stays as it is"
