@@ -6,6 +6,7 @@ This is the only module that knows the environment. Secrets are never part of a
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from simsa.errors import ConfigError
 from simsa.records import content_hash
+from simsa.text import alike, choices
 
 DEFAULT_CONFIG = "simsa.toml"
 LOCAL_JUDGES = ("lexical",)
@@ -365,7 +367,8 @@ class Config(_Section):
                 )
         if self.report.baseline and self.report.baseline not in names:
             raise ValueError(
-                f"report.baseline: no variant is named {self.report.baseline!r}; there are {', '.join(names)}"
+                f"report.baseline: no variant is named {self.report.baseline!r}; "
+                + choices(self.report.baseline, names)
             )
         return self
 
@@ -422,7 +425,7 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
     try:
         raw = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigError("no such file", where=str(path), hint="`simsa init` writes one") from None
+        raise ConfigError("no such file", where=str(path), hint=_beside(file)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
@@ -495,6 +498,15 @@ def memory_file() -> Path | None:
     if own == "off":
         return None
     return Path(own) if own else cache_dir() / "endpoints.sqlite"
+
+
+def _beside(file: Path) -> str:
+    """What may have been meant by a config that is not there."""
+    with contextlib.suppress(OSError):
+        near = alike(file.name, (path.name for path in file.parent.glob("*.toml")))
+        if near:
+            return f"did you mean {str(file.with_name(near))!r}?"
+    return f"`simsa init` writes a {DEFAULT_CONFIG} to begin with"
 
 
 def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 # C0 and C1 controls but tab and newline, DEL, bidirectional overrides and isolates,
 # zero-width characters, line and paragraph separators, lone surrogates.
@@ -24,6 +25,23 @@ def one_line(text: str, limit: int | None = None) -> str:
     """`visible` text on one line, cut to `limit` characters with an ellipsis."""
     flat = " ".join(visible(text).split())
     return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def choices(found: str, known: Iterable[str]) -> str:
+    """What to say of a name that is none of `known`: the one that was probably meant, and which there are."""
+    names = list(known)
+    listed = f"there are {', '.join(names)}" if names else "there is none"
+    near = alike(found, names)
+    return listed if near is None else f"did you mean {near!r}? {listed}"
+
+
+def alike(found: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that was probably meant; None where nothing is near."""
+    import difflib
+
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(found.casefold(), folded, n=1)
+    return folded[near[0]] if near else None
 
 
 def quoted(text: object) -> str:

@@ -193,3 +193,68 @@ def test_other_commands_on_a_run_too_speak_what_can_be_shown(
     stream.flush()
     text = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
     assert {"compare": "Difference to base", "examples": "correct 2"}[command] in text
+
+
+# Slips of the keyboard --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a config, its run, and another run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "simsa.toml").write_text(
+        '[data]\npath = "test.jsonl"\n[[variants]]\nname = "base"\npredictions = "x.jsonl"\n',
+        encoding="utf-8",
+    )
+    make_run(tmp_path / "simsa.simsa", {"base": BASE, "rag-lora": BETTER})
+    make_run(tmp_path / "old" / "run", {"base": BASE})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["repor"], "Did you mean 'simsa report'?"),
+        (["Report", "x"], "Did you mean 'simsa report'?"),
+        (["simsa.toml"], "Did you mean 'simsa run simsa.toml'?"),
+        (["run", "simsa.tml"], "did you mean 'simsa.toml'?"),
+        (["run", "other.toml"], "`simsa init` writes a simsa.toml to begin with"),
+        (["report"], "RUN is a run's folder"),
+        (["report"], "; here: simsa.simsa\n"),
+        (["view"], "; here: simsa.simsa\n"),
+        (["report", "simsa.sims"], "did you mean 'simsa.simsa'?"),
+        (["report", "old"], "give one of them: old/run"),
+        (["report", "old/rum"], "did you mean 'old/run'?"),
+        (["report", "quite-another"], "give a run's folder"),
+        (["view", "simsa.simsa", "old"], "give one of them: old/run"),
+        (
+            ["examples", "simsa.simsa", "--variant", "Rag-Lora"],
+            "did you mean 'rag-lora'? there are base, rag-lora",
+        ),
+        (["examples", "simsa.simsa", "--type", "mrc_qestion"], "did you mean 'mrc_question'?"),
+        (["examples", "simsa.simsa", "--variant", "zzz"], "→ there are base, rag-lora"),
+        (["compare", "simsa.simsa", "--baseline", "bas"], "did you mean 'base'?"),
+        (["compare", "simsa.simsa", "--gate", "totl >= 3"], "did you mean 'total'?"),
+        (["compare", "simsa.simsa", "--gate", "rag-lor: total >= 3"], "did you mean 'rag-lora'?"),
+        (["run", "simsa.toml", "--baseline", "bsae"], "did you mean 'base'?"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_meant(
+    argv: list[str], said: str, here: Path, capsys: Capture
+) -> None:
+    assert run(argv) == 2
+    found = capsys.readouterr()
+    assert said in found.err
+    assert found.out == ""
+
+
+def test_without_any_config_or_run_it_is_said_how_to_begin(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("run", "check", "generate", "judge"):
+        assert run([command]) == 2
+        assert "`simsa init` writes a simsa.toml" in capsys.readouterr().err
+    assert run(["report"]) == 2
+    assert "here:" not in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import pytest
 
 from simsa.cli.main import run
 from tests.cli.terminals import Terminal, look
+from tests.cli.test_probe import write
 from tests.report.runs import BASE, BETTER, make_run
 
 Capture = pytest.CaptureFixture[str]
@@ -20,42 +21,93 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("paged") / "run", {"base": BASE, "lora": BETTER}, language="ko")
 
 
+PAGED = ("report", "examples", "compare", "stats", "calibrate", "metrics", "probe")
+
+
+@pytest.fixture(scope="module")
+def commands(folder: Path) -> dict[str, list[str]]:
+    """Every command whose text is for people to read, over so much that eleven lines do not hold it."""
+    rows = [
+        f"q{n},{name},answer_correctness,{1 + (n + k) % 5}\n"
+        for k, name in enumerate(("base", "lora"))
+        for n in range(40)
+    ]
+    scores = folder.parent / "scores.csv"
+    scores.write_text("question_id,variant,criterion,score\n" + "".join(rows), encoding="utf-8")
+    answers = folder.parent / "answers.jsonl"
+    answers.write_text('{"id": "1", "prediction": "1호", "reference": "1호", "contexts": ["1호"]}\n')
+    (folder.parent / "made").mkdir()
+    return {
+        "report": ["report", str(folder)],
+        "examples": ["examples", str(folder)],
+        "compare": ["compare", str(folder)],
+        "stats": ["stats", str(scores)],
+        "calibrate": ["calibrate", "--scores", str(scores), "--labels", str(scores)],
+        "metrics": ["metrics", str(answers)],
+        "probe": ["probe", str(write(folder.parent / "made")), "-n", "1", "-q"],
+    }
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     """What a pager was given lies here, once there was one."""
     return tmp_path / "paged.txt"
 
 
-@pytest.mark.parametrize("command", ["report", "examples"])
-def test_what_is_longer_than_the_screen_is_paged(command: str, folder: Path, kept: Path) -> None:
-    shown = look([command, str(folder)], 80, environment={"PAGER": f"cat > {kept}"})
-    assert "점수" in kept.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", PAGED)
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_what_is_longer_than_the_screen_is_paged(
+    name: str, language: str, commands: dict[str, list[str]], kept: Path
+) -> None:
+    argv = [*commands[name], "--language", language]
+    shown = look(argv, 80, height=6, environment={"PAGER": f"cat > {kept}"})
+    paged = kept.read_text(encoding="utf-8")
+    assert paged.count("\n") >= 6
+    assert any("가" <= letter <= "힣" for letter in paged) or language == "en"
     assert shown.text == "", "nothing is printed besides"
 
 
-@pytest.mark.parametrize("command", ["report", "examples"])
-def test_what_fits_is_not_paged(command: str, folder: Path, kept: Path) -> None:
-    shown = look([command, str(folder)], 80, height=500, environment={"PAGER": f"cat > {kept}"})
+@pytest.mark.parametrize("name", PAGED)
+def test_what_fits_is_not_paged(name: str, commands: dict[str, list[str]], kept: Path) -> None:
+    shown = look(commands[name], 80, height=500, environment={"PAGER": f"cat > {kept}"})
     assert not kept.exists()
-    assert "점수" in shown.text
+    assert shown.text
 
 
-@pytest.mark.parametrize("command", ["report", "examples"])
-def test_no_pager_where_none_is_wanted(command: str, folder: Path, kept: Path) -> None:
-    shown = look([command, str(folder), "--no-pager"], 80, environment={"PAGER": f"cat > {kept}"})
+@pytest.mark.parametrize("name", PAGED)
+def test_no_pager_where_none_is_wanted(name: str, commands: dict[str, list[str]], kept: Path) -> None:
+    shown = look([*commands[name], "--no-pager"], 80, height=6, environment={"PAGER": f"cat > {kept}"})
     assert not kept.exists()
-    assert "점수" in shown.text
+    assert shown.text
 
 
-@pytest.mark.parametrize("command", ["report", "examples"])
+@pytest.mark.parametrize("name", PAGED)
 def test_a_pipe_is_never_paged(
-    command: str, folder: Path, kept: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    commands: dict[str, list[str]],
+    kept: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PAGER", f"cat > {kept}")
     monkeypatch.setenv("LINES", "5")
-    assert run([command, str(folder)]) == 0
+    assert run(commands[name]) == 0
     assert not kept.exists()
-    assert "점수" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("\n") >= 6
+
+
+@pytest.mark.parametrize("name", ["compare", "stats", "calibrate", "metrics", "probe"])
+def test_json_is_never_paged(name: str, commands: dict[str, list[str]], kept: Path) -> None:
+    shown = look([*commands[name], "--json"], 300, height=6, environment={"PAGER": f"cat > {kept}"})
+    assert not kept.exists()
+    assert shown.text.startswith("{")
+
+
+def test_a_gate_that_fails_says_so_after_the_pager(commands: dict[str, list[str]], kept: Path) -> None:
+    argv = [*commands["compare"], "--gate", "total >= 20"]
+    shown = look(argv, 80, height=6, code=3, environment={"PAGER": f"cat > {kept}"})
+    assert "total >= 20" in kept.read_text(encoding="utf-8")
+    assert shown.text.startswith("simsa: ")
 
 
 @pytest.mark.parametrize("options", [["--format", "md"], ["--json"], ["--format", "csv"]])

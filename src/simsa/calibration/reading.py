@@ -16,6 +16,7 @@ from simsa.data.values import identifier, optional_text
 from simsa.errors import DataError
 from simsa.labels import Label
 from simsa.records import CRITERIA, MAX_SCORE
+from simsa.text import choices
 
 TOTAL = "total"
 _COLUMNS = ("code", "question_id", "variant", "annotator", "comment", "weight", "criterion", "score")
@@ -177,7 +178,7 @@ class _Reader:
     def _stranger(self, answer: Answer, where: str) -> DataError:
         variants = list(dict.fromkeys(variant for _, variant in self.answers))
         if answer[1] not in variants:
-            hint = f"there are {', '.join(variants)}"
+            hint = choices(answer[1], variants)
             return DataError("no such variant", where=where, field="variant", found=answer[1], hint=hint)
         return DataError(
             f"the judge's side has no such question of {answer[1]}",

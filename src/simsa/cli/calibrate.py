@@ -11,6 +11,7 @@ import click
 from simsa.cli import console
 from simsa.errors import InputError, RunError
 from simsa.spoken import told
+from simsa.text import choices
 
 if TYPE_CHECKING:
     from simsa.calibration import Calibration, Judged, Labelled
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--labels", metavar="FILE", type=click.Path(path_type=Path), help="People's scores; the run's own page's."
+    "--labels",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="People's scores; by default those given on the page (`simsa view`).",
 )
 @click.option(
     "--scores",
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--baseline", metavar="NAME", help="The variant to compare the others with.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
 @console.format_options(("text", "json"))
+@console.pager_option
 def command(
     run: Path | None,
     labels: Path | None,
@@ -49,6 +54,7 @@ def command(
     language: Language | None,
     format: str | None,
     as_json: bool,
+    pager: bool,
 ) -> None:
     """Hold the judge's scores against people's, and correct its means by them.
 
@@ -57,6 +63,8 @@ def command(
     are several people. Then read it back. From 30 labels on means and differences are
     corrected. The result is kept in the run: its reports say how far people agree, and
     flag a judge with a quadratic kappa under 0.4 or an interval that reaches below 0.2.
+
+    On a terminal what is longer than the screen goes through $PAGER, or less.
 
     \b
     simsa calibrate simsa.simsa --draw 100 --out sample.csv
@@ -82,7 +90,7 @@ def command(
     if chosen == "json":
         console.print_json(found.to_dict(spoken if language else "en"))
         return
-    _print(found, spoken)
+    console.page(_text(found, spoken), pager=pager)
 
 
 def _draw(
@@ -148,20 +156,19 @@ def _calibrated(
             "no variant has this name",
             field="--baseline",
             found=baseline,
-            hint=f"there are {', '.join(judged.scores)}",
+            hint=choices(baseline, judged.scores),
         )
     return calibration.calibrate(judged, labelled, baseline, judge=judge, seed=seed)
 
 
-def _print(found: Calibration, language: Language) -> None:
+def _text(found: Calibration, language: Language) -> str:
     from simsa.calibration.grids import confusions, grids
     from simsa.calibration.words import words
     from simsa.report.stat_notes import said
     from simsa.report.text import render_grids
     from simsa.text import visible
 
-    console.show(render_grids(grids(found, language), *console.terminal()))
-    console.show(visible(confusions(found, language)) + "\n")
+    tables = render_grids(grids(found, language), *console.terminal())
     of_criteria: dict[str, list[str]] = {}
     for name, one in found.criteria.items():
         for note in (
@@ -173,4 +180,4 @@ def _print(found: Calibration, language: Language) -> None:
                 of_criteria[note].append(name)
     notes = [f"{', '.join(map(words(language), names))}: {note}" for note, names in of_criteria.items()]
     notes += [remark.say(language) for remark in found.remarks]
-    console.prose(notes, bullet="· ")
+    return f"{tables}{visible(confusions(found, language))}\n{console.as_prose(notes, bullet='· ')}"

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 @click.option("--link", metavar="URL", help="Where the full report is, for --format md.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @console.format_options(("text", "md", "json", "junit"))
+@console.pager_option
 def command(
     run: Path,
     run2: Path | None,
@@ -66,17 +67,22 @@ def command(
     quiet: bool,
     format: str | None,
     as_json: bool,
+    pager: bool,
 ) -> int:
     """Compare every variant with a baseline on the questions that both have scored.
 
     With RUN2, its variants take part as NAME@RUN2; both runs need the same questions,
     judge and rubric. Where judge or rubric differ, --bridge N has both judge the same N
     answers (kept, never paid twice) and says how much of a difference is the judges'.
-    Where the data differ, --common compares on the questions that both ask. Gates are [VARIANT:] METRIC OP EXPR with OP one of > >= < <= and
-    EXPR a number, baseline, or baseline ± a number. METRIC is total, a criterion, a
-    deterministic metric, coverage, abstention_f1, over_refusal, … They are decided on
-    the bound of the 95 % interval; a gate that fails makes the exit code 3.
-    md is a comment for a pull request.
+    Where the data differ, --common compares on the questions that both ask.
+
+    Gates are [VARIANT:] METRIC OP EXPR with OP one of > >= < <= and EXPR a number,
+    baseline, or baseline ± a number. METRIC is total, a criterion, a deterministic
+    metric, coverage, abstention_f1, over_refusal, … They are decided on the bound of
+    the 95 % interval; a gate that fails makes the exit code 3.
+
+    --format md is a comment for a pull request. On a terminal text that is longer than
+    the screen goes through $PAGER, or less.
 
     \b
     simsa compare simsa.simsa --baseline base --gate 'total >= baseline - 0.5'
@@ -103,7 +109,7 @@ def command(
         found = comparing.comparing(stores, baseline, wanted, language, bridge=built, only_common=common)
     made = _rendered(found, chosen, out, link)
     if chosen == "text" and out is None and isinstance(made, str):
-        console.show(made)
+        console.page(made, pager=pager)
     else:
         console.put(made, out)
     failed = [outcome for outcome in found.outcomes if not outcome.passed]

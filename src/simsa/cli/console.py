@@ -19,7 +19,7 @@ import click
 
 from simsa.errors import InputError, RunError
 from simsa.language import Language, spoken
-from simsa.text import visible
+from simsa.text import alike, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from simsa.store import Store
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+RUN = "a run's folder (`<config name>.simsa`, or what --out named) or the config it was made from"
 _NARROW = 40
 _FILE_WIDTH = 100
 _NOT_STARTED = (126, 127)  # what a shell says of a command that it cannot run
@@ -88,10 +89,15 @@ def folded(text: str, width: int, hang: int = 0) -> str:
 
 
 def prose(lines: Iterable[str], *, bullet: str = "") -> None:
-    """Prints lines for people on stdout, folded to its width; `bullet` goes before each."""
+    """Prints `as_prose`."""
+    show(as_prose(lines, bullet=bullet))
+
+
+def as_prose(lines: Iterable[str], *, bullet: str = "") -> str:
+    """Lines for people on stdout, folded to its width; `bullet` goes before each."""
     width = terminal().width
     hang = len(bullet)
-    show("".join(f"{folded(bullet + visible(line), width, hang)}\n" for line in lines))
+    return "".join(f"{folded(bullet + visible(line), width, hang)}\n" for line in lines)
 
 
 def aligned(rows: Iterable[tuple[str, str]]) -> str:
@@ -170,12 +176,33 @@ def find_run(path: Path) -> Path:
     if path.is_file() or (path / config.DEFAULT_CONFIG).is_file():
         return config.load(path).run_dir
     if path.is_dir():
+        if inside := runs_in(path):
+            raise RunError(
+                "is not the folder of a run, but holds some",
+                where=str(path),
+                hint=f"give one of them: {', '.join(map(str, inside))}",
+            )
         return path
-    raise RunError(
-        "no such run",
-        where=str(path),
-        hint="give a run's folder (`<config name>.simsa`, or what --out named) or the config it was made from",
-    )
+    raise RunError("no such run", where=str(path), hint=_meant(path))
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The runs that lie in `folder`."""
+    from simsa.store.store import DATABASE
+
+    with contextlib.suppress(OSError):
+        return sorted(found.parent for found in folder.glob(f"*/{DATABASE}"))
+    return []
+
+
+def _meant(path: Path) -> str:
+    """What may have been meant by a run that is not there."""
+    with contextlib.suppress(OSError):
+        there = [*runs_in(path.parent), *path.parent.glob("*.toml")]
+        near = alike(path.name, (found.name for found in there))
+        if near:
+            return f"did you mean {str(path.with_name(near))!r}?"
+    return f"give {RUN}"
 
 
 def roots(path: Path) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ import click
 from simsa.cli import console
 from simsa.errors import InputError
 from simsa.spoken import told
+from simsa.text import choices
 
 if TYPE_CHECKING:
     from simsa.report.model import Example, Kind
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     "--differs", nargs=2, metavar="A B", help="Where the totals of two variants lie farthest apart."
 )
 @click.option("-n", "--number", type=click.IntRange(1), default=3, show_default=True, help="How many.")
-@click.option("--variant", help="Go by this variant's total alone.")
-@click.option("--type", "type_", help="Only questions of this type.")
+@click.option("--variant", metavar="NAME", help="Go by this variant's total alone.")
+@click.option("--type", "type_", metavar="TYPE", help="Only questions of this type.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
 @console.format_options(("text", "json"))
 @console.pager_option
@@ -83,11 +84,9 @@ def _find(store: Store, kind: Kind, number: int, names: tuple[str, ...], type_: 
     known = list(store.variants())
     for name in names:
         if name not in known:
-            raise InputError("no such variant", found=name, hint=f"there are {', '.join(known)}")
+            raise InputError("no such variant", found=name, hint=choices(name, known))
     loaded = table.load(store)
     types = sorted({found for found in loaded.types if found})
     if type_ is not None and type_ not in types:
-        raise InputError(
-            "no question has this type", found=type_, hint=f"there are {', '.join(types) or 'none'}"
-        )
+        raise InputError("no question has this type", found=type_, hint=choices(type_, types))
     return examples.show(store, kind, examples.pick(loaded, kind, number, names, type_))

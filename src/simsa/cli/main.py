@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -47,6 +48,13 @@ class _Lazy(click.Group):
         command: click.Command = importlib.import_module(f"simsa.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(_no_command(args[0]))
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -59,13 +67,31 @@ class _Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _no_command(given: str) -> str:
+    from simsa.text import alike
+
+    near = alike(given, COMMANDS)
+    if near is None and Path(given).exists():
+        near = f"run {given}"
+    return f"No such command {given!r}." + (f" Did you mean 'simsa {near}'?" if near else "")
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="simsa")
 def cli() -> None:
     """simsa (심사): is the fine-tune really better?
 
     vLLM serves the base model and its LoRA adapters, a judge scores every answer,
-    and numbers people can trust come out. `simsa demo --replay` shows it in seconds.
+    and numbers people can trust come out.
+
+    \b
+    simsa demo --replay         see what comes out, in seconds
+    simsa init                  begin: simsa.toml and a small data file to edit
+    simsa check simsa.toml      is everything right, and what will it cost?
+    simsa run simsa.toml        answers, scores, report
+    simsa view simsa.toml       look at it in a browser
+
+    `simsa COMMAND --help` has examples of each.
     """
 
 
@@ -85,6 +111,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         return leave.exit_code
     except click.ClickException as wrong:
         wrong.show()
+        _say_which_runs(wrong)
         return 2
     except (KeyboardInterrupt, click.Abort, Interrupted) as stop:
         _say_interrupted(str(stop))
@@ -99,6 +126,15 @@ def _show_what_can_be_shown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _say_which_runs(wrong: click.ClickException) -> None:
+    """Whoever named no run learns what may be named."""
+    if isinstance(wrong, click.MissingParameter) and wrong.param and wrong.param.name in ("run", "runs"):
+        from simsa.cli.console import RUN, runs_in, say
+
+        here = ", ".join(str(path) for path in runs_in(Path()))
+        say(f"  → RUN is {RUN}" + (f"; here: {here}" if here else ""))
 
 
 def _say_interrupted(how_to_go_on: str) -> None:

@@ -87,14 +87,21 @@ class Tally:
 )
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the locale's by default.")
 @console.format_options(("text", "json"))
+@console.pager_option
 def command(
-    file: Path, out: Path | None, language: Language | None, format: str | None, as_json: bool
+    file: Path,
+    out: Path | None,
+    language: Language | None,
+    format: str | None,
+    as_json: bool,
+    pager: bool,
 ) -> None:
     """Deterministic metrics of rows that have a prediction and a reference.
 
     KorQuAD and KLUE-MRC figures are those of the published scripts, on the text as it
     is; chrF, ROUGE-L over morphemes, abstention, citations and overlap with the contexts
-    stand beside them. FILE is any format that `simsa convert` reads.
+    stand beside them. FILE is any format that `simsa convert` reads. On a terminal what is
+    longer than the screen goes through $PAGER, or less.
 
     \b
     simsa metrics predictions.jsonl
@@ -115,9 +122,10 @@ def command(
     from simsa.report.text import render_grids
 
     reader = language or locale_language()
-    console.show(render_grids(_grids(tallies, reader), *console.terminal()))
+    said = render_grids(_grids(tallies, reader), *console.terminal())
     notes = _together(tallies).to_dict()["notes"]
-    console.prose((spoken(note, reader) for note in notes), bullet="· ")
+    said += console.as_prose((spoken(note, reader) for note in notes), bullet="· ")
+    console.page(said, pager=pager)
 
 
 def to_dict(tallies: dict[str | None, Tally]) -> dict[str, Any]:

@@ -41,41 +41,83 @@ def run_options(command: F) -> F:
     """CONFIG and the flags that stand in for it, or win over it."""
     options = [
         click.argument("config", required=False, type=click.Path()),
-        click.option("--data", help="The test set."),
-        click.option("--limit", type=int, help="Take the first N questions."),
-        click.option("--model", help="Base model: a folder or a hub name."),
-        click.option("--adapter", multiple=True, metavar="NAME=DIR", help="A LoRA adapter; repeatable."),
+        click.option(
+            "--data", metavar="FILE", help="The test set, in any format that `simsa convert` reads."
+        ),
+        click.option("--limit", type=int, metavar="N", help="Take only the first N questions."),
+        click.option("--model", metavar="MODEL", help="Base model: a folder or a hub name."),
+        click.option(
+            "--adapter",
+            multiple=True,
+            metavar="NAME=DIR",
+            help="A LoRA adapter (PEFT folder) on the base model; repeatable.",
+        ),
         click.option("--merged", multiple=True, metavar="NAME=DIR", help="A merged checkpoint; repeatable."),
         click.option(
-            "--predictions", multiple=True, metavar="NAME=FILE", help="Finished answers; repeatable."
+            "--predictions",
+            multiple=True,
+            metavar="NAME=FILE",
+            help="Finished answers, not to be generated; repeatable.",
         ),
-        click.option("--prompt", help="rag-ko, rag-en or a Jinja file."),
-        click.option("--max-tokens", type=int, help="Longest answer, in tokens."),
+        click.option("--prompt", metavar="PROMPT", help="rag-ko, rag-en or a Jinja file."),
+        click.option(
+            "--max-tokens", type=int, metavar="N", help="Longest answer, in tokens; 256 by default."
+        ),
         click.option("--temperature", type=float, help="Sampling of the answers; 0 by default."),
         click.option(
-            "--samples", type=int, metavar="N", help="Answers a question, each with a seed of its own."
+            "--samples",
+            type=int,
+            metavar="N",
+            help="How often each question is answered, each time with another seed; 1 by default.",
         ),
-        click.option("--judge", help='Who judges: "gpt-4o", another model, or "lexical".'),
-        click.option("--judge-url", help="Base URL of the judge's OpenAI-compatible API."),
+        click.option(
+            "--judge",
+            metavar="MODEL",
+            help='Who judges: "gpt-4o", another model\'s name, or "lexical" (rules, no model, free).',
+        ),
+        click.option(
+            "--judge-url", metavar="URL", help="The judge's OpenAI-compatible API; OpenAI's own by default."
+        ),
         click.option(
             "--judge-adapter",
             metavar="DIR",
             help="A LoRA adapter on the base model that judges, named by --judge.",
         ),
-        click.option("--api-key-env", help="Name of the variable with the judge's key."),
-        click.option("--rubric", help="rag-ko, rag-en or a text file."),
         click.option(
-            "--mode", type=click.Choice(["joint", "split"]), help="One judge call a row, or one a group."
+            "--api-key-env",
+            metavar="NAME",
+            help="The environment variable that holds the judge's key, e.g. OPENAI_API_KEY.",
+        ),
+        click.option(
+            "--rubric", metavar="RUBRIC", help="rag-ko, rag-en or a file (see `simsa init --rubric`)."
+        ),
+        click.option(
+            "--mode",
+            type=click.Choice(["joint", "split"]),
+            help="One judge call an answer for all criteria (joint, the default), or one for each group of them.",
         ),
         click.option(
             "--claims/--no-claims",
             default=None,
-            help="Have every answer's claims listed and looked up, one more judge call each.",
+            help="Have the claims of every answer listed and looked up in the passages: one more judge call each.",
         ),
-        click.option("--max-cost-usd", type=float, help="Stop before the judge has cost more."),
-        click.option("--language", type=click.Choice(["ko", "en"]), help="Language of the report."),
-        click.option("--baseline", help="The variant to compare with."),
-        click.option("--out", type=click.Path(path_type=Path), help="Folder of the run."),
+        click.option(
+            "--max-cost-usd", type=float, metavar="USD", help="Stop before the judge has cost more."
+        ),
+        click.option(
+            "--language", type=click.Choice(["ko", "en"]), help="Language of the report; ko by default."
+        ),
+        click.option(
+            "--baseline",
+            metavar="NAME",
+            help="The variant that the others are compared with; the first by default.",
+        ),
+        click.option(
+            "--out",
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="Folder of the run; `<config name>.simsa` beside the config by default.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)

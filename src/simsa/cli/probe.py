@@ -42,13 +42,14 @@ _EXCERPT = 160
     show_default=True,
     help="Answers of the run to judge a second time.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Draws the questions.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw of questions.")
 @click.option("--judge", help="Another judge than the run's: a model's name.")
 @click.option("--max-cost-usd", type=float, help="Stop before the run's judging has cost more in all.")
 @click.option("--estimate", "only_estimate", is_flag=True, help="Only say what it would take.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the examination as one JSON document.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@console.pager_option
 def command(
     run: Path,
     per_kind: int,
@@ -60,6 +61,7 @@ def command(
     language: Language | None,
     as_json: bool,
     quiet: bool,
+    pager: bool,
 ) -> int:
     """Examine the judge with answers whose scores are known beforehand.
 
@@ -71,6 +73,8 @@ def command(
 
     What is found is kept in the run and shown in every report made with this judge and
     rubric; under 95 % it is flagged there. A second call asks only what is not on file.
+
+    On a terminal what is longer than the screen goes through $PAGER, or less.
 
     \b
     simsa probe simsa.simsa
@@ -93,7 +97,7 @@ def command(
     if as_json:
         console.print_json(found.to_dict())
     else:
-        _print(found, say, prepared)
+        console.page(_text(found, say, prepared), pager=pager)
         if judged_by not in (None, found.judge["key"]):
             console.tell(say("probe.other_judge"))
     return EXIT_INCOMPLETE if found.stopped or found.n_unscored else EXIT_OK
@@ -220,17 +224,16 @@ def _estimated(estimate: Estimate, say: Words) -> str:
     )
 
 
-def _print(found: Examination, say: Words, prepared: _Prepared) -> None:
+def _text(found: Examination, say: Words, prepared: _Prepared) -> str:
     from simsa.report.probed import examination_grids, verdict_of_probes
     from simsa.report.text import render_grids
 
     document = found.to_dict()
     lines = [verdict_of_probes(say, document) or say("probe.none"), ""]
-    console.prose(lines)
-    console.show(render_grids(examination_grids(document, say), *console.terminal()))
+    text = console.as_prose(lines) + render_grids(examination_grids(document, say), *console.terminal())
     failed = [case for case in document["probes"]["cases"] if case["outcome"] == "failed"]
     if failed:
-        console.prose([say("probe.failed"), *_failures(failed[:_SHOWN], say)])
+        text += console.as_prose([say("probe.failed"), *_failures(failed[:_SHOWN], say)])
     remarks = []
     if document["probes"]["not_built"] and found.probes.cases:
         kinds = ", ".join(say(f"probe.{kind}") for kind in document["probes"]["not_built"])
@@ -239,7 +242,7 @@ def _print(found: Examination, say: Words, prepared: _Prepared) -> None:
         remarks.append(say("probe.no_rows" if prepared.second else "probe.deterministic"))
     if found.stopped:
         remarks.append(say("probe.stopped"))
-    console.prose(remarks, bullet="· ")
+    return text + console.as_prose(remarks, bullet="· ")
 
 
 def _failures(cases: list[dict[str, Any]], say: Words) -> Iterator[str]:

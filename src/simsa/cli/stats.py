@@ -11,6 +11,7 @@ import click
 from simsa.cli import console
 from simsa.errors import InputError
 from simsa.records import MAX_TOTAL
+from simsa.text import choices
 
 if TYPE_CHECKING:
     from simsa.data.scores import ScoreTable
@@ -45,6 +46,7 @@ class Stats(NamedTuple):
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of permutations and bootstraps.")
 @click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the locale's by default.")
 @console.format_options(("text", "json"))
+@console.pager_option
 def command(
     scores: Path,
     baseline: str | None,
@@ -52,6 +54,7 @@ def command(
     language: Language | None,
     format: str | None,
     as_json: bool,
+    pager: bool,
 ) -> None:
     """Means, intervals and paired comparisons of scores from any judge or spreadsheet.
 
@@ -62,6 +65,8 @@ def command(
     Where questions were answered several times (a column seed) or answers judged several
     times (a column repeat), each question counts with its mean, and the uncertainty is
     split into that of questions, of generation and of the judge, with what to buy next.
+
+    On a terminal what is longer than the screen goes through $PAGER, or less.
 
     \b
     simsa stats scores.csv --baseline base
@@ -82,11 +87,10 @@ def command(
     spoken = language or locale_language()
     say = words(spoken)
     sentences = _verdicts(found, spoken)
-    if sentences:
-        console.prose([*sentences, ""])
+    said = console.as_prose([*sentences, ""]) if sentences else ""
     grids = (_scores(found, say), _differences(found, say), noise.grid(found.noises, spoken))
-    console.show(render_grids(grids, *console.terminal()))
-    console.prose(_notes(found, spoken), bullet="· ")
+    said += render_grids(grids, *console.terminal())
+    console.page(said + console.as_prose(_notes(found, spoken), bullet="· "), pager=pager)
 
 
 def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str) -> Stats:
@@ -104,7 +108,7 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
             where=where,
             field="--baseline",
             found=baseline,
-            hint=f"there are {', '.join(names)}",
+            hint=choices(baseline, names),
         )
     criteria = list(scores[baseline])
     scales = {c: scale_of(c, (s for name in names for s in scores[name][c].values())) for c in criteria}

@@ -20,6 +20,7 @@ from simsa.report.summarise import calibration_of, compared
 from simsa.report.table import SHARE, TOTAL, Table, load
 from simsa.report.words import LANGUAGES, Language, words
 from simsa.store import Store
+from simsa.text import choices
 
 if TYPE_CHECKING:
     from simsa.bridge import Bridge
@@ -109,8 +110,8 @@ def comparing(
         sides = {name: sides.get(name, 1) for name in table.variants}
     baseline = baseline or first.meta("baseline") or next(iter(table.variants), "")
     if baseline not in table.variants:
-        known = ", ".join(table.variants)
-        raise ConfigError("no such variant", field="--baseline", found=baseline, hint=f"there are {known}")
+        hint = choices(baseline, table.variants)
+        raise ConfigError("no such variant", field="--baseline", found=baseline, hint=hint)
     comparisons, found = compared(table, baseline), None
     if bridge is not None:
         _require_one_judge(wanted, sides, baseline)

@@ -23,7 +23,7 @@ from simsa.records import CRITERIA
 from simsa.report.numbers import fixed, signed
 from simsa.report.table import SHARE, TOTAL, Table
 from simsa.report.words import Language, words
-from simsa.text import plain
+from simsa.text import choices, plain
 
 if TYPE_CHECKING:
     from simsa.report.table import Floats
@@ -162,9 +162,7 @@ def evaluate(gates: Sequence[Gate], table: Table, baseline: str) -> list[Outcome
 def _spoken_of(gate: Gate, table: Table, baseline: str) -> list[str]:
     known = known_metrics(table)
     if gate.metric not in known:
-        raise ConfigError(
-            "no such metric", field="--gate", found=gate.text, hint=f"known are {', '.join(known)}"
-        )
+        raise ConfigError("no such metric", field="--gate", found=gate.text, hint=choices(gate.metric, known))
     names = list(table.variants)
     if gate.variant is None:
         others = [name for name in names if name != baseline]
@@ -178,7 +176,7 @@ def _spoken_of(gate: Gate, table: Table, baseline: str) -> list[str]:
         return others
     if gate.variant not in names:
         raise ConfigError(
-            "no such variant", field="--gate", found=gate.variant, hint=f"there are {', '.join(names)}"
+            "no such variant", field="--gate", found=gate.variant, hint=choices(gate.variant, names)
         )
     return [gate.variant]
 
