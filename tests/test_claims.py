@@ -201,6 +201,9 @@ def test_money_that_ends_among_the_lists_leaves_the_scores(
         assert said in capsys.readouterr().err
         assert scored(config) == {"scored": 60}
         assert len(lists_of(config)) == some
+        found = [variant["claims"] for variant in report(config, capsys)["variants"]]
+        assert sum(one["listed"] for one in found) == some
+        assert sum(one["unlisted"]["budget"] for one in found) == 60 - some, "the report says so too"
         assert run(["judge", str(config), "-q", "--claims", "--max-cost-usd", "9"]) == 0
         assert (server.count, len(lists_of(config))) == (60 + 60, 60)
 
@@ -258,7 +261,9 @@ def test_a_misbehaving_endpoint_costs_little(tmp_path: Path) -> None:
     assert {tuple(one or ()) for (_, name), one in found.items() if name == "lora"} == {(True,)}
 
 
-def test_an_answer_that_says_nothing_misses_no_list(tmp_path: Path) -> None:
+def test_an_answer_that_says_nothing_misses_no_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_run(tmp_path, 2)
     rows = [{"question_id": "q0", "prediction": " \n"}, {"question_id": "q1", "prediction": "모릅니다."}]
     write_rows(tmp_path / "base.jsonl", rows)
@@ -266,6 +271,7 @@ def test_an_answer_that_says_nothing_misses_no_list(tmp_path: Path) -> None:
         config = write_config(tmp_path, server.url, more=ON)
         assert run(["judge", str(config), "-q"]) == 0
         assert lists_asked(server) == 3
+    assert [v["claims"]["unlisted"] for v in report(config, capsys)["variants"]] == [{}, {}]
     with Store.read(tmp_path / "simsa.simsa") as store:
         assert unlisted(store) == {}
 

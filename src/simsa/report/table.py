@@ -6,11 +6,11 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.records import CRITERIA, Claim
-from simsa.store import Result, Store, claimed, criteria_of, measures, results, snapshot
+from simsa.store import Result, Store, claimed, criteria_of, measures, never_listed, results, snapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -265,7 +265,7 @@ def _load(store: Store) -> Table:
             answered.append(result)
             variant.put(place, _facts(result) | dict(figures), result.sample)
         _count(variant, answered)
-    for row in claimed(store):
+    for row in chain(claimed(store), never_listed(store)):
         of = variants[row.variant]
         if row.claims is None:
             of.unlisted[row.status] += 1

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.records import CLAIMS, CRITERIA, Claim, Expected, Judgement
+from simsa.records import CRITERIA, Claim, Expected, Judgement
 from simsa.store.store import Store, Voice
 
 
@@ -343,24 +344,32 @@ def claimed(store: Store, question_id: str | None = None, *, sample: int | None 
         yield Claimed(question, variant, status, _claims(kept), n)
 
 
-def unlisted(store: Store) -> dict[str, int]:
-    """Status → how many answers have no list of claims for it, where the run's judge is to list them.
+def never_listed(store: Store, *, sample: int | None = 0) -> Iterator[Claimed]:
+    """Rows for whose claims nobody has asked yet, where the run's judge is to list them; `sample` as in `results`.
 
-    "pending" or "budget" where none was asked for yet. What says nothing claims nothing, and misses none.
+    Their status is "pending" or "budget". What says nothing claims nothing, and misses no list.
     """
     judge = (store.meta("config") or {}).get("judge") or {}
     if not judge.get("claims"):
-        return {}
-    otherwise = "budget" if store.meta("stopped") == "budget" else "pending"
+        return
+    status = "budget" if store.meta("stopped") == "budget" else "pending"
     rows = store.db.execute(
-        f"""SELECT a.prediction, coalesce(j.status, ?) FROM plan p JOIN answers a USING (request_hash)
+        """SELECT p.question_id, p.variant, a.prediction, p.sample FROM plan p JOIN answers a USING (request_hash)
         JOIN questions q ON q.id = p.question_id JOIN variants t ON t.name = p.variant
-        LEFT JOIN judging g ON g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample
-            AND g.answer_hash = p.request_hash AND g.part = '{CLAIMS}'
-        LEFT JOIN judgements j ON j.request_hash = g.request_hash WHERE j.claims IS NULL""",
-        (otherwise,),
+        WHERE (?1 IS NULL OR p.sample = ?1) AND NOT EXISTS
+            (SELECT 1 FROM judging g WHERE g.question_id = p.question_id AND g.variant = p.variant
+            AND g.sample = p.sample AND g.answer_hash = p.request_hash AND g.part = 'claims')""",
+        (sample,),
     )
-    return dict(sorted(Counter(status for prediction, status in rows if prediction.strip()).items()))
+    for question, variant, prediction, n in rows:
+        if prediction.strip():
+            yield Claimed(question, variant, status, None, n)
+
+
+def unlisted(store: Store) -> dict[str, int]:
+    """Status → how many answers have no list of claims for it, all answers to a question counted."""
+    asked = (row for row in claimed(store, sample=None) if row.claims is None)
+    return dict(sorted(Counter(row.status for row in chain(asked, never_listed(store, sample=None))).items()))
 
 
 def _claims(kept: str | None) -> tuple[Claim, ...] | None:
