@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from simsa.web.asking import Ask
 from simsa.web.pages import Pages
 from simsa.web.runs import Run
 from simsa.web.visit import Visit
@@ -46,3 +47,16 @@ def test_runs_over_time_too(pages: Pages) -> None:
     head = page[page.index("<thead>") : page.index("</thead>")]
     assert set(LONG) < set(shortened(head))
     assert "base</th>" in head, "what is short stays as it is"
+
+
+def test_the_list_of_questions_too(pages: Pages) -> None:
+    pages.runs[0].index.get(wait=60)
+    page = pages.questions(0, Ask(a=1, b=2), Visit("", ""))
+    head = page[page.index("<thead") : page.index("</thead>")]
+    named = shortened(head)
+    assert set(LONG) < set(named)
+    assert f"{named[LONG[0]]} − {named[LONG[1]]}" in head
+    assert not any(f">{name}" in head for name in LONG)
+    for name in LONG:
+        assert f'<p class="quiet">{named[name]} = {name}</p>' in page
+        assert f'<option value="{name}"' in page, "a choice names it whole"
