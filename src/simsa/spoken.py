@@ -328,11 +328,12 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "nothing is to be asked: there is no file to write",
     ),
     "files.written": ("{path}: 요청 {n:,}개, {mb:,.1f} MB", "{path}: {n:,} requests, {mb:,.1f} MB"),
+    "files.run": ("  실행: {command}", "  to be run: {command}"),
     "files.lines": ("줄: {list}", "lines: {list}"),
     "files.none": ("없음", "none"),
     "files.new": ("읽음 {n:,}", "{n:,} read"),
     "files.repeated": ("중복 {n:,}", "{n:,} a second time"),
-    "files.known": ("(더는) 묻지 않는 것 {n:,}", "{n:,} not asked for (any more)"),
+    "files.known": ("이미 끝났거나 묻지 않는 것 {n:,}", "{n:,} not asked for (any more)"),
     "files.foreign": ("다른 데서 온 것 {n:,}", "{n:,} not ours"),
     "files.unasked": (
         "(다시) 물을 요청이 {n:,}개 있습니다: `simsa judge CONFIG --write-batch DIR`로 씁니다",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_results_may_come_in_parts_twice_and_among_others(
     second = write(tmp_path / "second.jsonl", found[8:])
     third = write(tmp_path / "third.jsonl", found[4:8])
     assert read(config, third, second) == 0
-    assert "읽음 6, (더는) 묻지 않는 것 2" in capsys.readouterr().err
+    assert "읽음 6, 이미 끝났거나 묻지 않는 것 2" in capsys.readouterr().err
     assert statuses_of(config) == {"scored": 12}
 
 
@@ -253,7 +254,18 @@ def test_the_answers_price_is_the_batch_price(tmp_path: Path) -> None:
         assert store.spent_usd() == pytest.approx(tokens * 10 / 1e6 * 0.75)
 
 
-def test_a_judge_of_ours_is_not_served_for_files(tmp_path: Path) -> None:
+def test_the_command_that_runs_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, out = write_run(tmp_path, NOWHERE), tmp_path / "가 나"
+    assert run(["judge", str(config), "--write-batch", str(out)]) == 0
+    said = next(line for line in capsys.readouterr().err.splitlines() if "run-batch" in line)
+    words = shlex.split(said)[1:]
+    assert words == [
+        *("vllm", "run-batch", "-i", str(out / "simsa-001.jsonl")),
+        *("-o", "results-001.jsonl", "--model", "gpt-4o"),
+    ]
+
+
+def test_a_judge_of_ours_is_not_served_for_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its requests are run by whoever has its adapter; nothing is started for them."""
     config = write_run(tmp_path, NOWHERE, n=2, variants=("base",))
     make_model(tmp_path / "model")
@@ -269,7 +281,9 @@ def test_a_judge_of_ours_is_not_served_for_files(tmp_path: Path) -> None:
         text = text.replace(line, "")
     ours = '[serving]\nmodel = "model"\n\n[judge]\nmodel = "own-judge"\nadapter = "judge"\n'
     config.write_text(text.replace("[judge]\n", ours))
-    (requests,) = written(config, tmp_path / "out")
+    assert run(["judge", str(config), "--write-batch", str(tmp_path / "out")]) == 0
+    assert "--model BASE --enable-lora --lora-modules own-judge=judge" in capsys.readouterr().err
+    (requests,) = (tmp_path / "out").iterdir()
     assert {json.loads(line)["body"]["model"] for line in requests.read_text().splitlines()} == {"own-judge"}
     assert read(config, write(tmp_path / "results.jsonl", results(requests))) == 0
     assert statuses_of(config) == {"scored": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
@@ -14,6 +15,7 @@ from simsa.batching.files import RequestFile, RequestFiles
 from simsa.batching.forms import Forms
 from simsa.batching.passing import Desk, Pass
 from simsa.batching.work import Member, Work
+from simsa.config import JudgeConfig
 from simsa.endpoints import answers, batch_lines
 from simsa.endpoints.batch_lines import Result
 from simsa.errors import DataError, InputError
@@ -39,15 +41,15 @@ class _Place(NamedTuple):
 async def write(work: Work, folder: Path) -> None:
     """Writes what is pending into files `simsa-001.jsonl`, … in `folder`; nothing is sent or written down."""
     _want_empty(folder)
-    written: list[RequestFile] = []
-
-    async def sealed(file: RequestFile) -> None:
-        written.append(file)
-
+    written: list[tuple[RequestFile, Member]] = []
     numbers = count(1)
 
     def request_files(member: Member, forms: Forms) -> RequestFiles:
         batch = member.config.batch
+
+        async def sealed(file: RequestFile) -> None:
+            written.append((file, member))
+
         mark = f"{re.sub(r'[^A-Za-z0-9._-]', '_', member.name)}-" if member.name else ""
         return RequestFiles(
             folder,
@@ -61,14 +63,24 @@ async def write(work: Work, folder: Path) -> None:
     try:
         await done.run(Desk(work))
     except BaseException:
-        for file in written:
+        for file, _ in written:
             file.path.unlink(missing_ok=True)
         raise
     if not written:
         work.progress.say(told("files.nothing"))
-    for file in written:
+    for file, member in written:
         size = {"n": len(file.requests), "mb": file.bytes / files.MB}
         work.progress.say(told("files.written", path=str(file.path), **size))
+        work.progress.say(told("files.run", command=_command(file.path, member.config)))
+
+
+def _command(path: Path, judge: JudgeConfig) -> str:
+    """How vLLM runs a file of requests; an adapter needs the base model's name, which is the reader's to fill in."""
+    results = f"results-{path.name.removeprefix('simsa-')}"
+    words = ["vllm", "run-batch", "-i", str(path), "-o", results, "--model", judge.model]
+    if judge.adapter:
+        words[-1:] = ["BASE", "--enable-lora", "--lora-modules", f"{judge.model}={judge.adapter}"]
+    return shlex.join(words)
 
 
 def _want_empty(folder: Path) -> None:
