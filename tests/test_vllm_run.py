@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from simsa import config as configuration
 from simsa.cli.main import run
 from simsa.demo import demo_files
 from simsa.errors import SimsaError
-from simsa.store import Store, results
+from simsa.serving import plan_judge
+from simsa.store import Store, expected, results
+from tests.serving.running import Running
 
 pytestmark = pytest.mark.vllm
 
@@ -214,3 +217,72 @@ def test_a_model_that_simsa_serves_can_judge(
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=60)
     assert server.returncode == 0
+
+
+def test_several_answers_a_question_and_scores_from_token_probabilities(
+    tmp_path: Path, vllm_server: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SERVED_KEY", vllm_server.key)
+    files = demo_files()
+    address = f'base_url = "{vllm_server.base_url}", model = "base", api_key_env = "SERVED_KEY"'
+    config = tmp_path / "several.toml"
+    config.write_text(
+        f'[data]\npath = "{files.test}"\nlimit = 2\n'
+        f'[[variants]]\nname = "base"\nendpoint = {{ {address} }}\n'
+        "[generation]\nmax_tokens = 16\ntemperature = 0.8\nsamples = 3\n"
+        f'[judge]\nmodel = "base"\nbase_url = "{vllm_server.base_url}"\napi_key_env = "SERVED_KEY"\n'
+        f'rubric = "{files.rubric}"\nmax_tokens = 96\nlogprobs = true\n',
+        encoding="utf-8",
+    )
+    assert run(["run", str(config), "-q", "--json"]) in (0, 4)
+    assert json.loads(capsys.readouterr().out)["run"]["n_questions"] == 2
+    with Store.read(tmp_path / "several.simsa") as store:
+        rows = list(results(store, sample=None))
+        probable = [means for _, _, means in expected(store)]
+    assert sorted((row.question_id, row.sample) for row in rows) == [
+        (f"demo-00{n}", k) for n in (1, 2) for k in range(3)
+    ]
+    for n in (1, 2):
+        said = {row.prediction for row in rows if row.question_id == f"demo-00{n}"}
+        assert len(said) > 1, "each with a seed of its own"
+    scored = [row for row in rows if row.scores]
+    assert len(probable) >= len(scored) > 0
+    means = [one.score for of_row in probable for one in of_row.values()]
+    assert all(mean is not None and 1 <= mean <= 5 for mean in means), probable
+    assert any(mean != round(mean) for mean in means if mean), "weighted by what else it might have said"
+
+
+def test_files_of_requests_are_run_by_vllm_without_a_server(tmp_path: Path, demo_model: Path) -> None:
+    files = demo_files()
+    config = tmp_path / "files.toml"
+    config.write_text(
+        f'[data]\npath = "{files.test}"\nlimit = 2\n'
+        f'[[variants]]\nname = "rag-final"\npredictions = "{files.recorded}"\n'
+        f'[serving]\nmodel = "{demo_model}"\nmax_model_len = 2048\n'
+        f'[judge]\nmodel = "demo-judge"\nadapter = "{files.judge}"\nrubric = "{files.rubric}"\n',
+        encoding="utf-8",
+    )
+    assert run(["judge", str(config), "-q", "--write-batch", str(tmp_path / "requests")]) == 0
+    plan = plan_judge(configuration.load(config))
+    assert plan is not None
+    (requests,) = (tmp_path / "requests").iterdir()
+    found = tmp_path / "results.jsonl"
+    kept = ("--model=", "--dtype=", "--max-model-len=", "--max-lora", "--kv-cache", "--enable-lora")
+    # The `vllm` command of the community's CPU build does not start; this is what it would.
+    command = [
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.openai.run_batch",
+        "-i",
+        str(requests),
+        "-o",
+        str(found),
+    ]
+    command += [word for word in plan.argv if word.startswith(kept)]
+    command += ["--lora-modules", f"demo-judge={files.judge}"]
+    done = subprocess.run(command, env=plan.env, capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert run(["judge", str(config), "-q", "--read-batch", str(found)]) == 0
+    with Store.read(tmp_path / "files.simsa") as store:
+        rows = list(results(store))
+    assert [len(row.scores) for row in rows] == [4, 4]
