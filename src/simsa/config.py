@@ -422,8 +422,10 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
     file = Path(path)
     if file.is_dir():
         file = file / DEFAULT_CONFIG
+    text = ""
     try:
-        raw = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+        text = file.read_bytes().decode("utf-8-sig")
+        raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError("no such file", where=str(path), hint=_beside(file)) from None
     except OSError as error:
@@ -431,7 +433,7 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
     except UnicodeDecodeError as error:
         raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(path)) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
+        raise _no_toml(str(error), text, str(path)) from None
     return build(raw, overrides, root=file.parent, source=file)
 
 
@@ -498,6 +500,31 @@ def memory_file() -> Path | None:
     if own == "off":
         return None
     return Path(own) if own else cache_dir() / "endpoints.sqlite"
+
+
+# How tomllib begins to say what is wrong → what is mostly meant.
+_MEANT = {
+    "Invalid value": 'text goes in quotes: name = "base"; true and false are written small',
+    "Unescaped": "a backslash is written twice, or the text goes in 'single quotes'",
+    "Invalid hex value": "a backslash is written twice, or the text goes in 'single quotes'",
+    "Expected '='": 'a line reads key = value: path = "test.jsonl"',
+    "Cannot overwrite": "a key stands there twice: leave one out",
+    "Unterminated string": "a quote is opened and not closed",
+    "Illegal character '\\n'": "a quote is opened and not closed",
+}
+
+
+def _no_toml(said: str, text: str, where: str) -> ConfigError:
+    """What the parser says, with the line that it speaks of."""
+    lines = text.splitlines()
+    named = re.search(r"\(at line (\d+)", said)
+    line = int(named[1]) if named else 0
+    return ConfigError(
+        f"is not valid TOML: {said}",
+        where=f"{where}:{line}" if line else where,
+        found=lines[line - 1].strip() if 0 < line <= len(lines) else None,
+        hint=next((hint for begin, hint in _MEANT.items() if said.startswith(begin)), None),
+    )
 
 
 def _beside(file: Path) -> str:

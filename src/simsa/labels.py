@@ -303,7 +303,9 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     file = path / DATABASE if path.is_dir() else path
     if not file.is_file():
         raise DataError(
-            "has no labels", where=str(path), hint="labels are kept in labels.sqlite in the run's folder"
+            "has no labels",
+            where=str(path),
+            hint="give some on the page (`simsa view`), or have a sample labelled and name it with --labels",
         )
     with _translated(file), contextlib.closing(_connect(file, "ro")) as db:
         yield db

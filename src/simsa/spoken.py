@@ -447,6 +447,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     "calibrate.not_kept": ("실행 폴더에 저장하지 못했습니다: {why}", "not kept in the run: {why}"),
     "convert.done": ("{path}: 질문 {n:,}개", "{n:,} questions in {path}"),
+    "export.none": (
+        "아직 답변이 없어서 내보낼 행이 없습니다. `simsa run`이 답변을 만듭니다: {run}",
+        "there are no answers yet, so there is no row to hand on; `simsa run` makes them: {run}",
+    ),
     "export.tracked": ("{place}: 변형 {n}개", "{n} variants in {place}"),
     "export.tracked_before": (
         "{place}: 변형 {n}개 (이미 있던 것)",

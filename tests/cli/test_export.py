@@ -116,3 +116,13 @@ def test_inspect_itself_reads_the_logs(made: Path, tmp_path: Path) -> None:
 def test_an_unknown_tool_and_a_missing_run_are_the_users_to_correct(made: Path, tmp_path: Path) -> None:
     assert run(["export", str(made), "--to", "excel"]) == 2
     assert run(["export", str(tmp_path / "none"), "--to", "jsonl"]) == 2
+
+
+def test_a_run_without_answers_says_that_there_is_nothing_to_hand_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run(tmp_path / "run", {"base": [None]}, predictions={"base": [None]}, language="ko")
+    assert run(["export", str(made), "--to", "ragas"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "아직 답변이 없어서" in said.err

@@ -9,8 +9,10 @@ from rich.segment import ControlType
 from simsa.cli import bars
 from simsa.config import environment
 
-# Set by terminals that cut off what they show when they get narrower; nearly all others break it.
+# Set by terminals that cut off what they show when they get narrower; nearly all others break it,
+# tmux in one of them too.
 _CUTTING = ("XTERM_VERSION", "STY")
+_BREAKING = "TMUX"
 
 
 class Drawn(RenderHook):
@@ -22,7 +24,8 @@ class Drawn(RenderHook):
     def __init__(self, screen: Console) -> None:
         self.lines: list[str] = []
         self._screen = screen
-        self._breaks = not any(name in environment() for name in _CUTTING)
+        variables = environment()
+        self._breaks = _BREAKING in variables or not any(name in variables for name in _CUTTING)
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         lines, self.lines = self.lines, []

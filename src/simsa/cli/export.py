@@ -73,6 +73,8 @@ def command(run: Path, to: str, out: Path | None, tracking_uri: str | None, proj
             case _:
                 from simsa.report import exporting
 
+                if to == "ragas" and not store.count("answers"):
+                    console.tell(told("export.none", run=str(folder)), store.meta("language", "ko"))
                 console.put(exporting.jsonl(store) if to == "jsonl" else exporting.ragas(store), out)
 
 

@@ -155,7 +155,12 @@ def _variants(flags: dict[str, Any]) -> list[dict[str, Any]]:
         for pair in flags.get(flag) or ():
             name, equals, value = pair.partition("=")
             if not (equals and name and value):
-                raise ConfigError("takes NAME=PATH", field=f"--{flag}", found=pair)
+                raise ConfigError(
+                    "takes NAME=PATH",
+                    field=f"--{flag}",
+                    found=pair,
+                    hint=f"--{flag} my-name={pair or 'PATH'}",
+                )
             path = Path(value).expanduser()
             found.append({"name": name, key: str(path.resolve()) if path.exists() else value})
     return found
