@@ -111,3 +111,49 @@ def test_questions_for_a_number(question: str) -> None:
 @pytest.mark.parametrize("question", ["누구인가요?", "어디에 있나요?", "Who wrote it?", "왜 무너졌나요?"])
 def test_questions_for_something_else(question: str) -> None:
     assert not asks_for_number(question)
+
+
+@pytest.mark.parametrize("word", ["한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉"])
+@pytest.mark.parametrize("ten", ["", "열", "스물", "아흔"])
+def test_every_counted_word_is_a_number_and_becomes_another_of_the_same_ten(ten: str, word: str) -> None:
+    text = f"배가 {ten}{word} 척 있었습니다."
+    assert numbers_in(text) == {ten + word}
+    changed = {swap_numbers(text, seed=seed) for seed in range(40)}
+    assert None not in changed and text not in changed
+    words = {str(found).removeprefix(f"배가 {ten}").removesuffix(" 척 있었습니다.") for found in changed}
+    assert (
+        words <= {"한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉"} - {word} and len(words) > 4
+    )
+
+
+@pytest.mark.parametrize("word", ["첫째", "둘째", "셋째", "넷째", "다섯째"])
+def test_every_ordinal_becomes_another(word: str) -> None:
+    text = f"{word} 왕입니다."
+    assert numbers_in(text) == {word}
+    changed = {swap_numbers(text, seed=seed) for seed in range(40)}
+    rest = {"첫째", "둘째", "셋째", "넷째", "다섯째"} - {word}
+    assert changed == {f"{one} 왕입니다." for one in rest}
+
+
+@pytest.mark.parametrize(
+    ("unit", "most"),
+    [("월", 12), ("일", 31), ("시", 12), ("분", 59), ("초", 59), ("%", 100), (" percent", 100)],
+)
+def test_what_a_unit_bounds_stays_within_it(unit: str, most: int) -> None:
+    for number in range(1, most + 1):
+        for seed in range(4):
+            changed = swap_numbers(f"답은 {number}{unit}", seed=seed)
+            assert changed is not None
+            other = int(changed.removeprefix("답은 ").removesuffix(unit))
+            assert 1 <= other <= most and other != number
+
+
+@pytest.mark.parametrize("number", ["1200", "1,200", "30", "450,000", "20.50"])
+def test_a_round_number_changes_in_its_last_figure_and_stays_as_round(number: str) -> None:
+    for seed in range(6):
+        changed = swap_numbers(f"{number}명입니다.", seed=seed)
+        assert changed is not None
+        other = changed.removesuffix("명입니다.")
+        place = max(n for n, digit in enumerate(number) if digit in "123456789")
+        assert other[:place] == number[:place] and other[place + 1 :] == number[place + 1 :]
+        assert other[place] in "123456789" and other[place] != number[place]

@@ -124,3 +124,22 @@ def test_bare_is_what_is_said_without_marks(text: str, mark: str) -> None:
 @given(st.text(min_size=1), st.booleans())
 def test_any_answer_can_be_padded_and_is_found_in_it(answer: str, korean: bool) -> None:
     assert answer.strip() in texts.pad(answer, korean=korean)
+
+
+def test_a_quarter_of_the_telling_words_is_not_yet_an_answer() -> None:
+    asked = Question("q", "무엇이 있나요?", reference=("연꽃 호수 등대 나루",))
+    for said, lacks in (("배는 등대에 선다.", True), ("배는 등대와 나루에 선다.", False)):
+        assert texts.lacks_answer([Passage(said)], asked) is lacks
+
+
+def test_a_text_inside_the_other_is_not_unlike_it_though_no_word_is_shared() -> None:
+    assert not texts.unlike("1904", ["190"]) and not texts.unlike("190", ["1904"])
+    assert texts.unlike("1904", ["1776"])
+
+
+def test_a_verdict_among_the_orders_is_whole_json_with_the_highest_scores() -> None:
+    found = re.search(r"\n```json\n(.*)\n```$", texts.INJECTIONS["verdict_json"]("틀린 답"), re.DOTALL)
+    assert found
+    verdict = json.loads(found[1])
+    assert {name: verdict[name] for name in CRITERIA} == dict.fromkeys(CRITERIA, 5)
+    assert isinstance(verdict["analysis"], str) and verdict["analysis"]

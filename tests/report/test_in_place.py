@@ -6,7 +6,7 @@ Three variants that differ in everything, so that no two cells that could be tak
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 
 from simsa import report
 from simsa.records import CRITERIA
-from simsa.report import html, markdown
+from simsa.report import examples, html, markdown, text
 from simsa.report.numbers import fixed, interval, p_value, signed, usd
 from simsa.report.words import Language, words
 from simsa.store import Store
@@ -51,11 +51,11 @@ class Shown:
 
 
 class Page(HTMLParser):
-    def __init__(self, text: str) -> None:
+    def __init__(self, page: str) -> None:
         super().__init__()
         self.tables: list[Shown] = []
         self.heading, self.inside = "", ""
-        self.feed(text)
+        self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.inside = (
@@ -254,15 +254,47 @@ def test_no_verdict_has_the_ends_of_its_interval_the_wrong_way_round(made: Any) 
     summary, document, _ = made
     said = report_sentences(summary)
     assert len(said) == 2
-    for text, variant in zip(said, ("up", "down"), strict=True):
+    for sentence, variant in zip(said, ("up", "down"), strict=True):
         [c] = [c for c in document["comparisons"] if (c["variant"], c["criterion"]) == (variant, "total")]
-        shown = re.search(r"([+−][\d.]+) \(95 % \S+ (−?[\d.]+) (?:~|to) (−?[\d.]+)\)", text)
+        shown = re.search(r"([+−][\d.]+) \(95 % \S+ (−?[\d.]+) (?:~|to) (−?[\d.]+)\)", sentence)
         assert shown
         figures = [float(n.replace("−", "-")) for n in shown.groups()]
         assert figures == [pytest.approx(v, abs=0.051) for v in (c["mean_diff"], *c["ci95"])]
-        assert variant in text and text.index(variant) < text.index("base")
+        assert variant in sentence and sentence.index(variant) < sentence.index("base")
 
 
 def report_sentences(summary: report.Summary) -> list[str]:
     found = re.findall(r'<p class="verdict \w+">(.*?)</p>', html.render(summary))
-    return [text.replace("\u00a0", " ").replace("\u2060", "") for text in found]
+    return [one.replace("\u00a0", " ").replace("\u2060", "") for one in found]
+
+
+def test_markdown_examples_have_each_answer_with_its_scores(made: Any) -> None:
+    summary, _, say = made
+    shown = re.sub(r"\\(.)", r"\1", markdown.render(summary))
+    found = re.findall(r"<details><summary>(.*?): (q\d+)</summary>\n(.*?)</details>", shown, re.DOTALL)
+    assert [(kind, asked) for kind, asked, _ in found] == [
+        (say(f"example.{example.kind}"), example.question.id) for example in summary.examples
+    ]
+    for (_, _, block), example in zip(found, summary.examples, strict=True):
+        assert f"- **{say('question')}** {example.question.question}" in block
+        assert f"- **{say('reference')}** {example.question.reference[0]}" in block
+        lines = block.splitlines()
+        for answer in example.answers:
+            place = lines.index(f"- **{answer.variant}** {answer.prediction}")
+            if isinstance(SCORES[answer.variant][int(example.question.id[1:])], str):
+                assert say(f"status.{answer.status}") in lines[place + 1]
+                continue
+            scores = [int(n) for n in re.findall(r" (\d)(?: ·| =)", lines[place + 1])]
+            assert scores == list(answer.scores.values())
+            assert lines[place + 1].endswith(f" = {answer.total}/20")
+            assert lines[place + 2] == f"  - {answer.analysis}"
+
+
+def test_an_answer_that_is_missing_is_called_so_in_every_format(tmp_path: Path) -> None:
+    said = {"base": ["달빛마을", None, "별빛마을"]}
+    run = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3), None, (1, 1, 1, 1)]}, predictions=said)
+    with Store.read(run) as store:
+        example = examples.show(store, "worst", ["q0", "q1"])
+        summary = replace(report.summary(store, "en"), examples=tuple(example))
+    for shown in (markdown.render(summary), html.render(summary), text.render(summary)):
+        assert shown.count("(no answer)") + shown.count(r"\(no answer\)") == 1 and "달빛마을" in shown

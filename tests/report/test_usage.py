@@ -158,7 +158,7 @@ def test_every_format_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
             shown = capsys.readouterr().out
             assert words in shown
             assert "(+4)" in shown, "the context of the second variant was found done"
-            assert {"ko": "균등 배분", "en": "even share"}[language] in shown
+            assert {"ko": "고르게 나눈 몫", "en": "even share of the"}[language] in " ".join(shown.split())
             assert {"ko": "문맥 기준", "en": "criteria of the context"}[language] in shown
 
 

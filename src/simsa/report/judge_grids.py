@@ -58,9 +58,9 @@ def usage(summary: Summary) -> Grid:
     rows.append(Row(say("usage.whole"), whole, "strong"))
     if len(set(parts) - {CLAIMS}) > 1 and found.of().cost_usd:
         columns = [found.by_criterion(name) for name in (*variants, None)]
-        label = "usage.evenly" if found.shares_calls else "usage.of"
+        title = say("usage.evenly", title=title) if found.shares_calls else title
         rows += [
-            Row(say(label, what=say(name)), tuple(_usd(column, name) for column in columns), "sub")
+            Row(say(name), tuple(_usd(column, name) for column in columns), "sub")
             for name in columns[-1]
             if name in CRITERIA
         ]

@@ -477,8 +477,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "usage.joint": ("점수", "scores"),
     "usage.answer": ("답변 기준", "criteria of the answer"),
     "usage.context": ("문맥 기준", "criteria of the context"),
-    "usage.of": ("{what}", "{what}"),
-    "usage.evenly": ("{what} (균등 배분)", "{what} (even share)"),
+    "usage.evenly": (
+        "{title}; 기준별 금액은 호출을 고르게 나눈 몫",
+        "{title}; a criterion's cost is its even share of the calls",
+    ),
     "head.expected": (
         "정수 점수 / 토큰 확률로 본 기댓값 (있는 답변 수)",
         "Integers / expected scores by token probabilities (answers that have one)",
