@@ -31,8 +31,13 @@ def choices(found: str, known: Iterable[str]) -> str:
     """What to say of a name that is none of `known`: the one that was probably meant, and which there are."""
     names = list(known)
     listed = f"there are {', '.join(names)}" if names else "there is none"
-    near = alike(found, names)
-    return listed if near is None else f"did you mean {near!r}? {listed}"
+    return meant(found, names) + listed
+
+
+def meant(found: str, known: Iterable[str]) -> str:
+    """The beginning of a hint where `found` is nearly one of `known`, else nothing."""
+    near = alike(found, known)
+    return "" if near is None else f"did you mean {near!r}? "
 
 
 def alike(found: str, known: Iterable[str]) -> str | None:

@@ -200,8 +200,12 @@ def test_other_commands_on_a_run_too_speak_what_can_be_shown(
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, with a config, its run, and another run."""
+    """A folder to work in, with a config, its data and run, and another run."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "test.jsonl").write_text(
+        '{"id": "1", "question": "a", "contexts": ["b"], "reference": "c"}\n'
+    )
+    (tmp_path / "x.jsonl").write_text('{"question_id": "1", "prediction": "c"}\n')
     (tmp_path / "simsa.toml").write_text(
         '[data]\npath = "test.jsonl"\n[[variants]]\nname = "base"\npredictions = "x.jsonl"\n',
         encoding="utf-8",
@@ -237,6 +241,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["compare", "simsa.simsa", "--gate", "totl >= 3"], "did you mean 'total'?"),
         (["compare", "simsa.simsa", "--gate", "rag-lor: total >= 3"], "did you mean 'rag-lora'?"),
         (["run", "simsa.toml", "--baseline", "bsae"], "did you mean 'base'?"),
+        (["run", "simsa.toml", "--prompt", "rag-kr"], "did you mean 'rag-ko'? built in are"),
+        (
+            ["run", "simsa.toml", "--judge", "gpt-4o", "--rubric", "rag_en"],
+            "did you mean 'rag-en'? built in are",
+        ),
+        (
+            ["run", "simsa.toml", "--judge", "gpt-4o"],
+            "the environment variable OPENAI_API_KEY is not set, or empty",
+        ),
+        (["init", "simsa.toml"], "FOLDER is the folder to write into"),
     ],
 )
 def test_a_slip_is_answered_with_what_was_meant(

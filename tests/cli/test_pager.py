@@ -110,6 +110,13 @@ def test_a_gate_that_fails_says_so_after_the_pager(commands: dict[str, list[str]
     assert shown.text.startswith("simsa: ")
 
 
+def test_what_is_no_text_is_not_for_a_terminal(folder: Path, tmp_path: Path) -> None:
+    argv = ["report", str(folder), "--format", "parquet"]
+    assert "add --out rows.parquet" in look(argv, 80, code=2).text
+    look([*argv, "--out", str(tmp_path / "rows.parquet")], 80)
+    assert (tmp_path / "rows.parquet").read_bytes().startswith(b"PAR1")
+
+
 @pytest.mark.parametrize("options", [["--format", "md"], ["--json"], ["--format", "csv"]])
 def test_documents_are_never_paged(options: list[str], folder: Path, kept: Path) -> None:
     shown = look(["report", str(folder), *options], 300, environment={"PAGER": f"cat > {kept}"})

@@ -50,7 +50,8 @@ def command(folder: Path, rubric: str | None, language: str) -> None:
         for source in STARTER.iterdir():
             (folder / source.name).write_bytes(source.read_bytes())
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+        hint = "FOLDER is the folder to write into" if folder.is_file() else None
+        raise ConfigError(f"cannot be written: {error.strerror}", where=str(folder), hint=hint) from None
     click.echo(f"{folder / 'simsa.toml'}\n{folder / 'test.jsonl'}")
     console.tell(told("init.next", folder=str(folder)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,8 @@ def command(
     chosen = console.chosen(format, as_json)
     if excel and chosen != "csv":
         raise InputError("is for --format csv", field="--excel", found=f"--format {chosen}")
+    if chosen == "parquet" and out is None and sys.stdout.isatty():
+        raise InputError("is no text for a terminal", field="--format parquet", hint="add --out rows.parquet")
     with console.open_run(run) as store:
         made = _rendered(store, chosen, language, out, excel)
         if chosen == "text" and out is None and isinstance(made, str):

@@ -12,6 +12,7 @@ import click
 from simsa.cli import console
 from simsa.language import Language, spoken
 from simsa.spoken import told
+from simsa.text import choices
 
 if TYPE_CHECKING:
     from simsa.serving import ServerPlan, VllmServer
@@ -85,9 +86,12 @@ def _chosen(plans: list[ServerPlan], variant: str | None) -> ServerPlan:
     for plan in plans:
         if variant is None or variant in plan.variants:
             return plan
-    known = ", ".join(name for plan in plans for name in plan.variants)
+    known = [name for plan in plans for name in plan.variants]
     raise ConfigError(
-        f"no variant of this name is served; there are {known}", field="--variant", found=variant
+        "no variant of this name is served",
+        field="--variant",
+        found=variant,
+        hint=choices(variant or "", known),
     )
 
 

@@ -107,9 +107,8 @@ def _key(config: JudgeConfig, keyless: bool) -> str | None:
     key = secret(config.key_variable)
     if config.key_variable and not key and not keyless:
         raise ConfigError(
-            "the judge's API key is not set",
+            f"the judge's API key is missing: the environment variable {config.key_variable} is not set, or empty",
             field="judge.api_key_env",
-            found=config.key_variable,
             hint=f'export {config.key_variable}=…, or judge.model = "lexical" for the free baseline',
         )
     return key

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError
 from simsa.records import Message, Question, content_hash
+from simsa.text import meant
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -55,10 +56,10 @@ def load(name: str, root: Path = Path()) -> Prompt:
         source = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"the prompt cannot be read: {error}",
+            f"the prompt cannot be read: {getattr(error, 'strerror', None) or error}",
             where=str(file),
             field="generation.prompt",
-            hint=f"built in are {', '.join(BUILT_IN)}",
+            hint=f"{meant(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
         ) from None
     return Prompt(f"{label}@{content_hash(source)[:8]}", source, _compile(source, str(file)))
 

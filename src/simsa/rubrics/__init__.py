@@ -13,6 +13,7 @@ from simsa.rubrics import copying, criteria, template
 from simsa.rubrics.base import FIELDS, Rubric, instructions
 from simsa.rubrics.places import score_places
 from simsa.rubrics.reader import Scored, Unreadable, read_verdict
+from simsa.text import meant
 
 __all__ = [
     "BUILT_IN",
@@ -46,7 +47,7 @@ def load(name: str, root: Path = Path()) -> Rubric:
             f"the rubric cannot be read: {error.strerror}",
             where=str(file),
             field="judge.rubric",
-            hint=f"built in are {', '.join(BUILT_IN)}; anything else is a file",
+            hint=f"{meant(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
         ) from None
     parse = criteria.parse if file.suffix == ".toml" else template.parse
     return parse(text, file.stem, str(file))
