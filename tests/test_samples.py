@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -262,9 +263,7 @@ def test_generation_and_judge_are_told_apart(tmp_path: Path, capsys: pytest.Capt
         assert part in note
 
 
-def test_files_have_a_row_an_answer_and_the_page_shows_the_first(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_files_have_a_row_an_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with ChatServer(answer) as models, ChatServer(scored) as judge:
         file = write(tmp_path, models.url, judge.url, "temperature = 0.7\nsamples = 2")
         assert run(["run", str(file), "-q"]) == 0
@@ -283,13 +282,29 @@ def test_files_have_a_row_an_answer_and_the_page_shows_the_first(
             [part] = judgements(store, row.question_id, row.variant, row.sample)
             assert part.scores == row.scores
         assert all("/0]" in (row.prediction or "") for row in results(store))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(["metrics", str(tmp_path / "rows.jsonl"), "--json", "--out", str(tmp_path / "m.jsonl")]) == 0
+    assert json.loads(capsys.readouterr().out)["variants"]["one"]["n"] == 2 * N
+    measured = [json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines()]
+    assert [(m["id"], m["variant"], m["sample"]) for m in measured] == [
+        (row["question_id"], row["variant"], row["sample"]) for row in rows
+    ]
+    assert run(["report", str(file), "--format", "junit"]) == 0
+    tests = re.findall(r'classname="(\w+)" name="([^"]+)"', capsys.readouterr().out)
+    assert len(set(tests)) == len(tests) == 4 * N
+    assert ("one", "q3") in tests
+    assert ("one", "q3 #2") in tests
     out = tmp_path / "logs"
     assert run(["export", str(file), "--to", "inspect", "--out", str(out)]) == 0
     log = json.loads(next(iter(sorted(out.iterdir()))).read_text())
     assert sorted({sample["epoch"] for sample in log["samples"]}) == [1, 2]
     assert log["eval"]["dataset"]["samples"] == N
-    assert run(["examples", str(file), "-n", "2"]) == 0
-    assert "/1]" not in capsys.readouterr().out
+    capsys.readouterr()
+    assert run(["export", str(file), "--to", "ragas"]) == 0
+    ragas = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(row["question_id"], row["variant"], row["sample"]) for row in ragas} == {
+        (f"q{n}", v, s) for n in range(N) for v in ("one", "two") for s in (0, 1)
+    }
 
 
 def test_files_of_answers_stand_beside_several_answers(
@@ -346,7 +361,7 @@ def test_two_runs_are_compared_by_their_questions_means(
     assert total["mean_diff"] == pytest.approx(fmean(of_second[q] - of_first[q] for q in of_second))
 
 
-def test_every_answer_s_claims_are_listed_and_the_first_ones_are_held_against_the_score(
+def test_every_answer_s_claims_are_listed_and_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def judging(body: Body) -> str:
@@ -367,7 +382,8 @@ def test_every_answer_s_claims_are_listed_and_the_first_ones_are_held_against_th
         assert [one for one in every if one.sample == 0] == first
         assert all(len(judgements(store, f"q{n}", "one", s)) == 1 for n in range(N) for s in (0, 1))
     [one] = report(file, capsys)["variants"]
-    assert (one["n_scored"], one["samples"], one["claims"]["listed"]) == (N, 2, N)
+    assert (one["n_scored"], one["samples"], one["claims"]["listed"]) == (N, 2, 2 * N)
+    assert one["claims"]["n"] == N, "the question is the unit of the share"
     capsys.readouterr()
     assert run(["export", str(file), "--to", "jsonl"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -420,11 +436,16 @@ def test_examples_are_chosen_by_what_they_show(tmp_path: Path, capsys: pytest.Ca
         file = write(tmp_path, models.url, judge.url, "temperature = 0.7\nsamples = 3", names=("one",))
         assert run(["run", str(file), "-q"]) == 0
     with Store.read(tmp_path / "simsa.simsa") as store:
-        totals = {row.question_id: row.total or 0 for row in results(store)}
+        totals: dict[str, list[int]] = {}
+        for row in results(store, sample=None):
+            totals.setdefault(row.question_id, []).append(row.total or 0)
     found = {one["kind"]: one for one in report(file, capsys)["examples"]}
-    assert totals[found["best"]["question_id"]] == max(totals.values())
-    assert totals[found["worst"]["question_id"]] == min(totals.values())
-    assert found["best"]["answers"][0]["total"] == max(totals.values())
+    best, worst = found["best"], found["worst"]
+    assert fmean(totals[best["question_id"]]) == max(map(fmean, totals.values()))
+    assert fmean(totals[worst["question_id"]]) == min(map(fmean, totals.values()))
+    assert best["answers"][0]["total"] == max(totals[best["question_id"]])
+    assert worst["answers"][0]["total"] == min(totals[worst["question_id"]])
+    assert found["unsteady"]["question_id"] not in (best["question_id"], worst["question_id"])
 
 
 def test_bars_count_every_answer_where_a_mean_of_several_is_no_level(

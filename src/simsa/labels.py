@@ -21,17 +21,18 @@ from simsa.errors import DataError
 from simsa.records import CRITERIA, MAX_SCORE
 
 DATABASE = "labels.sqlite"
-COLUMNS = ("question_id", "variant", "annotator", *CRITERIA, "comment")
+COLUMNS = ("question_id", "variant", "annotator", *CRITERIA, "comment", "sample")
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sample (
     place INTEGER PRIMARY KEY, question_id TEXT NOT NULL, variant TEXT NOT NULL,
-    answer_hash TEXT NOT NULL, UNIQUE (question_id, variant)
+    answer_hash TEXT NOT NULL, sample INTEGER NOT NULL DEFAULT 0, UNIQUE (question_id, variant)
 );
 CREATE TABLE IF NOT EXISTS labels (
     question_id TEXT NOT NULL, variant TEXT NOT NULL, annotator TEXT NOT NULL, answer_hash TEXT NOT NULL,
     {", ".join(f"{name} INTEGER CHECK ({name} BETWEEN 1 AND {MAX_SCORE})" for name in CRITERIA)},
-    comment TEXT NOT NULL DEFAULT '', PRIMARY KEY (question_id, variant, annotator)
+    comment TEXT NOT NULL DEFAULT '', sample INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (question_id, variant, annotator)
 ) WITHOUT ROWID;
 -- What each step replaced, so that it can be taken back.
 CREATE TABLE IF NOT EXISTS steps (
@@ -51,17 +52,32 @@ class Mixed(DataError):
     """Draws that make no one sample: no weight of an answer would be right."""
 
 
-Answer = tuple[str, str]
-"""An answer by its question's id and its variant."""
+class Answer(NamedTuple):
+    """An answer by its question's id, its variant and, where that answers several times, its number from 0."""
+
+    question_id: str
+    variant: str
+    sample: int = 0
 
 
 class Item(NamedTuple):
-    """One answer to label. `place` is its number in the sample and says nothing of the variant."""
+    """One answer to label. `place` is its number in the sample and says nothing of the variant.
+
+    A draw has one answer to a question of each variant: `sample` says which, where there are several.
+    """
 
     place: int
     question_id: str
     variant: str
     answer_hash: str
+    sample: int = 0
+
+    @property
+    def answer(self) -> Answer:
+        return Answer(self.question_id, self.variant, self.sample)
+
+
+_Drawn = tuple[str, str, str] | tuple[str, str, str, int]
 
 
 class Draw(NamedTuple):
@@ -76,7 +92,7 @@ class Label:
     """What one person says of one answer: integers 1–5 for the criteria that were judged, and a remark.
 
     `answer_hash` names the answer that was seen, so that a label on an answer that has
-    since changed can be told.
+    since changed can be told; `sample` is which of several answers it was, from 0.
     """
 
     question_id: str
@@ -85,6 +101,11 @@ class Label:
     scores: Mapping[str, int] = field(default_factory=dict)
     comment: str = ""
     answer_hash: str = ""
+    sample: int = 0
+
+    @property
+    def answer(self) -> Answer:
+        return Answer(self.question_id, self.variant, self.sample)
 
     @property
     def is_whole(self) -> bool:
@@ -93,7 +114,8 @@ class Label:
     def to_dict(self) -> dict[str, str | int | None]:
         """The row of an export, with the keys of `COLUMNS`."""
         head = {"question_id": self.question_id, "variant": self.variant, "annotator": self.annotator}
-        return head | {name: self.scores.get(name) for name in CRITERIA} | {"comment": self.comment}
+        scores = {name: self.scores.get(name) for name in CRITERIA}
+        return head | scores | {"comment": self.comment, "sample": self.sample}
 
 
 def read(path: Path) -> list[Label]:
@@ -120,6 +142,7 @@ class Labels:
             self.db.execute("PRAGMA journal_mode=WAL")
             self.db.execute("PRAGMA synchronous=FULL")
             self.db.executescript(_SCHEMA)
+            _number_answers(self.db)
 
     def __enter__(self) -> Self:
         return self
@@ -127,10 +150,10 @@ class Labels:
     def __exit__(self, *exc: object) -> None:
         self.db.close()
 
-    def draw(self, answers: Iterable[tuple[str, str, str]], n_questions: int, seed: int = 0) -> int:
+    def draw(self, answers: Iterable[_Drawn], n_questions: int, seed: int = 0) -> int:
         """Draws the sample, once: every variant's answer to `n_questions`, in an order that hides the variant.
 
-        `answers` are (question id, variant, answer hash). The draw goes by hashes of the
+        `answers` are (question id, variant, answer hash) and, of several, the answer's number. The draw goes by hashes of the
         ids, so the same run and seed give the same sample. A second draw changes nothing.
         Returns the number of answers in the sample.
         """
@@ -140,20 +163,19 @@ class Labels:
         drawn = sorted((a for a in found if a[0] in chosen), key=lambda a: _lot(seed, *a[:2]))
         with self._transaction():
             if not self._count("sample"):
-                self.db.executemany(
-                    "INSERT INTO sample VALUES (?,?,?,?)", ((n, *answer) for n, answer in enumerate(drawn))
-                )
+                self._place(drawn)
             return self._count("sample")
 
     def take(
         self,
-        answers: Iterable[tuple[str, str, str]],
+        answers: Iterable[_Drawn],
         how: Draw | None = None,
-        weights: Mapping[Answer, float] = MappingProxyType({}),
+        weights: Mapping[tuple[str, str], float] = MappingProxyType({}),
     ) -> int:
-        """Adds drawn answers, as (question id, variant, answer hash), to the sample, in this order.
+        """Adds drawn answers to the sample, in this order: (question id, variant, answer hash) and, of several, which.
 
-        What is in the sample already stays where it is. `weights` of a stratified draw take the
+        What is in the sample already stays where it is, and no other answer of the same variant to the same
+        question comes beside it. `weights`, by question and variant, of a stratified draw take the
         place of those before. Returns the number of answers in the sample. Raises Mixed where
         two kinds of draw, or two draws of different strata, would be in it.
         """
@@ -174,9 +196,7 @@ class Labels:
                     "the sample was drawn from other scores or by another seed: it can't be drawn on from",
                     where=str(self.path),
                 )
-            self.db.executemany(
-                "INSERT INTO sample VALUES (?,?,?,?)", ((first + n, *answer) for n, answer in enumerate(new))
-            )
+            self._place(new, first)
             self.db.execute("DELETE FROM draw")
             self.db.execute("INSERT INTO draw VALUES (?,?)", how)
             self.db.executemany(
@@ -191,13 +211,19 @@ class Labels:
         found = self.db.execute("SELECT seed, stratified FROM draw").fetchone()
         return None if found is None else Draw(found[0], bool(found[1]))
 
+    def _place(self, answers: Iterable[_Drawn], first: int = 0) -> None:
+        self.db.executemany(
+            "INSERT INTO sample (place, question_id, variant, answer_hash, sample) VALUES (?,?,?,?,?)",
+            ((first + n, *answer[:3], *(answer[3:] or (0,))) for n, answer in enumerate(answers)),
+        )
+
     def weights(self) -> dict[Answer, float]:
         """As the function of this name."""
         return _weights(self.db)
 
     def items(self, annotator: str) -> list[Item]:
         """The sample in the order in which `annotator` sees it: everybody has an order of their own."""
-        rows = self.db.execute("SELECT place, question_id, variant, answer_hash FROM sample")
+        rows = self.db.execute("SELECT place, question_id, variant, answer_hash, sample FROM sample")
         return sorted((Item(*row) for row in rows), key=lambda item: _lot(annotator, item.place))
 
     def of(self, annotator: str) -> dict[tuple[str, str], Label]:
@@ -247,8 +273,9 @@ class Labels:
         key = (item.question_id, item.variant, annotator)
         with self._transaction():
             self.db.execute(
-                "INSERT OR IGNORE INTO labels (question_id, variant, annotator, answer_hash) VALUES (?,?,?,?)",
-                (*key, item.answer_hash),
+                "INSERT OR IGNORE INTO labels (question_id, variant, annotator, answer_hash, sample)"
+                " VALUES (?,?,?,?,?)",
+                (*key, item.answer_hash, item.sample),
             )
             where = "WHERE question_id = ? AND variant = ? AND annotator = ?"
             before = self.db.execute(f"SELECT {name} FROM labels {where}", key).fetchone()[0]
@@ -274,19 +301,41 @@ class Labels:
 
 def _labels(db: sqlite3.Connection, annotator: str | None = None) -> Iterator[Label]:
     """Labels that say something; those of which everything was taken back are left out."""
+    sample = "sample" if _has_numbers(db, "labels") else "0"
     rows = db.execute(
-        f"""SELECT question_id, variant, annotator, answer_hash, comment, {", ".join(CRITERIA)}
+        f"""SELECT question_id, variant, annotator, answer_hash, comment, {sample}, {", ".join(CRITERIA)}
         FROM labels WHERE ?1 IS NULL OR annotator = ?1 ORDER BY question_id, variant, annotator""",
         (annotator,),
     )
-    for question_id, variant, person, answer_hash, comment, *values in rows:
+    for question_id, variant, person, answer_hash, comment, n, *values in rows:
         scores = {name: value for name, value in zip(CRITERIA, values, strict=True) if value is not None}
         if scores or comment:
-            yield Label(question_id, variant, person, scores, comment, answer_hash)
+            yield Label(question_id, variant, person, scores, comment, answer_hash, n)
 
 
 def _weights(db: sqlite3.Connection) -> dict[Answer, float]:
-    return {(q, v): weight for q, v, weight in db.execute("SELECT question_id, variant, weight FROM weights")}
+    sample = "coalesce(s.sample, 0)" if _has_numbers(db, "sample") else "0"
+    rows = db.execute(
+        f"""SELECT w.question_id, w.variant, {sample}, w.weight
+        FROM weights w LEFT JOIN sample s USING (question_id, variant)"""
+    )
+    return {Answer(*answer): weight for *answer, weight in rows}
+
+
+def _has_numbers(db: sqlite3.Connection, table: str) -> bool:
+    """Whether a file says which of several answers is meant; in one that was written before, it is the first."""
+    return any(row[1] == "sample" for row in db.execute(f"PRAGMA table_info({table})"))
+
+
+def _number_answers(db: sqlite3.Connection) -> None:
+    """Brings a file up to date that was written before questions were answered several times."""
+    if _has_numbers(db, "sample") and _has_numbers(db, "labels"):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    for table in ("sample", "labels"):
+        if not _has_numbers(db, table):  # somebody else may just have done it
+            db.execute(f"ALTER TABLE {table} ADD COLUMN sample INTEGER NOT NULL DEFAULT 0")
+    db.execute("COMMIT")
 
 
 def _lot(*parts: str | int) -> bytes:

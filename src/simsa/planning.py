@@ -85,7 +85,7 @@ def _given(store: Store, config: Config, variant: VariantConfig, progress: Progr
                 where=str(path),
                 field="question_id",
                 found=row.question_id,
-                hint="keep one, or tell them apart by a `variant` field",
+                hint="keep one, as that with `sample` 0, or tell them apart by a `variant` field",
             )
         if row.prediction is not None:
             taken[row.question_id] = _taken(variant.name, row)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simsa.calibration import read_labels
 from simsa.calibration.codes import Answers
 from simsa.errors import DataError
-from simsa.labels import Labels
+from simsa.labels import Answer, Labels
 from simsa.records import CRITERIA
 from tests.calibration.simulated import write
 
@@ -71,21 +71,21 @@ def test_json_lines_with_codes(tmp_path: Path) -> None:
 
 def test_a_code_leads_to_its_answer_only_as_long_as_the_answer_is_the_same() -> None:
     code = ANSWERS.code(("q1", "base"))
-    assert ANSWERS.by_code(code) == ("q1", "base")
+    assert ANSWERS.by_code(code) == Answer("q1", "base")
     assert len({ANSWERS.code(answer) for answer in ANSWERS}) == len(ANSWERS)
-    assert Answers({**ANSWERS, ("q1", "base"): "another"}).by_code(code) is None
+    assert Answers({**ANSWERS, Answer("q1", "base"): "another"}).by_code(code) is None
 
 
 def test_what_a_runs_page_has_kept(tmp_path: Path) -> None:
     with Labels(tmp_path) as desk:
-        desk.draw([(q, v, h) for (q, v), h in ANSWERS.items()], 9)
+        desk.draw([(*answer[:2], h) for answer, h in ANSWERS.items()], 9)
         for item in desk.items("지우"):
             desk.score("지우", item, CRITERIA[0], 1 + int(item.question_id[1:]) % 5)
     for path in (tmp_path, tmp_path / "labels.sqlite"):
         found = read_labels(path, ANSWERS)
         assert len(found.labels) == 18
         assert found.n_outdated == 0
-    changed = Answers({**ANSWERS, ("q1", "base"): "another"})
+    changed = Answers({**ANSWERS, Answer("q1", "base"): "another"})
     found = read_labels(tmp_path, changed)
     assert (len(found.labels), found.n_outdated) == (17, 1)
 
@@ -96,7 +96,7 @@ def test_weights_of_a_stratified_draw_are_kept(tmp_path: Path) -> None:
         HEAD + ",weight",
         [("q0", "base", "", 3, "", "", 2.5), ("q1", "base", "", "", "", "", 9)],
     )
-    assert read_labels(path, ANSWERS).weights == {("q0", "base"): 2.5}
+    assert read_labels(path, ANSWERS).weights == {Answer("q0", "base"): 2.5}
     path = write(
         tmp_path / "m.csv",
         HEAD + ",weight",
@@ -164,7 +164,7 @@ def test_what_is_written_is_read(
     path = tmp_path_factory.mktemp("labels") / "l.csv"
     rows = [(ANSWERS.code(answer), answer[0], score) for answer, score in scores.items()]
     write(path, "code,question_id,context_recall", rows)
-    assert read(path) == {(*answer, ""): {"context_recall": score} for answer, score in scores.items()}
+    assert read(path) == {(*answer[:2], ""): {"context_recall": score} for answer, score in scores.items()}
 
 
 @pytest.mark.parametrize("weight", ["0", "-2", "viel", "inf"])
@@ -206,4 +206,4 @@ def test_labels_of_answers_by_strata_come_with_their_weights_from_the_desk(tmp_p
                 desk.score("지우", item, CRITERIA[0], 3)
     found = read_labels(tmp_path, ANSWERS)
     assert len(found.labels) == 2
-    assert found.weights == {("q1", "base"): 2.0, ("q2", "lora"): 5.0}
+    assert found.weights == {Answer("q1", "base"): 2.0, Answer("q2", "lora"): 5.0}

@@ -37,7 +37,7 @@ def label(sample: Path, labels: dict[str, list[int]], folder: Path, n: int = 100
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         for row in rows[:n]:
-            question, variant = answers.by_code(row["code"]) or ("", "")
+            question, variant, _ = answers.by_code(row["code"]) or ("", "", 0)
             score = labels[variant][int(question[1:])]
             writer.writerow(row | {"answer_correctness": score, "context_faithfulness": score})
 

@@ -130,3 +130,55 @@ def _judgement(key: str, found: Sequence[int] | str, analysis: str, cost_usd: fl
         return Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", found, **usage)  # type: ignore[arg-type]
     scored = dict(zip(CRITERIA, found, strict=True))
     return Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", "scored", scored, analysis, **usage)  # type: ignore[arg-type]
+
+
+def answer_again(
+    folder: Path,
+    scores: Mapping[str, Sequence[Sequence[Scored]]],
+    said: Mapping[str, Sequence[Sequence[str]]] | None = None,
+    *,
+    analysis: str = "",
+) -> Path:
+    """Gives questions of a run more answers: variant → for each further answer the verdicts, in the order of the questions.
+
+    `said` likewise; by default "{variant} {place}번 또 다른 답 {sample}".
+    """
+    asyncio.run(_again(folder, scores, said or {}, analysis))
+    return folder
+
+
+async def _again(
+    folder: Path,
+    scores: Mapping[str, Sequence[Sequence[Scored]]],
+    said: Mapping[str, Sequence[Sequence[str]]],
+    analysis: str,
+) -> None:
+    with Store.create(folder) as store:
+        questions = list(store.questions())
+        first = store.db.execute("SELECT question_id, variant, request_hash FROM plan WHERE sample = 0")
+        more = [
+            (Planned(q.id, name, f"{name}/{q.id}/{n}", n), place, found)
+            for name, answers in scores.items()
+            for n, of in enumerate(answers, 1)
+            for place, (q, found) in enumerate(zip(questions, of, strict=False))
+        ]
+        store.set_plan([*(Planned(*row) for row in first.fetchall()), *(planned for planned, _, _ in more)])
+        texts = {
+            planned: said[planned.variant][planned.sample - 1][place]
+            if planned.variant in said
+            else f"{planned.variant} {place}번 또 다른 답 {planned.sample}"
+            for planned, place, _ in more
+        }
+        store.add_predictions(
+            Prediction(p.question_id, p.variant, text, p.request_hash, "stop", 100, 10, 0.5)
+            for p, text in texts.items()
+        )
+        async with store.writing():
+            for planned, place, found in more:
+                if found is None:
+                    continue
+                judgement = _judgement(f"judge {planned.request_hash}", found, analysis, None)
+                answered = Answered(
+                    0, questions[place], planned.variant, planned.request_hash, texts[planned], planned.sample
+                )
+                await _keep(store, judgement, answered)

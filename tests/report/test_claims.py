@@ -114,8 +114,8 @@ def test_the_json_has_the_figures(folder: Path) -> None:
         **{"n": 4, "mean": 0.625, "sd": 0, "median": 0.75, "ci95": 0, "n_missing": 0, "n_clusters": 0},
         **{"listed": 5, "silent": 1, "unlisted": {"unreadable": 1}},
         **{"claims": 7, "supported": 4, "not_found": 1},
-        "too_kind": [{"question_id": "q0", "faithfulness": 5, "supported": 1, "total": 2}],
-        "too_harsh": [{"question_id": "q2", "faithfulness": 2, "supported": 2, "total": 2}],
+        "too_kind": [{"question_id": "q0", "faithfulness": 5, "supported": 1, "total": 2, "sample": 0}],
+        "too_harsh": [{"question_id": "q2", "faithfulness": 2, "supported": 2, "total": 2, "sample": 0}],
         "difference": None,
     }
     assert lora["claims"]["difference"]["metric"] == "claim_support"

@@ -37,7 +37,7 @@ def said(*variants: VariantSummary, language: Language = "en", kept: Any = (), *
 def test_cut_answers_are_told_from_more_than_two_percent_on(
     summary: report.Summary, cut: int, is_said: bool
 ) -> None:
-    variant = replace(summary.variants[0], n_predicted=100, n_cut=cut)
+    variant = replace(summary.variants[0], n_predicted=100, n_answered=100, n_cut=cut)
     assert (
         said(variant).get("cut")
         == f"base: {cut} of 100 answers were cut off at the length limit (max_tokens)."

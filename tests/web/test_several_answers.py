@@ -1,50 +1,28 @@
-"""The page over a run whose questions were answered several times: means on the overview, the first answers below."""
+"""The page over a run whose questions were answered several times: means everywhere, every answer within reach."""
 
 from __future__ import annotations
 
-import asyncio
+import csv
+import io
+import re
 from pathlib import Path
 
 import pytest
 
-from simsa.labels import Labels
-from simsa.records import Judgement, Prediction
 from simsa.report import summary
-from simsa.store import Planned, Store, results
-from tests.report.runs import BASE, BETTER, make_run
+from simsa.store import Store
+from tests.report.runs import BASE, BETTER, Scored, answer_again, make_run
 from tests.web.serving import Viewing, until
 from tests.web.visiting import Visitor
 
 N = 16
-
-
-async def answer_again(store: Store, scores: dict[str, int], samples: int) -> None:
-    """Gives every question more answers, all with the same `scores`."""
-    rows = list(results(store))
-    planned = [Planned(r.question_id, r.variant, r.answer_hash) for r in rows]
-    more = [
-        p._replace(request_hash=f"{p.request_hash}/{n}", sample=n) for p in planned for n in range(1, samples)
-    ]
-    store.set_plan([*planned, *more])
-    store.add_predictions(
-        Prediction(p.question_id, p.variant, f"또 다른 답 {p.sample}", p.request_hash) for p in more
-    )
-    async with store.writing():
-        for one in store.unjudged("k", 0, 1_000, ()):
-            made = f"judge {one.answer_hash}"
-            await store.add_judgement(Judgement(made, "gpt-4o", "rag-ko@1a2b3c4d", "scored", scores, "분석"))
-            await store.add_verdict(one, "k", [("joint", made)])
+LOWEST: list[Scored] = [(1, 1, 1, 1)] * N
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = make_run(tmp_path / "run", {"base": BASE, "better": BETTER}, measured=False)
-    with Store.create(path) as store:
-        scores = dict.fromkeys(
-            ("answer_correctness", "context_relevance", "context_faithfulness", "context_recall"), 1
-        )
-        asyncio.run(answer_again(store, scores, 3))
-    return path
+    return answer_again(path, {name: [LOWEST, LOWEST] for name in ("base", "better")}, analysis="박한 분석")
 
 
 def test_the_overview_has_the_questions_means(folder: Path) -> None:
@@ -65,23 +43,111 @@ def test_the_overview_has_the_questions_means(folder: Path) -> None:
     assert "base 3, better 3" in page
 
 
-def test_a_question_shows_its_first_answers(folder: Path) -> None:
+def chips(page: str, variant: str) -> str:
+    """What the head of a variant's section says, and the switch below."""
+    section = page[page.index(f'aria-label="{variant}" tabindex') :]
+    return " ".join(re.sub(r"<[^>]+>", " ", section[: section.index("</nav>")]).split())
+
+
+def test_a_question_shows_the_first_answer_and_the_way_to_the_others(folder: Path) -> None:
     with Viewing(folder) as view:
-        visitor = Visitor(view.address)
-        page = visitor.get("0/question?id=q3").text
-        listed = visitor.get("0/questions").text
+        page = Visitor(view.address).get("0/question?id=q3").text
     assert "base 3번 답" in page
-    assert "better 3번 답" in page
     assert "또 다른 답" not in page
-    assert "또 다른 답" not in listed
+    assert "base 6.7 4–12 /20 1 · 12 2 · 4 3 · 4" in chips(page, "base")
+    assert "better 8 4–16 /20 1 · 16 2 · 4 3 · 4" in chips(page, "better")
+    assert "Totals of 3 answers: mean 6.7, 4–12, sd 4.6" in page
+    assert page.count('aria-current="true" aria-label="answer 1 of 3') == 2
+    assert 'href="?id=q3&amp;answers=2.1#A"' in page
+    assert 'href="?id=q3&amp;answers=1.3#B"' in page
 
 
-def test_people_label_first_answers(folder: Path) -> None:
+def test_any_answer_has_an_address(folder: Path) -> None:
+    with Viewing(folder) as view:
+        page = Visitor(view.address).get("0/question?id=q3&n=3&answers=3.1").text
+    assert "base 3번 또 다른 답 2" in page
+    assert "better 3번 답" in page
+    assert "박한 분석" in page
+    assert "base 3번 답" not in page
+    assert 'href="?id=q3&amp;n=3&amp;answers=3.2#B"' in page, "the other variant's stays"
+    assert re.search(r'aria-current="true" aria-label="answer 3 of 3, total 4"', page)
+
+
+@pytest.mark.parametrize("answers", ["", "0.9", "x", "1.1.1.1.1", "-1.2.", "99999999999999999999", "²"])
+def test_an_address_that_makes_no_sense_shows_the_first(folder: Path, answers: str) -> None:
+    from urllib.parse import quote
+
+    with Viewing(folder) as view:
+        reply = Visitor(view.address).get(f"0/question?id=q3&answers={quote(answers)}")
+    assert reply.status == 200
+    assert "base 3번 답" in reply.text
+
+
+def test_the_list_has_means_and_ranges_and_goes_by_them(folder: Path) -> None:
     with Viewing(folder) as view:
         visitor = Visitor(view.address)
-        first = visitor.sit_down("지우", 2 * N)
-        assert "또 다른 답" not in first.text
-        with Labels(folder) as labels:
-            hashes = {item.answer_hash for item in labels.items("")}
-    with Store.read(folder) as store:
-        assert hashes == {row.answer_hash for row in results(store)}
+
+        def ids(query: str) -> list[str]:
+            return re.findall(
+                r'class="row"[^>]*href="question\?[^"]*id=(q\d+)', visitor.get(f"0/questions?{query}").text
+            )
+
+        page = visitor.get("0/questions").text
+        assert '<b class="chip l2">6.7</b> <span class="quiet range">4–12</span>' in page
+        assert '<span class="bad">−1.3</span>' in page
+        # base: 12, 8, 16, 12 for the first answers, so 20/3, 16/3, 8, 20/3.
+        assert ids("variant=base&low=8") == ["q2", "q6", "q10", "q14"]
+        assert ids("variant=base&high=6&variant=base") == ["q1", "q5", "q9", "q13"]
+        assert ids("sort=total&of=base&down=1")[:4] == ["q2", "q6", "q10", "q14"]
+        assert ids("sort=total&of=base")[:4] == ["q1", "q5", "q9", "q13"]
+        assert len(ids("diff=lower&a=base&b=better")) == N
+        assert ids("search=" + "%EB%98%90")[:2] == ["q0", "q1"], "what other answers say is found too"
+        assert ids("criterion=context_recall&variant=better&low=2&high=3&sort=place")[:2] == ["q0", "q2"]
+
+
+def test_a_status_is_found_on_any_answer(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", {"base": BASE[:3]}, measured=False)
+    answer_again(
+        path, {"base": [[(1, 1, 1, 1), "unreadable", (1, 1, 1, 1)], ["refused", "refused", (1, 1, 1, 1)]]}
+    )
+    with Viewing(path) as view:
+        visitor = Visitor(view.address)
+        until(lambda: "unreadable" in visitor.get("0/questions").text)
+        found = {
+            status: re.findall(r"id=(q\d)", visitor.get(f"0/questions?status={status}").text)
+            for status in ("unreadable", "refused", "scored")
+        }
+        page = visitor.get("0/question?id=q1&answers=3").text
+    assert found == {"unreadable": ["q1"], "refused": ["q0", "q1"], "scored": ["q0", "q1", "q2"]}
+    assert "Totals of" not in page, "one total has no spread"
+    assert re.search('aria-current="true" aria-label="answer 3 of 3, (?!total)', page)
+
+
+def test_the_list_as_a_table_has_a_row_an_answer(folder: Path) -> None:
+    with Viewing(folder) as view:
+        visitor = Visitor(view.address)
+        until(lambda: visitor.get("0/questions.csv?search=q3").status == 200)
+        rows = list(csv.DictReader(io.StringIO(visitor.get("0/questions.csv?variant=base&high=6").text)))
+    assert [(row["id"], row["sample"]) for row in rows][:4] == [
+        ("q1", "0"),
+        ("q1", "1"),
+        ("q1", "2"),
+        ("q5", "0"),
+    ]
+    assert [(row["base: total"], row["base: prediction"]) for row in rows[:2]] == [
+        ("8", "base 1번 답"),
+        ("4", "base 1번 또 다른 답 1"),
+    ]
+
+
+def test_a_long_answer_is_had_whole(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", {"base": BASE[:1]}, measured=False)
+    answer_again(path, {"base": [[(1, 1, 1, 1)]]}, {"base": [["길" * 30_000]]})
+    with Viewing(path) as view:
+        visitor = Visitor(view.address)
+        page = visitor.get("0/question?id=q0&answers=2").text
+        link = re.search(r'href="(text\?[^"]*part=answer[^"]*)"', page)
+        assert link is not None
+        assert visitor.get("0/" + link[1].replace("&amp;", "&")).text == "길" * 30_000
+        assert visitor.get("0/text?id=q0&part=answer&name=base").text == "base 0번 답"
+        assert visitor.get("0/text?id=q0&part=answer&name=base&answer=7").status == 404

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, groupby
+from statistics import fmean
 from typing import Any, NamedTuple
 
-from simsa.calibration.codes import Answer, Answers
+from simsa.calibration.codes import Answers
 from simsa.calibration.model import (
     BAR_KAPPA,
     BAR_LOWER,
@@ -21,6 +23,7 @@ from simsa.calibration.model import (
 from simsa.calibration.reading import TOTAL, Labelled
 from simsa.calibration.weighted import weighted_mean
 from simsa.data.scores import Scores
+from simsa.labels import Answer
 from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
 from simsa.stats.agreement import LEVELS, Agreement, agree
 from simsa.stats.ppi import FEWEST_LABELS, Corrected, corrected_difference, corrected_mean, documents
@@ -33,12 +36,21 @@ _WIDEST = 40
 class Judged(NamedTuple):
     """A judge's scores: variant → criterion → question id → score, and the answers they are of.
 
-    `clusters` is question id → source document, where that is known.
+    `clusters` is question id → source document, where that is known. Where variants answered
+    several times a question's score is the mean of its answers, and `each` has criterion →
+    answer → score; else it is empty.
     """
 
     scores: Scores
     answers: Answers
     clusters: Mapping[str, str] = {}
+    each: Mapping[str, Mapping[Answer, float]] = {}
+
+    def of(self, criterion: str, answer: Answer) -> float | None:
+        """What the judge gave this very answer; None where it gave nothing."""
+        if self.each:
+            return self.each[criterion].get(answer)
+        return self.scores[answer.variant].get(criterion, {}).get(answer.question_id)
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -52,15 +64,24 @@ def judged_by_run(store: Store) -> Judged:
     scores: Scores = {name: {c: {} for c in (*CRITERIA, TOTAL)} for name in store.variants()}
     hashes: dict[Answer, str] = {}
     clusters: dict[str, str] = {}
-    for result in results(store):
-        if result.prediction is None:
-            continue
-        hashes[result.question_id, result.variant] = result.answer_hash
-        clusters[result.question_id] = result.cluster
-        for criterion in CRITERIA:
-            scores[result.variant][criterion][result.question_id] = result.scores.get(criterion)
-        scores[result.variant][TOTAL][result.question_id] = result.total
-    return Judged(scores, Answers(hashes), clusters)
+    each: dict[str, dict[Answer, float]] = {c: {} for c in (*CRITERIA, TOTAL)}
+    for (question_id, variant), found in groupby(
+        results(store, sample=None), key=lambda r: (r.question_id, r.variant)
+    ):
+        answered = [result for result in found if result.prediction is not None]
+        for result in answered:
+            hashes[Answer(question_id, variant, result.sample)] = result.answer_hash
+            clusters[question_id] = result.cluster
+        for criterion in (*CRITERIA, TOTAL) if answered else ():
+            given = {
+                Answer(question_id, variant, result.sample): score
+                for result in answered
+                if (score := result.total if criterion == TOTAL else result.scores.get(criterion)) is not None
+            }
+            scores[variant][criterion][question_id] = fmean(given.values()) if given else None
+            each[criterion] |= given
+    several = any(answer.sample for answer in hashes)
+    return Judged(scores, Answers(hashes), clusters, each if several else {})
 
 
 def judged_by_table(scores: Scores, clusters: Mapping[str, str] | None = None) -> Judged:
@@ -101,7 +122,7 @@ def calibrate(
         baseline=baseline,
         variants=variants,
         annotators=tuple(people),
-        n_answers=len({(label.question_id, label.variant) for label in labelled.labels}),
+        n_answers=len({label.answer for label in labelled.labels}),
         judge=judge,
     )
     return replace(made, remarks=tuple(_remarks(made, labelled, several)))
@@ -134,7 +155,7 @@ def _labels_of(labelled: Labelled, criterion: str) -> dict[Answer, dict[str, int
         else:
             score = label.scores.get(criterion)
         if score is not None:
-            found.setdefault((label.question_id, label.variant), {})[label.annotator] = score
+            found.setdefault(label.answer, {})[label.annotator] = score
     return found
 
 
@@ -144,28 +165,31 @@ def _criterion(
     scores, clusters = by.scores, _clusters(by)
     judged = {variant: _known(scores[variant].get(name, {})) for variant in scores}
     held = [
-        _Held(answer, label, judged[answer[1]][answer[0]], weights.get(answer))
+        _Held(answer, label, score, weights.get(answer))
         for answer, by_annotator in sorted(labels.items())
+        if (score := by.of(name, answer)) is not None
         for _, label in sorted(by_annotator.items())
-        if answer[0] in judged[answer[1]]
     ]
     levels = _levels(name, {float(h.score) for h in held} | _said(labels))
     remarks = []
     n_unscored = sum(map(len, labels.values())) - len(held)
     if n_unscored:
         remarks.append(Remark("unscored", (("n", n_unscored),)))
-    means = {variant: _means(labels, variant, judged[variant]) for variant in scores}
-    strata = {variant: {q: weights.get((q, variant), 1.0) for q in means[variant]} for variant in scores}
+    means, seen = _means(labels, name, by)
+    of_questions = {(answer.question_id, answer.variant): weight for answer, weight in weights.items()}
+    strata = {variant: {q: of_questions.get((q, variant), 1.0) for q in means[variant]} for variant in scores}
     corrected: dict[str, Corrected] = {}
     for variant in scores:
         of_strata = strata[variant] if weights else None
-        corrected[variant] = _mean(means[variant], judged[variant], of_strata, clusters)
+        corrected[variant] = _mean(means[variant], judged[variant], seen[variant], of_strata, clusters)
         remarks += _uncorrected(variant, corrected[variant])
     differences = tuple(
         Difference(
             baseline,
             variant,
-            _difference(means, judged, baseline, variant, strata[baseline] if weights else None, clusters),
+            _difference(
+                means, judged, seen, baseline, variant, strata[baseline] if weights else None, clusters
+            ),
         )
         for variant in scores
         if variant != baseline
@@ -279,18 +303,34 @@ def _alpha(shared: Labels, names: Sequence[str], levels: Sequence[int]) -> float
     return float(krippendorff.alpha(table, level_of_measurement="ordinal", value_domain=list(levels)))
 
 
-def _means(labels: Labels, variant: str, judged: Mapping[str, float]) -> dict[str, float]:
-    """Question → mean label of the variant's answer, where the judge scored it too."""
-    return {
-        question: sum(by.values()) / len(by)
-        for (question, of_variant), by in labels.items()
-        if of_variant == variant and question in judged
-    }
+_Figures = dict[str, dict[str, float]]
+"""Variant → question → figure."""
+
+
+def _means(labels: Labels, criterion: str, by: Judged) -> tuple[_Figures, _Figures]:
+    """Mean label of each question's labelled answers that the judge scored too, and the judge's of the same answers.
+
+    Where variants answered several times a label says something of one answer: it is held
+    against the judge's score of that one, which is as good for the question's mean as any other.
+    """
+    given: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for answer, people in labels.items():
+        score = by.of(criterion, answer)
+        if score is not None:
+            pair = sum(people.values()) / len(people), score
+            given.setdefault((answer.variant, answer.question_id), []).append(pair)
+    means: _Figures = {variant: {} for variant in by.scores}
+    seen: _Figures = {variant: {} for variant in by.scores}
+    for (variant, question), pairs in given.items():
+        means[variant][question] = fmean(label for label, _ in pairs)
+        seen[variant][question] = fmean(score for _, score in pairs)
+    return means, seen
 
 
 def _mean(
     means: Mapping[str, float],
     judged: Mapping[str, float],
+    seen: Mapping[str, float],
     strata: Mapping[str, float] | None,
     clusters: Mapping[str, str] | None,
 ) -> Corrected:
@@ -298,29 +338,39 @@ def _mean(
         return weighted_mean(means, strata, judged.values(), clusters)
     labelled = sorted(means)
     others = [q for q in sorted(judged) if q not in means]
-    return corrected_mean(
+    found = corrected_mean(
         [means[q] for q in labelled],
-        [judged[q] for q in labelled],
+        [seen[q] for q in labelled],
         [judged[q] for q in others],
         documents(clusters, labelled, others),
     )
+    return replace(found, naive=_plain_mean(judged.values()))
 
 
 def _difference(
-    means: Mapping[str, Mapping[str, float]],
-    judged: Mapping[str, Mapping[str, float]],
+    means: _Figures,
+    judged: _Figures,
+    seen: _Figures,
     baseline: str,
     variant: str,
     strata: Mapping[str, float] | None,
     clusters: Mapping[str, str] | None,
 ) -> Corrected:
     first, second = means[baseline], means[variant]
+    both = sorted(judged[baseline].keys() & judged[variant].keys())
+    apart = [judged[variant][q] - judged[baseline][q] for q in both]
     if strata is None:
-        return corrected_difference((first, second), (judged[baseline], judged[variant]), clusters)
+        held = first.keys() & second.keys()
+        of_both = [judged[v] | {q: seen[v][q] for q in held} for v in (baseline, variant)]
+        found = corrected_difference((first, second), (of_both[0], of_both[1]), clusters)
+        return replace(found, naive=_plain_mean(apart))
     labels = {q: second[q] - first[q] for q in first.keys() & second.keys()}
-    both = judged[baseline].keys() & judged[variant].keys()
-    apart = [judged[variant][q] - judged[baseline][q] for q in sorted(both)]
     return weighted_mean(labels, {q: strata[q] for q in labels}, apart, clusters)
+
+
+def _plain_mean(scores: Iterable[float]) -> float | None:
+    found = list(scores)
+    return math.fsum(found) / len(found) if found else None
 
 
 def _uncorrected(what: str, found: Corrected) -> list[Remark]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from simsa.labels import Answer
 from simsa.records import content_hash
-
-Answer = tuple[str, str]
-"""Question id and variant."""
 
 _LENGTH = 12
 
 
 class Answers(Mapping[Answer, str]):
-    """(Question id, variant) → hash of the answer, "" where it isn't known; codes lead back to the key."""
+    """Answer → its hash, "" where it isn't known; codes lead back to the key.
 
-    def __init__(self, hashes: Mapping[Answer, str]) -> None:
-        self._hashes = dict(hashes)
+    Question id and variant alone stand for the first answer.
+    """
+
+    def __init__(self, hashes: Mapping[tuple[str, str], str] | Mapping[Answer, str]) -> None:
+        self._hashes = {Answer(*answer): found for answer, found in hashes.items()}
         self._by_code: dict[str, Answer] | None = None
 
-    def __getitem__(self, answer: Answer) -> str:
-        return self._hashes[answer]
+    def __getitem__(self, answer: tuple[str, str] | Answer) -> str:
+        return self._hashes[Answer(*answer)]
 
     def __iter__(self) -> Iterator[Answer]:
         return iter(self._hashes)
@@ -28,9 +29,10 @@ class Answers(Mapping[Answer, str]):
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def code(self, answer: Answer) -> str:
+    def code(self, answer: tuple[str, str] | Answer) -> str:
         """The blind name of an answer; another once the answer is another."""
-        return content_hash("label", *answer, self._hashes[answer])[:_LENGTH]
+        # Its hash tells several answers to a question apart.
+        return content_hash("label", *answer[:2], self[answer])[:_LENGTH]
 
     def by_code(self, code: str) -> Answer | None:
         """The answer of that code; None when there is none."""

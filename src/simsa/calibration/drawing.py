@@ -6,15 +6,17 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import orjson
 
 from simsa.calibration.codes import Answers
 from simsa.errors import InputError
+from simsa.labels import Answer
 from simsa.records import CRITERIA, MAX_TOTAL, Question
 from simsa.report.csv import safe
-from simsa.store import Store, results
+from simsa.store import Result, Store, results
 
 COLUMNS = ("code", "question_id", "question", "contexts", "reference", "prediction", *CRITERIA, "comment")
 _EDGES = (MAX_TOTAL * 2 // 5, MAX_TOTAL * 3 // 5, MAX_TOTAL * 4 // 5)
@@ -40,16 +42,21 @@ class Chosen(NamedTuple):
     variant: str
     answer_hash: str
     total: int | None
+    sample: int = 0
     weight: float | None = None
+
+    @property
+    def answer(self) -> Answer:
+        return Answer(self.question_id, self.variant, self.sample)
 
 
 def draw(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> list[Drawn]:
     """Draws up to `n` answers, in an order that tells nothing; see `choose`."""
     chosen = choose(store, n, stratified=stratified, seed=seed)
-    answers = Answers({(c.question_id, c.variant): c.answer_hash for c in chosen})
+    answers = Answers({c.answer: c.answer_hash for c in chosen})
     return [
         Drawn(
-            answers.code((c.question_id, c.variant)),
+            answers.code(c.answer),
             _question(store, c.question_id),
             _prediction(store, c.answer_hash),
             c.weight,
@@ -61,17 +68,20 @@ def draw(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> li
 def choose(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> list[Chosen]:
     """Draws up to `n` answers, in an order that tells nothing.
 
-    Whole questions are drawn, every variant's answer to each (of the last one perhaps not
+    Of several answers of a variant to a question one is drawn at random, before anything else. Whole questions are drawn, every variant's answer to each (of the last one perhaps not
     all), so that differences between variants can be corrected on the same questions. The
     draw goes by hashes of the ids: the same run and seed give the same sample. `stratified`
     draws evenly from four ranges of the judge's mean total, so that rare scores are labelled
     too; what was not scored cannot be drawn, and every row carries its weight. Raises TooFew when `n` is too small for that.
     """
     by_question: dict[str, list[Chosen]] = {}
-    for r in results(store):
-        if r.prediction is not None and (r.total is not None or not stratified):
-            found = by_question.setdefault(r.question_id, [])
-            found.append(Chosen(r.question_id, r.variant, r.answer_hash, r.total))
+    for (question_id, _), answers in groupby(
+        results(store, sample=None), key=lambda r: (r.question_id, r.variant)
+    ):
+        there = [r for r in answers if r.prediction is not None and (r.total is not None or not stratified)]
+        if there:
+            found = by_question.setdefault(question_id, [])
+            found.append(_one_of(there, seed))
     n_variants = max(map(len, by_question.values()), default=1)
     if stratified:
         by_question = {q: found for q, found in by_question.items() if len(found) == n_variants}
@@ -82,6 +92,12 @@ def choose(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> 
         lots = [sorted(by_question[q], key=lambda c: _lot(seed, q, c.variant)) for q in order[:n]]
         chosen = [c for found in lots for c in found][:n]
     return sorted(chosen, key=lambda c: _lot(seed, "order", c.question_id, c.variant))
+
+
+def _one_of(answers: Sequence[Result], seed: int) -> Chosen:
+    """One of a variant's answers to a question, whatever the others are."""
+    r = min(answers, key=lambda r: _lot(seed, "answer", r.question_id, r.variant, r.sample))
+    return Chosen(r.question_id, r.variant, r.answer_hash, r.total, r.sample)
 
 
 def _stratified(by_question: Mapping[str, Sequence[Chosen]], n: int, seed: int) -> dict[str, float]:

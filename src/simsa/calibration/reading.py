@@ -10,16 +10,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simsa import labels
-from simsa.calibration.codes import Answer, Answers
+from simsa.calibration.codes import Answers
 from simsa.data.reading import raw_rows
 from simsa.data.values import identifier, optional_text
 from simsa.errors import DataError
-from simsa.labels import Label
+from simsa.labels import Answer, Label
 from simsa.records import CRITERIA, MAX_SCORE
 from simsa.text import choices
 
 TOTAL = "total"
-_COLUMNS = ("code", "question_id", "variant", "annotator", "comment", "weight", "criterion", "score")
+_COLUMNS = (
+    "code",
+    "question_id",
+    "variant",
+    "annotator",
+    "comment",
+    "weight",
+    "criterion",
+    "score",
+    "sample",
+)
 _NEAR = 0.8
 
 
@@ -37,7 +47,8 @@ class Labelled(NamedTuple):
 def read_labels(path: Path, answers: Answers, criteria: Sequence[str] = CRITERIA) -> Labelled:
     """Reads people's scores of `answers`.
 
-    A row has `question_id` and `variant`, or the `code` of a drawn sample; optionally
+    A row has `question_id` and `variant`, or the `code` of a drawn sample; where variants answered
+    several times also `sample`, the answer's number from 0, without which it is the first one; optionally
     `annotator` and `comment`; and either a column a criterion, where an empty cell is not
     labelled, or `criterion` and `score`. `path` may also be a run's folder or its
     labels.sqlite. Raises DataError naming the line.
@@ -59,14 +70,14 @@ def _of_page(
 ) -> Labelled:
     kept, n_outdated = list[Label](), 0
     for label in found:
-        known = answers.get((label.question_id, label.variant))
+        known = answers.get(label.answer)
         if known is not None and known == label.answer_hash:
             kept.append(label)
         else:
             n_outdated += 1
     if not kept:
         raise DataError("holds no labels of this run's answers", where=where)
-    labelled = {(label.question_id, label.variant) for label in kept}
+    labelled = {label.answer for label in kept}
     return Labelled(tuple(kept), {a: w for a, w in weights.items() if a in labelled}, n_outdated)
 
 
@@ -83,6 +94,10 @@ class _Reader:
     comments: dict[_Place, str] = field(default_factory=dict)
     weights: dict[Answer, float] = field(default_factory=dict)
     lines: dict[tuple[_Place, str], str] = field(default_factory=dict)
+    several: bool = False
+
+    def __post_init__(self) -> None:
+        self.several = any(answer.sample for answer in self.answers)
 
     def take(self, row: Mapping[str, Any], where: str) -> None:
         columns = self._columns(row, where)
@@ -98,7 +113,7 @@ class _Reader:
                 raise DataError(
                     f"scores {criterion} of the same answer again, after {earlier}",
                     where=where,
-                    found=", ".join(filter(None, (*place.answer, place.annotator))),
+                    found=", ".join(filter(None, (*place.answer[:2], place.annotator))),
                     hint="several people need a column `annotator`",
                 )
             self.scores.setdefault(place, {})[criterion] = score
@@ -111,11 +126,12 @@ class _Reader:
     def labelled(self) -> Labelled:
         found = tuple(
             Label(
-                *place.answer,
+                *place.answer[:2],
                 place.annotator,
                 scores,
                 self.comments.get(place, ""),
                 self.answers[place.answer],
+                place.answer.sample,
             )
             for place, scores in self.scores.items()
         )
@@ -125,7 +141,7 @@ class _Reader:
         if weights and missing:
             raise DataError(
                 "some labelled rows have a weight and this one has none",
-                found=", ".join(missing),
+                found=", ".join(missing[:2]),
                 field="weight",
                 hint="keep the column `weight` as it was drawn, or take it out",
             )
@@ -167,19 +183,40 @@ class _Reader:
         for column in ("question_id", "variant"):
             if column not in row:
                 raise DataError(f"there is no column {column!r}", where=where, found=", ".join(row))
-        answer = (
+        answer = Answer(
             identifier(row["question_id"], where, "question_id"),
             identifier(row["variant"], where, "variant"),
+            self._sample(row.get("sample"), where),
         )
         if answer not in self.answers:
             raise self._stranger(answer, where)
         return answer
 
+    def _sample(self, value: Any, where: str) -> int:
+        """Which of several answers; a column of this name says nothing where there is one a question."""
+        if not self.several:
+            return 0
+        number = _number(value, where, "sample", "the number of an answer, from 0")
+        if number is not None and (number < 0 or number != int(number)):
+            raise DataError(
+                "is not the number of an answer, from 0", where=where, field="sample", found=value
+            )
+        return int(number or 0)
+
     def _stranger(self, answer: Answer, where: str) -> DataError:
-        variants = list(dict.fromkeys(variant for _, variant in self.answers))
-        if answer[1] not in variants:
-            hint = choices(answer[1], variants)
+        variants = list(dict.fromkeys(known.variant for known in self.answers))
+        if answer.variant not in variants:
+            hint = choices(answer.variant, variants)
             return DataError("no such variant", where=where, field="variant", found=answer[1], hint=hint)
+        if answer.sample and answer._replace(sample=0) in self.answers:
+            hint = "answers are numbered from 0; without a number it is the first"
+            return DataError(
+                "there is no such answer to this question",
+                where=where,
+                field="sample",
+                found=answer.sample,
+                hint=hint,
+            )
         return DataError(
             f"the judge's side has no such question of {answer[1]}",
             where=where,

@@ -60,7 +60,8 @@ def command(
 
     First draw a random sample, which names no variant and shows no score, and have it
     labelled: 1-5 a criterion, empty where not judged, a column `annotator` where there
-    are several people. Then read it back. From 30 labels on means and differences are
+    are several people. Of several answers to a question (generation.samples) one is drawn;
+    a column `sample` names it in files of your own, without which it is the first. Then read it back. From 30 labels on means and differences are
     corrected. The result is kept in the run: its reports say how far people agree, and
     flag a judge with a quadratic kappa under 0.4 or an interval that reaches below 0.2.
 

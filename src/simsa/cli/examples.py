@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     help="Where an answer's claims contradict its score of faithfulness (judge.claims).",
 )
 @click.option(
+    "--unsteady",
+    "kind",
+    flag_value="unsteady",
+    help="Where one variant's own answers lie farthest apart (generation.samples).",
+)
+@click.option(
     "--differs", nargs=2, metavar="A B", help="Where the totals of two variants lie farthest apart."
 )
 @click.option("-n", "--number", type=click.IntRange(1), default=3, show_default=True, help="How many.")
@@ -51,6 +57,7 @@ def command(
 ) -> None:
     """Show example questions: passages, reference, every variant's answer with its scores and the judge's words.
 
+    Of several answers of a variant the one is shown that the list is about, with what the others scored.
     On a terminal what is longer than the screen goes through $PAGER, or less.
 
     \b
@@ -60,7 +67,8 @@ def command(
     chosen = console.chosen(format, as_json)
     if sum(map(bool, (kind, differs))) > 1:
         raise InputError(
-            "--worst, --best, --disputed and --differs exclude each other", hint="give one of them"
+            "--worst, --best, --disputed, --unsteady and --differs exclude each other",
+            hint="give one of them",
         )
     if differs and variant:
         raise InputError("--differs already names its variants", field="--variant", found=variant)
@@ -86,6 +94,9 @@ def _find(store: Store, kind: Kind, number: int, names: tuple[str, ...], type_: 
         if name not in known:
             raise InputError("no such variant", found=name, hint=choices(name, known))
     loaded = table.load(store)
+    if kind == "unsteady" and not any(variant.samples for variant in loaded.variants.values()):
+        hint = "set generation.samples (--samples) above 1"
+        raise InputError("every question was answered once only", field="--unsteady", hint=hint)
     types = sorted({found for found in loaded.types if found})
     if type_ is not None and type_ not in types:
         raise InputError("no question has this type", found=type_, hint=choices(type_, types))

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 def command(run: Path, to: str, out: Path | None, tracking_uri: str | None, project: str) -> None:
     """Hand a run's results on to other tools.
 
-    jsonl has one flat row per question and variant. ragas has the rows of an
+    jsonl has one flat row per question, variant and answer (`sample` counts them). ragas has the rows of an
     EvaluationDataset, those that have a prediction. inspect writes one eval log per
     variant, for `inspect view`, and prints the files' names.
 

@@ -100,8 +100,9 @@ def command(
 
     KorQuAD and KLUE-MRC figures are those of the published scripts, on the text as it
     is; chrF, ROUGE-L over morphemes, abstention, citations and overlap with the contexts
-    stand beside them. FILE is any format that `simsa convert` reads. On a terminal what is
-    longer than the screen goes through $PAGER, or less.
+    stand beside them. FILE is any format that `simsa convert` reads, or exported rows; a column
+    `sample` tells several answers to a question apart, and each of them is a row. On a
+    terminal what is longer than the screen goes through $PAGER, or less.
 
     \b
     simsa metrics predictions.jsonl
@@ -145,7 +146,8 @@ def _measured(file: Path, tallies: dict[str | None, Tally]) -> Iterator[bytes]:
     for row, figures in zip(answered, scored, strict=True):
         tallies[row.variant].add(figures, row)
         named = {} if row.variant is None else {"variant": row.variant}
-        yield orjson.dumps({"id": row.question_id, **named, **figures}) + b"\n"
+        which = {} if row.sample is None else {"sample": row.sample}
+        yield orjson.dumps({"id": row.question_id, **named, **figures, **which}) + b"\n"
 
 
 def _refusals(file: Path) -> tuple[str, ...]:

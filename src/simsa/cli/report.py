@@ -41,7 +41,8 @@ def command(
     """Print or write the report of a run, also of one that is still going on.
 
     RUN is a run's folder or the config it was made from. text, md, html and json
-    are the summary; csv, parquet and junit have one row per question and variant. On a
+    are the summary; csv, parquet and junit have one row per question and variant, of several
+    answers one for each (column `sample`). On a
     terminal text that is longer than the screen goes through $PAGER, or less.
 
     \b

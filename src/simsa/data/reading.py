@@ -76,7 +76,8 @@ def read_predictions(
     A row needs a prediction and the id of its question; without an id it needs the question
     and passages, and gets the id that `read` gives them. `numbered` lets rows do without
     either: they are called `row-1`, `row-2` … `{id: answer}`, the file of SQuAD's scorers,
-    is read too. Raises DataError, also where one variant answers a question twice.
+    is read too. Raises DataError, also where one variant answers a question twice, unless
+    a column `sample` numbers its answers.
     """
     name = os.fspath(path)
     opened = _open(name, format, None, fields or {}, predicting=True)

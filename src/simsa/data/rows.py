@@ -15,11 +15,14 @@ _IMPOSSIBLE = "is_impossible"
 _NO_ANSWER = "no_answer"
 _T = TypeVar("_T")
 
+_DIGITS = 10
+
 
 class PredictionRow(NamedTuple):
     """One answer out of a file. `prediction` is None where the file says null: there was none.
 
-    The fields behind `latency_s` are what the row itself says of its question, if anything.
+    The fields behind `latency_s` are what the row itself says of its question, if anything;
+    `sample` is which of several answers to it this is, from 0, None where the row does not say.
     """
 
     question_id: str
@@ -34,6 +37,7 @@ class PredictionRow(NamedTuple):
     type: str | None = None
     citations: tuple[int, ...] = ()
     contexts: tuple[Passage, ...] = ()
+    sample: int | None = None
 
 
 class RowReader:
@@ -91,9 +95,9 @@ class RowReader:
         if not row.has("prediction"):
             raise row.lacks("prediction")
         variant = row.read("variant", values.optional_text)
-        reference = _reference(row, None, blanks=True)
+        reference, sample = _reference(row, None, blanks=True), _sample(raw)
         return PredictionRow(
-            self._answered_id(row, variant),
+            self._answered_id(row, variant, sample or 0),
             row.read("prediction", values.prediction),
             variant,
             row.read("finish_reason", values.optional_text),
@@ -105,6 +109,7 @@ class RowReader:
             row.read("type", values.optional_text),
             _citations(row, reference),
             _contexts(row) if row.get("contexts") else (),
+            sample,
         )
 
     def finish(self) -> None:
@@ -136,13 +141,13 @@ class RowReader:
         digest = content_hash(asked.question, context_hash, messages)
         return self._ids.made(f"q-{digest[:16]}", variant)
 
-    def _answered_id(self, row: _Row, variant: str | None) -> str:
+    def _answered_id(self, row: _Row, variant: str | None, sample: int) -> str:
         """The id of the question that an answer belongs to."""
         identified = row.has("id") or row.has("messages") or (row.has("question") and row.has("contexts"))
         if self._numbered and not identified:
             return self._ids.counted(variant)
         if row.has("id"):
-            return self._ids.given(row, variant)
+            return self._ids.given(row, variant, sample)
         if not identified:
             raise row.lacks("id")
         asked = _asked(row)
@@ -183,17 +188,17 @@ class _Asked(NamedTuple):
 
 
 class _Ids:
-    """The ids of one file, each once a variant."""
+    """The ids of one file, each once a variant and answer."""
 
     def __init__(self) -> None:
-        self._places: dict[tuple[str, str | None], str] = {}
+        self._places: dict[tuple[str, str | None, int], str] = {}
         self._times: dict[tuple[str, str | None], int] = {}
 
-    def given(self, row: _Row, variant: str | None) -> str:
+    def given(self, row: _Row, variant: str | None, sample: int = 0) -> str:
         """The row's own id. Raises DataError if another row has it."""
         field = row.roles.fields["id"]
         own = values.identifier(row.values[field], row.where, field)
-        earlier = self._places.setdefault((own, variant), row.where)
+        earlier = self._places.setdefault((own, variant, sample), row.where)
         if earlier is not row.where:
             raise DataError(
                 f"this id stands already at {earlier}",
@@ -213,6 +218,12 @@ class _Ids:
         """`row-1`, `row-2` …"""
         times = self._times["row", variant] = self._times.get(("row", variant), 0) + 1
         return f"row-{times}"
+
+
+def _sample(raw: Mapping[str, Any]) -> int | None:
+    """Which of several answers a row is; a column of this name that holds no such number means something else."""
+    text = str(raw.get("sample"))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
 
 
 def _decoded(raw: Mapping[str, str], known: Roles, where: str) -> dict[str, Any]:

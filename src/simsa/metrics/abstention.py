@@ -46,12 +46,17 @@ def refusals_of(questions: Iterable[Question]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AbstentionTable:
-    """Counts of answerable × abstained. Declining an unanswerable question is right, answering it a hallucination."""
+    """Counts of answerable × abstained. Declining an unanswerable question is right, answering it a hallucination.
+
+    Where questions have several answers the counts are of answers, and `shares` has the same
+    four in questions: of each the share of its answers, so that every question counts once. Rates go by these.
+    """
 
     answerable_answered: int = 0
     answerable_abstained: int = 0
     unanswerable_answered: int = 0
     unanswerable_abstained: int = 0
+    shares: tuple[float, float, float, float] | None = None
 
     @classmethod
     def of(cls, rows: Iterable[tuple[bool, bool]]) -> AbstentionTable:
@@ -59,36 +64,53 @@ class AbstentionTable:
         counts = {(a, b): 0 for a in (True, False) for b in (False, True)}
         for answerable, abstained in rows:
             counts[bool(answerable), bool(abstained)] += 1
-        return cls(*counts.values())
+        answered, declined, invented, right = counts.values()
+        return cls(answered, declined, invented, right)
 
     @property
     def precision(self) -> float | None:
         """Of the abstentions, how many were right; None when there was no abstention."""
-        return _ratio(self.unanswerable_abstained, self.unanswerable_abstained + self.answerable_abstained)
+        _, declined, _, right = self._cells
+        return _ratio(right, right + declined)
 
     @property
     def recall(self) -> float | None:
         """Of the unanswerable questions, how many were declined; None when there were none."""
-        return _ratio(self.unanswerable_abstained, self.unanswerable_abstained + self.unanswerable_answered)
+        _, _, invented, right = self._cells
+        return _ratio(right, right + invented)
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of precision and recall, as 2TP/(2TP+FP+FN); None when nothing was or had to be declined."""
-        errors = self.answerable_abstained + self.unanswerable_answered
-        return _ratio(2 * self.unanswerable_abstained, 2 * self.unanswerable_abstained + errors)
+        _, declined, invented, right = self._cells
+        return _ratio(2 * right, 2 * right + declined + invented)
 
     @property
     def over_refusal_rate(self) -> float | None:
         """Of the answerable questions, how many were declined; None when there were none."""
-        return _ratio(self.answerable_abstained, self.answerable_abstained + self.answerable_answered)
+        answered, declined, _, _ = self._cells
+        return _ratio(declined, declined + answered)
+
+    @property
+    def _cells(self) -> tuple[float, float, float, float]:
+        return self.shares or (
+            self.answerable_answered,
+            self.answerable_abstained,
+            self.unanswerable_answered,
+            self.unanswerable_abstained,
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        counts = {name: getattr(self, name) for name in self.__slots__}
-        rates = ("precision", "recall", "f1", "over_refusal_rate")
-        return counts | {name: getattr(self, name) for name in rates}
+        """Counts and rates; where questions have several answers also the four in `questions`."""
+        found = {name: getattr(self, name) for name in (*_CELLS, *_RATES)}
+        return found | ({"questions": dict(zip(_CELLS, self.shares, strict=True))} if self.shares else {})
 
 
-def _ratio(part: int, whole: int) -> float | None:
+_CELLS = ("answerable_answered", "answerable_abstained", "unanswerable_answered", "unanswerable_abstained")
+_RATES = ("precision", "recall", "f1", "over_refusal_rate")
+
+
+def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 

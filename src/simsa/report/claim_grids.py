@@ -14,7 +14,7 @@ from simsa.report.words import Name, Words, words
 from simsa.store import Claimed
 
 if TYPE_CHECKING:
-    from simsa.report.claims import ClaimsInfo
+    from simsa.report.claims import ClaimsInfo, Disputed
     from simsa.report.model import Summary, VariantSummary
 
 _FAITHFULNESS = "context_faithfulness"
@@ -61,7 +61,7 @@ def notes(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note]:
         found = variant.claims
         for key, disputed in (("kind", found.too_kind), ("harsh", found.too_harsh)) if found else ():
             if disputed:
-                ids = ", ".join(one.question_id for one in disputed[:_SHOWN])
+                ids = ", ".join(_name(one, variant.n_samples) for one in disputed[:_SHOWN])
                 more = ", …" if len(disputed) > _SHOWN else ""
                 blanks = {"variant": Name(variant.name), "n": len(disputed), "list": ids + more}
                 yield Note(f"claims_{key}", say(f"note.claims_{key}", **blanks))
@@ -76,6 +76,11 @@ def notes(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note]:
                     why=why,
                 ),
             )
+
+
+def _name(one: Disputed, n_samples: int) -> str:
+    """The question, with the number of the answer where it has several."""
+    return one.question_id if n_samples == 1 else f"{one.question_id} #{one.sample + 1}"
 
 
 class Line(NamedTuple):
@@ -136,7 +141,7 @@ def _holistic(variant: VariantSummary) -> str:
 
 
 def _listed(variant: VariantSummary) -> str:
-    return f"{variant.claims.listed if variant.claims else 0}/{variant.n_predicted}"
+    return f"{variant.claims.listed if variant.claims else 0}/{variant.n_answered}"
 
 
 def _of(found: ClaimsInfo | None) -> str:

@@ -12,6 +12,7 @@ from simsa.report.table import CLAIMS_SUPPORTED, CLAIMS_TOTAL, CLAIMS_UNFOUND, M
 if TYPE_CHECKING:
     from simsa.report.table import Floats, Part, Table
     from simsa.stats import Clusters, Distribution
+    from simsa.store import Claimed, Result
 
 _FAITHFULNESS = "context_faithfulness"
 # Scores that say of an answer that all, or most, of it is in no passage.
@@ -25,11 +26,14 @@ class Disputed(NamedTuple):
     faithfulness: int
     supported: int
     total: int
+    sample: int = 0
+    """Which of the question's answers it is, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsInfo:
-    """One variant's. `share` is over the answers that claim something; None where none does.
+    """One variant's. `share` is over the questions whose answers claim something; None where none does. Of
+    several answers to a question it takes the mean share; the counts are over all answers.
 
     `listed` answers have a list, of which `silent` ones claim nothing; `unlisted` counts those
     without by status. Of `total` claims `supported` are borne out; for `not_found` of the others
@@ -70,21 +74,26 @@ def of_variant(
     table: Table, name: str, whole: Part, clusters: Clusters | None, baseline: str
 ) -> ClaimsInfo | None:
     """None where no claims were asked for."""
+    import numpy as np
+
     from simsa.stats.summary import Scale, summarise
 
-    totals, unlisted = table.present(name, CLAIMS_TOTAL), table.variants[name].unlisted
-    if not len(totals) and not unlisted:
+    totals, supported, unfound = (
+        table.answers(name, column) for column in (CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND)
+    )
+    listed, unlisted = int(np.isfinite(totals).sum()), table.variants[name].unlisted
+    if not listed and not unlisted:
         return None
     shares = {q: share for q, share in table.scores(name, SHARE, whole).items() if share is not None}
     kind, harsh = _disputes(table, name)
     return ClaimsInfo(
         share=summarise(shares, clusters, scale=Scale(0, 1, 0.05), counts=False),
-        listed=len(totals),
+        listed=listed,
         silent=int((totals == 0).sum()),
         unlisted=dict(sorted(unlisted.items())),
-        total=int(totals.sum()),
-        supported=int(table.present(name, CLAIMS_SUPPORTED).sum()),
-        not_found=int(table.present(name, CLAIMS_UNFOUND).sum()),
+        total=int(np.nansum(totals)),
+        supported=int(np.nansum(supported)),
+        not_found=int(np.nansum(unfound)),
         too_kind=tuple(kind),
         too_harsh=tuple(harsh),
         difference=None if name == baseline else difference(table, SHARE, name, baseline),
@@ -92,24 +101,35 @@ def of_variant(
 
 
 def contradiction(table: Table, variant: str) -> Floats:
-    """By how many points the score of faithfulness lies off what the claims would make it, question by question.
+    """By how many points the score of faithfulness lies off what the claims would make it: a row for each of
+    several answers, a column a question.
 
     NaN where the two do not contradict each other, or one of them is not there.
     """
     import numpy as np
 
-    score, share = table.first(variant, _FAITHFULNESS), table.first(variant, SHARE)
+    score, share = table.answers(variant, _FAITHFULNESS), table.answers(variant, SHARE)
     contradict = ((score == _KIND) & (share < 1)) | ((score <= _HARSH) & (share == 1))
     found: Floats = np.where(contradict, np.abs(score - (1 + 4 * share)), MISSING)
     return found
 
 
+def off(answer: Result, listed: Claimed | None) -> float:
+    """The same of one answer; -1 where score and claims do not contradict each other, or one is not there."""
+    score, claims = answer.scores.get(_FAITHFULNESS), listed.claims if listed else None
+    if score is None or not claims:
+        return -1.0
+    share = sum(claim.supported for claim in claims) / len(claims)
+    contradict = share < 1 if score == _KIND else score <= _HARSH and share == 1
+    return abs(score - (1 + 4 * share)) if contradict else -1.0
+
+
 def _disputes(table: Table, name: str) -> tuple[list[Disputed], list[Disputed]]:
     """Answers that were judged too kindly and too harshly, in the order of the test set."""
-    columns = [table.first(name, column) for column in (_FAITHFULNESS, CLAIMS_SUPPORTED, CLAIMS_TOTAL)]
-    disputed = contradiction(table, name) >= 0
+    columns = [table.answers(name, column) for column in (_FAITHFULNESS, CLAIMS_SUPPORTED, CLAIMS_TOTAL)]
+    places, samples = (contradiction(table, name) >= 0).T.nonzero()
     found = [
-        Disputed(table.question_ids[place], *(int(column[place]) for column in columns))
-        for place in disputed.nonzero()[0].tolist()
+        Disputed._make((table.question_ids[place], *(int(column[n, place]) for column in columns), n))
+        for place, n in zip(places.tolist(), samples.tolist(), strict=True)
     ]
     return [d for d in found if d.faithfulness == _KIND], [d for d in found if d.faithfulness != _KIND]

@@ -20,7 +20,7 @@ _STOP_REASONS = {"stop": "stop", "length": "max_tokens", "content_filter": "cont
 
 
 def jsonl(store: Store) -> Iterator[bytes]:
-    """One JSON object per question and variant, with the keys of `simsa.report.rows.COLUMNS`."""
+    """One JSON object per question, variant and answer, with the keys of `simsa.report.rows.COLUMNS`."""
     for row in rows(store):
         yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 

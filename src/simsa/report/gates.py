@@ -44,15 +44,15 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
 }
 
-# Rates over abstentions as a sum over a sum: (answerable, abstained) → what counts, of what.
+# Rates over abstentions as a sum over a sum: (answerable, share of the answers that abstain) → what counts, of what.
 _RATIOS: Final[dict[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
-    "abstention_precision": lambda answerable, abstained: (1.0 * (abstained & ~answerable), 1.0 * abstained),
-    "abstention_recall": lambda answerable, abstained: (1.0 * (abstained & ~answerable), 1.0 * ~answerable),
+    "abstention_precision": lambda answerable, abstained: (abstained * ~answerable, abstained),
+    "abstention_recall": lambda answerable, abstained: (abstained * ~answerable, 1.0 * ~answerable),
     "abstention_f1": lambda answerable, abstained: (
-        2.0 * (abstained & ~answerable),
-        1.0 * abstained + 1.0 * ~answerable,
+        2.0 * abstained * ~answerable,
+        abstained + 1.0 * ~answerable,
     ),
-    "over_refusal": lambda answerable, abstained: (1.0 * (abstained & answerable), 1.0 * answerable),
+    "over_refusal": lambda answerable, abstained: (abstained * answerable, 1.0 * answerable),
 }
 
 
@@ -245,11 +245,11 @@ def _basis(gate: Gate, table: Table, compared: Sequence[str]) -> _Basis:
     series, n, rate = [column[places] for column in columns], len(places), None
     if ratio:
         answerable = np.array(table.answerable)[places]
-        sums = [ratio(answerable, abstained > 0) for abstained in series]
+        sums = [ratio(answerable, abstained) for abstained in series]
         series = [_linearised(part, whole) for part, whole in sums]
         if gate.metric != "abstention_f1":
-            n = int(sums[0][1].sum())
-            rate = wilson(int(sums[0][0].sum()), n)
+            n = round(float(sums[0][1].sum()))
+            rate = wilson(min(n, float(sums[0][0].sum())), n)
     elif gate.metric in (*table.metrics, SHARE) and np.isin(series[0], (0, 1)).all():
         rate = wilson(int(series[0].sum()), n)
     values = series[0] - series[1] if gate.relative else series[0]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simsa.report.differences import Difference
     from simsa.report.model import Answer, Summary, VariantSummary
     from simsa.stats import Comparison, Distribution
+    from simsa.store import Result
 
 
 def grids(summary: Summary, *, intervals: bool = False) -> list[Grid]:
@@ -195,6 +196,22 @@ def scores_line(answer: Answer, say: Words) -> str:
     """The criteria that were scored, and the total when there is one."""
     parts = [f"{say(f'short.{name}')} {answer.scores[name]}" for name in CRITERIA if name in answer.scores]
     return " · ".join(parts) + ("" if answer.total is None else f" = {answer.total}/{MAX_TOTAL}")
+
+
+def _scored(one: Result, say: Words) -> str:
+    """An answer's total, its scores where the rubric makes no total, or why it has none."""
+    if one.total is not None:
+        return f"{one.total}/{MAX_TOTAL}"
+    return "+".join(map(str, one.scores.values())) if one.status == "scored" else say(f"status.{one.status}")
+
+
+def which_line(answer: Answer, say: Words) -> str:
+    """Which of a variant's several answers this is, and what the others scored; "" where it is the only one."""
+    if not answer.others:
+        return ""
+    others = ", ".join(f"{one.sample + 1}: {_scored(one, say)}" for one in answer.others)
+    which = say("answer_no", n=answer.sample + 1, of=1 + len(answer.others))
+    return f"{which} · {say('answer_others')} {others}"
 
 
 def _row(label: str, cells: Iterable[str | None], weight: Weight = "normal") -> Row:

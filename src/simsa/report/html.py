@@ -91,12 +91,13 @@ def render(summary: Summary) -> str:
         texts=[(say(f"made.{name}"), summary.made[name]) for name in _TEXTS if name in summary.made],
         settings=toml(summary.config, summary.language) if summary.config else "",
         chips=_chips,
+        which=grids.which_line,
         portions=_portions,
         most_passages=_PASSAGES,
     )
 
 
-_KINDS = ("worst", "best", "differs")
+_KINDS = ("worst", "best", "differs", "unsteady")
 _TEXTS = ("prompt", "rubric", "chat_template")
 
 

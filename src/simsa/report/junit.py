@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
 
 def render(store: Store) -> Iterator[bytes]:
-    """One test per question and variant: passed when it has all four scores, an error with its status otherwise."""
+    """One test per question and variant, and each further answer as `ID #2`: passed when it has all four scores, an error with its status otherwise."""
     counted = statuses(store)
     skipped = sum(counted.get(status, 0) for status in _NOT_DONE)
     errors = sum(counted.values()) - skipped - counted.get("scored", 0)
@@ -62,7 +62,8 @@ def _case(row: dict[str, Any]) -> Case:
     if status != "scored":
         outcome = ("skipped" if status in _NOT_DONE else "error", status, f"no score: {status}")
     scores = " ".join(f"{name}={row[name]}" for name in (*CRITERIA, "total") if row[name] is not None)
-    return Case(row["variant"], row["question_id"], outcome, scores, row["latency_s"])
+    name = f"{row['question_id']} #{row['sample'] + 1}" if row["sample"] else row["question_id"]
+    return Case(row["variant"], name, outcome, scores, row["latency_s"])
 
 
 def _gate(outcome: Outcome) -> Case:

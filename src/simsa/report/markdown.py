@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simsa.report.cells import Cell, Grid, Row
 from simsa.report.claim_grids import lines
-from simsa.report.grids import grids, scores_line
+from simsa.report.grids import grids, scores_line, which_line
 from simsa.report.sentences import headline, judged, unscored
 from simsa.report.words import Words, words
 from simsa.text import one_line
@@ -108,6 +108,8 @@ def _example(example: Example, say: Words) -> Iterator[str]:
     for answer in example.answers:
         said = say("no_prediction") if answer.prediction is None else answer.prediction
         yield f"- **{escape(answer.variant)}** {escape(said, _LONGEST)}"
+        if which := which_line(answer, say):
+            yield f"  - {escape(which)}"
         if answer.scores:
             yield f"  - {escape(scores_line(answer, say))}"
         if answer.status not in ("scored", "no_prediction"):

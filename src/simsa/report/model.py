@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from simsa.report.voices import PanelInfo, RepeatsInfo
     from simsa.report.words import Language
     from simsa.stats import Comparison, Distribution, LengthBias, Spread
-    from simsa.store import Claimed
+    from simsa.store import Claimed, Result
 
 SCHEMA = "simsa.report/1"
 
-Kind = Literal["best", "worst", "differs", "disputed"]
+Kind = Literal["best", "worst", "differs", "disputed", "unsteady"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,8 @@ class VariantSummary:
     """Answers a question; scores are the means over them."""
     answer_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Criterion → level → how many of all answers have it, where questions have several."""
+    n_answered: int = 0
+    """Answers there are, several to a question counted each."""
     n_gaps: int = 0
     """Answers without a score to questions that have one from another answer."""
 
@@ -199,6 +201,7 @@ class VariantSummary:
                 "samples": self.n_samples,
                 "answer_counts": {name: dict(found) for name, found in self.answer_counts.items()},
                 "unscored_samples": self.n_gaps,
+                "n_answers": self.n_answered,
             }
         )
 
@@ -212,7 +215,10 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One variant's answer in an example. `total` is None unless all four criteria were scored."""
+    """One variant's answer in an example. `total` is None unless all four criteria were scored.
+
+    Where the variant answered several times `sample` counts this answer from 0, and `others` are the rest.
+    """
 
     variant: str
     prediction: str | None
@@ -221,6 +227,8 @@ class Answer:
     analysis: str
     claimed: Claimed | None = None
     """Its claims, where they were asked for."""
+    sample: int = 0
+    others: tuple[Result, ...] = ()
 
     @property
     def total(self) -> int | None:
@@ -237,6 +245,12 @@ class Answer:
             "total": self.total,
             "analysis": self.analysis,
             "claims": None if listed is None else [claim._asdict() for claim in listed],
+            "sample": self.sample,
+            "others": [
+                {"sample": one.sample, "status": one.status, "total": one.total}
+                | {name: one.scores.get(name) for name in CRITERIA}
+                for one in self.others
+            ],
         }
 
 

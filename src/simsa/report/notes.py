@@ -40,7 +40,7 @@ def context_spread(table: Table) -> dict[str, Spread]:
 
     found = {}
     for name in CONTEXT_CRITERIA:
-        columns = [table.first(variant, name).tolist() for variant in table.variants]
+        columns = [table.answers(variant, name)[0].tolist() for variant in table.variants]
         of_questions = zip(*columns, strict=True)
         found[name] = spread([score for score in scores if score == score] for scores in of_questions)
     return {name: one for name, one in found.items() if one is not None}
@@ -137,7 +137,7 @@ def _retiring(say: Words, end: Retirement) -> str:
 
 
 def of_samples(say: Words, answers: Mapping[str, tuple[int, int]]) -> Iterator[Note]:
-    """Questions that were answered several times: what the figures rest on, and what shows the first answers only.
+    """Questions that were answered several times: what the figures rest on, and what stands where answers are counted.
 
     `answers` is variant → how many a question has, and how many of them lack a score that others have.
     """
@@ -214,13 +214,14 @@ def _of_answers(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note
     """Answers that the length limit cut off, and answerable questions that were declined."""
     for variant in variants:
         name = Name(variant.name)
-        if variant.n_cut > _CUT * variant.n_predicted:
-            yield Note("cut", say("note.cut", variant=name, n=variant.n_predicted, cut=variant.n_cut))
+        if variant.n_cut > _CUT * variant.n_answered:
+            yield Note("cut", say("note.cut", variant=name, n=variant.n_answered, cut=variant.n_cut))
         table = variant.whole.abstention
         if table and table.over_refusal_rate and table.over_refusal_rate > _DECLINED:
             n = table.answerable_abstained + table.answerable_answered
+            key = "note.over_refusal" if table.shares is None else "note.over_refusal_answers"
             declined = table.answerable_abstained
-            yield Note("over_refusal", say("note.over_refusal", variant=name, n=n, declined=declined))
+            yield Note("over_refusal", say(key, variant=name, n=n, declined=declined))
         judged = variant.abstention_by_judge
         if judged and judged.disputed:
             shown = ", ".join(judged.disputed[:_SHOWN]) + (" …" if len(judged.disputed) > _SHOWN else "")

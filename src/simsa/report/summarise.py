@@ -31,7 +31,7 @@ def summary(store: Store, language: Language | None = None, n_examples: int = 1)
     """Everything a report says of a run, also of one that is not finished.
 
     `language` is that of the notes and of what is rendered, the run's own by default;
-    `n_examples` how many best, worst and most different questions are shown.
+    `n_examples` how many best, worst, most different and unsteady questions are shown.
     """
     with snapshot(store):
         return _summary(store, language, n_examples)
@@ -204,6 +204,7 @@ def _variant(
         completion_tokens_mean=_mean(table.present(name, "completion_tokens")),
         n_samples=found.n_samples,
         n_gaps=found.n_gaps,
+        n_answered=found.n_answered,
     )
 
 
@@ -233,8 +234,12 @@ def _slice(table: Table, variant: str, part: Part, clusters: Mapping[str, str] |
 
 
 def _examples(store: Store, table: Table, n: int) -> tuple[Example, ...]:
-    """The best, the worst and the most different questions; none is shown twice."""
-    kinds: tuple[Kind, ...] = ("best", "worst", "differs") if len(table.variants) > 1 else ("best", "worst")
+    """The best, the worst, the most different and the unsteadiest questions; none is shown twice."""
+    kinds: list[Kind] = ["best", "worst"]
+    if len(table.variants) > 1:
+        kinds.append("differs")
+    if any(variant.samples for variant in table.variants.values()):
+        kinds.append("unsteady")
     shown: dict[str, Kind] = {}
     for kind in kinds:
         found = [one for one in examples.pick(table, kind, n * len(kinds)) if one not in shown]

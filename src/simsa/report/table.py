@@ -26,8 +26,6 @@ CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND = "claims_total", "claims_support
 _CLAIMS = (SHARE, CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND)
 # What is missing. It stays inside this package and is masked before a figure is computed.
 MISSING = float("nan")
-# Yes or no of one answer: a mean of several would be neither.
-_OF_ONE = ("abstained",)
 _BLOCK = 256
 
 
@@ -90,12 +88,15 @@ class Table:
         values: Floats = np.full(len(self.question_ids), MISSING) if found is None else np.frombuffer(found)
         return values
 
-    def first(self, variant: str, name: str) -> Floats:
-        """The values of the first answers, where `column` has means over several to a question."""
+    def answers(self, variant: str, name: str) -> Floats:
+        """The values answer by answer, where `column` has means over several: a row for each, a column a question."""
         import numpy as np
 
-        found = self.variants[variant].first.get(name)
-        return self.column(variant, name) if found is None else np.frombuffer(found)
+        of = self.variants[variant]
+        missing = np.full(len(self.question_ids), MISSING)
+        found = [columns.get(name) for columns in (of.first if of.samples else of.columns, *of.samples)]
+        values: Floats = np.stack([missing if one is None else np.frombuffer(one) for one in found])
+        return values
 
     def judgements(self) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
         """(Variant, criterion) → question id, which answer, score: of every answer; {} where each question has one."""
@@ -104,7 +105,8 @@ class Table:
             return found
         for variant, of in self.variants.items():
             for name in (*CRITERIA, TOTAL):
-                answers = [(of.first or of.columns).get(name), *(answer.get(name) for answer in of.samples)]
+                first = of.first if of.samples else of.columns
+                answers = [first.get(name), *(answer.get(name) for answer in of.samples)]
                 found[variant, name] = [
                     (question, str(n), score)
                     for n, values in enumerate(answers)
@@ -167,10 +169,12 @@ class Variant:
     columns: dict[str, array[float]] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     n_predicted: int = 0
+    n_answered: int = 0
+    """Answers there are, several to a question counted each."""
     n_cut: int = 0
-    """First answers that ended at the length limit."""
+    """Answers that ended at the length limit."""
     unlisted: Counter[str] = field(default_factory=Counter)
-    """First answers whose claims were asked for in vain, by status."""
+    """Answers whose claims were asked for in vain, by status."""
     first: dict[str, array[float]] = field(default_factory=dict)
     samples: list[dict[str, array[float]]] = field(default_factory=list)
     n_gaps: int = 0
@@ -208,9 +212,7 @@ class Variant:
         several = [self.first, *self.samples]
         for name in dict.fromkeys(name for answer in several for name in answer):
             of_each = [answer[name] for answer in several if name in answer]
-            self.columns[name] = (
-                self.first[name] if name in _OF_ONE and name in self.first else _mean(of_each)
-            )
+            self.columns[name] = _mean(of_each)
 
     def at(self, places: Sequence[int]) -> Variant:
         """The same of the questions at `places`, in their order."""
@@ -265,12 +267,12 @@ def _load(store: Store) -> Table:
             answered.append(result)
             variant.put(place, _facts(result) | dict(figures), result.sample)
         _count(variant, answered)
-    for row in chain(claimed(store), never_listed(store)):
+    for row in chain(claimed(store, sample=None), never_listed(store, sample=None)):
         of = variants[row.variant]
         if row.claims is None:
             of.unlisted[row.status] += 1
         else:
-            of.put(places[row.question_id], claim_figures(row.claims))
+            of.put(places[row.question_id], claim_figures(row.claims), row.sample)
     for variant in variants.values():
         variant.fold()
     return Table(
@@ -313,7 +315,8 @@ def _count(variant: Variant, answers: Sequence[Result]) -> None:
     variant.statuses["scored" if scored else answers[0].status] += 1
     variant.n_gaps += len(answers) - scored if scored else 0
     variant.n_predicted += any(result.prediction is not None for result in answers)
-    variant.n_cut += answers[0].finish_reason == "length"
+    variant.n_answered += sum(result.prediction is not None for result in answers)
+    variant.n_cut += sum(result.finish_reason == "length" for result in answers)
 
 
 def _measured(store: Store) -> Iterator[tuple[Result, Mapping[str, float | None]]]:

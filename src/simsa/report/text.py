@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.report.cells import Grid, Row
 from simsa.report.claim_grids import lines
-from simsa.report.grids import difference_grids, grids, metric_grids, scores_line
+from simsa.report.grids import difference_grids, grids, metric_grids, scores_line, which_line
 from simsa.report.sentences import headline, judged, of_comparing, unscored
 from simsa.report.short_names import short_names, shortened
 from simsa.report.words import Language, Words, words
@@ -274,6 +274,8 @@ def _answers(answers: Iterable[Answer], say: Words, names: Mapping[str, str]) ->
     for answer in answers:
         said = say("no_prediction") if answer.prediction is None else answer.prediction
         yield _Field(names.get(answer.variant, answer.variant), one_line(said, _LONGEST))
+        if which := which_line(answer, say):
+            yield _Field("", which, "dim")
         if answer.scores:
             yield _Field("", scores_line(answer, say), "cyan")
         if answer.status not in ("scored", "no_prediction"):

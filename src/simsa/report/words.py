@@ -174,6 +174,9 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "example.worst": ("점수가 가장 낮은 문항", "Lowest scores"),
     "example.disputed": ("충실성 점수와 주장이 어긋나는 문항", "Claims contradict the score"),
     "example.differs": ("차이가 가장 큰 문항", "Largest difference"),
+    "example.unsteady": ("한 변형의 답변들이 가장 엇갈린 문항", "Least steady answers"),
+    "answer_no": ("답변 {n}/{of}", "answer {n} of {of}"),
+    "answer_others": ("다른 답변", "the others"),
     "abstain.right": ("답 없는 질문에 거절", "declined, unanswerable"),
     "abstain.wrong": ("답 있는 질문에 거절", "declined, answerable"),
     "abstain.by_judge": ("심사가 보기에, 답 없음", "as the judge sees it"),
@@ -328,6 +331,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{variant:이/가} 답이 있는 질문 {n}개 중 {declined}개에 답하기를 거절했습니다.",
         "{variant} declined to answer {declined} of {n} answerable questions.",
     ),
+    "note.over_refusal_answers": (
+        "{variant:이/가} 답이 있는 질문에 한 답변 {n}개 중 {declined}개에서 답하기를 거절했습니다.",
+        "{variant} declined in {declined} of {n} answers to answerable questions.",
+    ),
     "note.abstention_disputed": (
         "{variant}: 거절했는지를 두고 규칙과 심사의 정확성 점수가 엇갈리는 문항 {n}개: {list}. 직접 읽어 보십시오.",
         "{variant}: the rule and the judge's correctness disagree on whether {n} questions were declined: {list}. "
@@ -420,9 +427,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "noise.parts": ("{what}: 불확실성은 {list}에서 옵니다.", "{what}: of the uncertainty {list}."),
     "note.samples": (
         "문항마다 여러 번 답하게 했습니다 ({list}). 문항의 점수는 답변들의 평균이고, 구간은 문항을 단위로 합니다. "
-        "기권 표, 주장, 예시, 페이지와 라벨은 첫 답변의 것입니다.",
+        "거절 표와 주장 표의 개수는 모든 답변을 센 것이고, 비율은 문항마다 답변들의 비율을 내어 평균한 것입니다.",
         "Questions were answered several times ({list}). A question's score is the mean of its answers, and intervals "
-        "take the question as the unit. The abstention table, claims, examples, the page and labels are of the first answers.",
+        "take the question as the unit. Counts of abstentions and claims are over all answers; rates are a question's "
+        "share of its answers, averaged over questions.",
     ),
     "note.sample_gaps": (
         " 다른 답변의 점수가 있는 문항의 답변 {n}개에는 점수가 없어 평균에서 빠졌습니다.",

@@ -92,8 +92,8 @@ def cluster_bootstrap(data: Floats, codes: Codes, seed: int = 0) -> Range:
     return float(low), float(high)
 
 
-def wilson(successes: int, n: int) -> Range | None:
-    """95 % Wilson score interval of a rate, 0–1; None when `n` is 0."""
+def wilson(successes: float, n: int) -> Range | None:
+    """95 % Wilson score interval of a rate, 0–1; None when `n` is 0. `successes` may be a sum of shares of `n` items."""
     if n == 0:
         return None
     z = NormalDist().inv_cdf(0.975)

@@ -91,6 +91,11 @@ def results(
         yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores, row[14]))
 
 
+def n_samples(store: Store) -> int:
+    """How many answers a question has at most of one variant."""
+    return int(store.db.execute("SELECT coalesce(max(sample), 0) + 1 FROM plan").fetchone()[0])
+
+
 def statuses(store: Store) -> dict[str, int]:
     """Status → how many planned rows have it, all answers to a question counted."""
     return dict(Counter(result.status for result in results(store, sample=None)))

@@ -23,8 +23,8 @@ class Asked(NamedTuple):
     settings: Mapping[str, Any]
 
 
-def of_model(store: Store, variant: Mapping[str, Any], question: Question) -> Asked | None:
-    """What the variant was asked; None for answers from a file, or when the prompt is no longer there."""
+def of_model(store: Store, variant: Mapping[str, Any], question: Question, sample: int = 0) -> Asked | None:
+    """What the variant was asked for its answer number `sample`, from 0; None for answers from a file, or when the prompt is no longer there."""
     from simsa import prompts
 
     config = store.meta("config") or {}
@@ -35,6 +35,8 @@ def of_model(store: Store, variant: Mapping[str, Any], question: Question) -> As
         messages = prompts.load(how.pop("prompt"), _root(store)).messages(question)
     except SimsaError:
         return None
+    if how.pop("samples", 1) > 1 and how.get("seed") is not None:
+        how["seed"] += sample
     return Asked("", messages, {name: value for name, value in how.items() if value not in (None, [], {})})
 
 

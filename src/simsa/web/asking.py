@@ -14,6 +14,7 @@ TOTAL = "total"
 SORTS = ("place", "type", "total", "diff")
 DIFFERENCES = ("higher", "lower", "differs", "same")
 _LONGEST = 200
+_MOST_VARIANTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,12 @@ def ask_from(query: Mapping[str, str], variants: Sequence[str]) -> Ask:
         down=query.get("down") == "1",
         page=number("page", 1, 10**8) or 1,
     )
+
+
+def chosen_from(text: str) -> list[int]:
+    """Which answers an address such as `2.1` names, by variant: numbers from 1 there, from 0 here; nonsense is the first."""
+    parts = text.split(".")[:_MOST_VARIANTS] if text else []
+    return [max(0, int(n) - 1) if n.isascii() and n.isdigit() and len(n) < 10 else 0 for n in parts]
 
 
 def folded(text: str) -> str:

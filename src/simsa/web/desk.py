@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.calibration.codes import Answers
 from simsa.errors import DataError
-from simsa.labels import DATABASE, Draw, Item, Label, Labels
+from simsa.labels import DATABASE, Answer, Draw, Item, Label, Labels
 from simsa.store import Result, Store, results
 
 if TYPE_CHECKING:
@@ -94,10 +94,9 @@ class Desk:
         if not chosen:
             return 0
         weights = {(c.question_id, c.variant): c.weight for c in chosen if c.weight is not None}
+        drawn = ((c.question_id, c.variant, c.answer_hash, c.sample) for c in chosen)
         with Labels(self.folder) as labels:
-            return labels.take(
-                ((c.question_id, c.variant, c.answer_hash) for c in chosen), Draw(seed, stratified), weights
-            )
+            return labels.take(drawn, Draw(seed, stratified), weights)
 
     def progress(self) -> Mapping[str, int]:
         """Annotator → answers of which all criteria are scored."""
@@ -121,7 +120,7 @@ class Desk:
             question, result = store.question(item.question_id), _result(store, item)
         if question is None:
             raise Changed("this question is no longer in the run", where=str(self.folder))
-        label = said.get(keys[at], Label(*keys[at], annotator))
+        label = said.get(keys[at], Label(*keys[at], annotator, sample=item.sample))
         text, seen = (result.prediction, _code(result)) if result else ("", "")
         return Sheet(at, len(items), item.place, question, text or "", seen, label, done)
 
@@ -174,10 +173,10 @@ def guide(folder: Path, language: str) -> tuple[str, Mapping[str, Criterion]]:
 
 def _result(store: Store, item: Item) -> Result | None:
     """The answer that the run has now; None where there is none."""
-    found = results(store, item.variant, item.question_id)
+    found = results(store, item.variant, item.question_id, sample=item.sample)
     return next((result for result in found if result.prediction is not None), None)
 
 
 def _code(result: Result) -> str:
-    key = result.question_id, result.variant
+    key = Answer(result.question_id, result.variant, result.sample)
     return Answers({key: result.answer_hash}).code(key)

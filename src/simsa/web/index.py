@@ -134,7 +134,7 @@ def build(path: Path, store: Store) -> None:
         kinds = store.db.execute("SELECT DISTINCT type FROM questions WHERE type IS NOT NULL ORDER BY type")
         types = [str(row[0]) for row in kinds]
         columns = "".join(
-            f", t{i} INTEGER, s{i} INTEGER" + "".join(f", c{i}_{k} INTEGER" for k in range(len(CRITERIA)))
+            f", t{i} NUMERIC, s{i} INTEGER" + "".join(f", c{i}_{k} NUMERIC" for k in range(len(CRITERIA)))
             for i in range(len(variants))
         )
         # Narrow rows: what is filtered and sorted by is read whole, names only for the rows on the page.
@@ -180,21 +180,35 @@ def _fill(
     return statuses
 
 
-def _numbers(variants: Sequence[str], found: list[Result]) -> Iterator[int | None]:
-    by_variant = {result.variant: result for result in found}
+def _numbers(variants: Sequence[str], found: list[Result]) -> Iterator[float | None]:
+    """Of each variant the mean total, a bit for each status that one of its answers has, and the criteria's means."""
+    by_variant: dict[str, list[Result]] = {}
+    for result in found:
+        by_variant.setdefault(result.variant, []).append(result)
     for name in variants:
-        result = by_variant.get(name)
-        if result is None:
+        answers = by_variant.get(name, ())
+        if not answers:
             yield from [None] * (2 + len(CRITERIA))
-        else:
-            yield result.total
-            yield STATUSES.index(result.status)
-            yield from (result.scores.get(c) for c in CRITERIA)
+            continue
+        yield mean(answers, TOTAL)
+        yield sum({1 << STATUSES.index(result.status) for result in answers})
+        yield from (mean(answers, criterion) for criterion in CRITERIA)
+
+
+def score_of(result: Result, criterion: str) -> int | None:
+    """An answer's score of a criterion, or its total."""
+    return result.total if criterion == TOTAL else result.scores.get(criterion)
+
+
+def mean(answers: Sequence[Result], criterion: str) -> float | None:
+    """The question's score: the mean over the answers of a variant that have one, None where none has."""
+    found = [score for result in answers if (score := score_of(result, criterion)) is not None]
+    return sum(found) / len(found) if found else None
 
 
 def _by_question(store: Store) -> Iterator[tuple[Question, list[Result]]]:
-    """Every question with its results; both come in the order of the test set."""
-    grouped = groupby(results(store), key=lambda result: result.question_id)
+    """Every question with the results of all its answers; both come in the order of the test set."""
+    grouped = groupby(results(store, sample=None), key=lambda result: result.question_id)
     waiting = next(grouped, None)
     for question in store.questions():
         found: list[Result] = []
@@ -217,8 +231,8 @@ def _where(ask: Ask, n_variants: int, types: Sequence[str]) -> tuple[str, list[A
         parts.append("type = ?")
         values.append(types.index(ask.type) if ask.type in types else -1)
     if ask.status is not None and n_variants:
-        parts.append(f"({' OR '.join(f's{i} = ?' for i in of)})")
-        values += [STATUSES.index(ask.status)] * len(of)
+        parts.append(f"({' OR '.join(f's{i} & ?' for i in of)})")
+        values += [1 << STATUSES.index(ask.status)] * len(of)
     if (ask.low is not None or ask.high is not None) and n_variants:
         names = [_column(ask, i) for i in of]
         bounds = [ask.low if ask.low is not None else 0, ask.high if ask.high is not None else 10**6]

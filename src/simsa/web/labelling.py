@@ -208,16 +208,16 @@ def exported(run: Run, kind: str) -> str:
     writer.writeheader()
     for label, facts in rows:
         row = {name: safe(value) if isinstance(value, str) else value for name, value in facts.items()}
-        key = label.question_id, label.variant
+        key = label.answer
         # A name that a spreadsheet would run is written as text, so that the row needs another way back.
-        is_same = (row["question_id"], row["variant"]) == key
+        is_same = (row["question_id"], row["variant"]) == key[:2]
         writer.writerow(row | {"code": "" if is_same else Answers({key: label.answer_hash}).code(key)})
     return text.getvalue()
 
 
 def _weight(weighed: Mapping[Answer, float], label: Label) -> dict[str, float]:
     """The column of a stratified draw."""
-    weight = weighed.get((label.question_id, label.variant))
+    weight = weighed.get(label.answer)
     return {} if weight is None else {"weight": weight}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simsa.records import CRITERIA
-from simsa.store import Store, results
+from simsa.store import Result, Store, n_samples, results
 from simsa.web.asking import Ask
 from simsa.web.index import Listing
 
@@ -19,33 +19,43 @@ _OF_EACH = ("prediction", "status", *CRITERIA, "total")
 
 
 def spread(folder: Path, listing: Listing, ask: Ask) -> Iterator[list[Any]]:
-    """The rows of the whole list that `ask` names, in its order, the head first."""
+    """The rows of the whole list that `ask` names, in its order, the head first.
+
+    Where variants answered several times, a question has a row for each, numbered from 0 by `sample`.
+    """
     with Store.read(folder) as store:
         variants = list(store.variants())
+        several = n_samples(store) > 1
         yield [
             "id",
             "type",
             "question",
             "reference",
+            *(["sample"] if several else []),
             *(f"{v}: {name}" for v in variants for name in _OF_EACH),
         ]
         for start in count(0, _BLOCK):
             found = listing.find(ask, first=start, limit=_BLOCK).rows
             for row in found:
                 question = store.question(row.id)
-                said = {result.variant: result for result in results(store, question_id=row.id)}
-                line: list[Any] = [row.id, row.type]
-                line += [question.question, " / ".join(question.reference)] if question else [None, None]
-                for name in variants:
-                    one = said.get(name)
-                    line += (
-                        [one.prediction, one.status, *(one.scores.get(c) for c in CRITERIA), one.total]
-                        if one
-                        else [None] * len(_OF_EACH)
-                    )
-                yield line
+                head: list[Any] = [row.id, row.type]
+                head += [question.question, " / ".join(question.reference)] if question else [None, None]
+                said: dict[int, dict[str, Result]] = {}
+                for result in results(store, question_id=row.id, sample=None):
+                    said.setdefault(result.sample, {})[result.variant] = result
+                for n, answers in sorted(said.items()) or [(0, {})]:
+                    line = [*head, n] if several else [*head]
+                    for name in variants:
+                        line += _cells(answers.get(name))
+                    yield line
             if len(found) < _BLOCK:
                 return
+
+
+def _cells(one: Result | None) -> list[Any]:
+    if one is None:
+        return [None] * len(_OF_EACH)
+    return [one.prediction, one.status, *(one.scores.get(c) for c in CRITERIA), one.total]
 
 
 def to_csv(rows: Iterable[list[Any]]) -> Iterator[str]:

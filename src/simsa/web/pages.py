@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from simsa.report import grids
 from simsa.report.cells import label
 from simsa.report.claim_grids import lines
 from simsa.report.numbers import count
-from simsa.store import Result, Store, results
+from simsa.store import Store, results
 from simsa.text import one_line, visible
 from simsa.web.asking import DIFFERENCES, TOTAL, Ask
 from simsa.web.desk import Desk, guide
@@ -21,7 +22,7 @@ from simsa.web.index import PAGE, Found
 from simsa.web.listed import spread
 from simsa.web.marking import LONGEST
 from simsa.web.pictures import HEIGHT, WIDTH, bars, history
-from simsa.web.question import cites, facts, letter, whole_text
+from simsa.web.question import cites, facts, letter, several, whole_text
 from simsa.web.visit import Visit
 from simsa.web.words import page_words
 
@@ -125,7 +126,7 @@ class Pages:
             differences=DIFFERENCES,
             criteria=(TOTAL, *CRITERIA),
             is_filtered=ask.criterion != TOTAL or any(one is not None for one in filters),
-            score=partial(_score, ask.criterion),
+            score=lambda of: of and of.span.get(ask.criterion),
         )
 
     def listed(self, number: int, ask: Ask) -> Iterator[list[Any]] | None:
@@ -134,15 +135,25 @@ class Pages:
         listing = run.listing(ask)
         return None if listing is None else spread(run.folder, listing, ask)
 
-    def question(self, number: int, question_id: str, ask: Ask, n: int | None, visit: Visit) -> str | None:
-        """One question; None when the run has none of this id. `n` is its number in the list of `ask`."""
+    def question(
+        self, number: int, question_id: str, ask: Ask, n: int | None, visit: Visit, chosen: Sequence[int] = ()
+    ) -> str | None:
+        """One question; None when the run has none of this id. `n` is its number in the list of `ask`, `chosen`
+        which of several answers is shown of each variant."""
         run = self.runs[number]
         with Store.read(run.folder) as store:
-            found = facts(store, question_id)
+            found = facts(store, question_id, chosen)
             variants = tuple(store.variants())
         if found is None:
             return None
         before, after = self._neighbours(run, question_id, ask, n)
+        here = {"id": question_id} | ({} if n is None else {"n": n})
+
+        def to_answer(place: int, sample: int) -> str:
+            shown = [answer.result.sample for answer in found.answers]
+            shown[place] = sample
+            return ask.query(variants, **here, answers=".".join(str(one + 1) for one in shown))
+
         return self._render(
             "question",
             number,
@@ -154,14 +165,15 @@ class Pages:
             cited=found.cited,
             claims=lines,
             ask=ask,
+            to_answer=to_answer,
             before=before,
             after=after,
         )
 
-    def text(self, number: int, question_id: str, part: str, name: str) -> str | None:
+    def text(self, number: int, question_id: str, part: str, name: str, sample: int = 0) -> str | None:
         """A whole text as it is, but that what could hide or reorder it is shown; None when there is none."""
         with Store.read(self.runs[number].folder) as store:
-            found = whole_text(store, question_id, part, name)
+            found = whole_text(store, question_id, part, name, sample)
         return None if found is None else visible(found)
 
     def label(self, number: int, visit: Visit, at: int | None, problem: str | None = None) -> str:
@@ -210,7 +222,8 @@ class Pages:
 
     def _line(self, store: Store, question_id: str) -> dict[str, Any]:
         question = store.question(question_id)
-        found = {result.variant: result for result in results(store, question_id=question_id)}
+        given = groupby(results(store, question_id=question_id, sample=None), key=lambda r: r.variant)
+        found = {variant: several(list(answers)) for variant, answers in given}
         return {"question": one_line(question.question if question else "", _SNIPPET), "results": found}
 
     def _going(self, run: Run, page: str) -> Progress | None:
@@ -240,15 +253,14 @@ class Pages:
             cites=cites,
             count=count,
             longest=LONGEST,
+            mean=_mean,
             **facts,
         )
 
 
-def _score(criterion: str, result: Result | None) -> int | None:
-    """The score that a list is about."""
-    if result is None:
-        return None
-    return result.total if criterion == TOTAL else result.scores.get(criterion)
+def _mean(value: float) -> str:
+    """A mean of several scores: one digit behind the point, none where it is whole."""
+    return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
 
 
 def _environment() -> Environment:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 from simsa.metrics.citations import parse_citations
@@ -23,6 +25,8 @@ from simsa.store import (
     snapshot,
 )
 from simsa.web.asked import Asked, of_judge, of_model
+from simsa.web.asking import TOTAL
+from simsa.web.index import score_of
 from simsa.web.marking import LONGEST, Piece, Used, compare, used
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -41,10 +45,34 @@ class Said(NamedTuple):
         return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
 
 
+class Several(NamedTuple):
+    """A variant's answers to the question and how far they lie apart.
+
+    `span` is criterion, or "total", → mean, lowest and highest score of the answers that have one; `sd` the
+    standard deviation of their totals, None where fewer than two have one.
+    """
+
+    answers: Sequence[Result]
+    span: Mapping[str, Span]
+    sd: float | None
+
+    @property
+    def is_one(self) -> bool:
+        return len(self.answers) == 1
+
+
+class Span(NamedTuple):
+    mean: float
+    low: int
+    high: int
+
+
 class Shown(NamedTuple):
-    """One variant's answer. `pieces` is its comparison with the reference, None where that can't be made."""
+    """One variant's answer, and `several` with all that it gave. `pieces` is the comparison with the reference, None
+    where that can't be made."""
 
     letter: str
+    several: Several
     result: Result
     pieces: list[Piece] | None
     judged: list[Judgement]
@@ -66,33 +94,44 @@ class Facts(NamedTuple):
     cited: Mapping[int, list[str]]
 
 
-def facts(store: Store, question_id: str) -> Facts | None:
-    """Everything of one question; None when the run has none of this id."""
+def facts(store: Store, question_id: str, chosen: Sequence[int] = ()) -> Facts | None:
+    """Everything of one question; None when the run has none of this id.
+
+    `chosen` says by variant, in the run's order, which of its answers is shown, from 0; what there is none of is
+    the first.
+    """
     with snapshot(store):
         question = store.question(question_id)
         if question is None:
             return None
         known = store.variants()
-        found = list(results(store, question_id=question_id))
-        listed = {row.variant: row for row in claimed(store, question_id)}
-        figures = list(measures(store, question_id=question_id))
+        given = groupby(
+            results(store, question_id=question_id, sample=None), key=lambda result: result.variant
+        )
+        found = {variant: several(list(answers)) for variant, answers in given}
+        listed = {(row.variant, row.sample): row for row in claimed(store, question_id, sample=None)}
         heard = _heard(store, question_id)
+        shown = [
+            of.answers[n] if (n := dict(enumerate(chosen)).get(place, 0)) < len(of.answers) else of.answers[0]
+            for place, of in enumerate(found.values())
+        ]
         answers = [
             Shown(
                 letter(n),
+                found[result.variant],
                 result,
                 compare(result.prediction or "", question.reference),
-                judgements(store, question_id, result.variant),
-                heard.get(result.variant, []),
-                listed.get(result.variant),
-                _replies(store, question_id, result.variant),
-                _metrics(row or {}),
-                of_model(store, known.get(result.variant, {}), question),
+                judgements(store, question_id, result.variant, result.sample),
+                heard.get((result.variant, result.sample), []),
+                listed.get((result.variant, result.sample)),
+                _replies(store, question_id, result.variant, result.sample),
+                _metrics(_measured(store, result)),
+                of_model(store, known.get(result.variant, {}), question, result.sample),
                 of_judge(store, question, result.prediction) if result.prediction is not None else [],
             )
-            for n, (result, row) in enumerate(zip(found, figures, strict=True))
+            for n, result in enumerate(shown)
         ]
-    texts = [result.prediction or "" for result in found]
+    texts = [result.prediction or "" for result in shown]
     cited: dict[int, list[str]] = {}
     for answer in answers:
         for passage in parse_citations((answer.result.prediction or "")[:LONGEST]):
@@ -102,16 +141,32 @@ def facts(store: Store, question_id: str) -> Facts | None:
     )
 
 
-def _replies(store: Store, question_id: str, variant: str) -> list[Judgement]:
+def _measured(store: Store, result: Result) -> Mapping[str, float | None]:
+    [figures] = measures(store, result.variant, result.question_id, sample=result.sample)
+    return figures or {}
+
+
+def several(answers: Sequence[Result]) -> Several:
+    """All answers of a variant to a question, together."""
+    spans: dict[str, Span] = {}
+    for name in (*CRITERIA, TOTAL):
+        scores = [score for one in answers if (score := score_of(one, name)) is not None]
+        if scores:
+            spans[name] = Span(fmean(scores), min(scores), max(scores))
+    totals = [one.total for one in answers if one.total is not None]
+    return Several(answers, spans, stdev(totals) if len(totals) > 1 else None)
+
+
+def _replies(store: Store, question_id: str, variant: str, sample: int) -> list[Judgement]:
     """All that the judge said of an answer."""
-    return [*judgements(store, question_id, variant), *listings(store, question_id, variant)]
+    return [*judgements(store, question_id, variant, sample), *listings(store, question_id, variant, sample)]
 
 
-def _heard(store: Store, question_id: str) -> dict[str, list[Said]]:
-    """Variant → what each of a panel said, then each repeat; the parts of a verdict together."""
-    found: dict[str, dict[tuple[str, int | None], Said]] = {}
+def _heard(store: Store, question_id: str) -> dict[tuple[str, int], list[Said]]:
+    """Variant and answer → what each of a panel said, then each repeat; the parts of a verdict together."""
+    found: dict[tuple[str, int], dict[tuple[str, int | None], Said]] = {}
     for one in (*members(store, question_id), *repeats(store, question_id)):
-        of_variant = found.setdefault(one.variant, {})
+        of_variant = found.setdefault((one.variant, one.sample), {})
         n = None if one.repeat is None else one.repeat + 1
         before = of_variant.get((one.member, n), Said(one.member, n, "scored", {}))
         status = one.status if before.status == "scored" else before.status
@@ -130,9 +185,9 @@ def letter(number: int) -> str:
     return _LETTERS[place] + (str(turn + 1) if turn else "")
 
 
-def whole_text(store: Store, question_id: str, part: str, name: str) -> str | None:
+def whole_text(store: Store, question_id: str, part: str, name: str, sample: int = 0) -> str | None:
     """A text that the page cut short: `part` is reference, passage (`name` its number from 0), answer or raw
-    (`name` the variant)."""
+    (`name` the variant, `sample` which of its answers)."""
     question = store.question(question_id)
     if question is None:
         return None
@@ -140,8 +195,8 @@ def whole_text(store: Store, question_id: str, part: str, name: str) -> str | No
         texts = question.reference if part == "reference" else tuple(p.text for p in question.contexts)
         return texts[int(name)] if name.isascii() and name.isdigit() and int(name) < len(texts) else None
     if part == "raw":
-        return "\n\n".join(j.raw for j in _replies(store, question_id, name)) or None
-    found = next(results(store, name, question_id), None) if part == "answer" else None
+        return "\n\n".join(j.raw for j in _replies(store, question_id, name, sample)) or None
+    found = next(results(store, name, question_id, sample=sample), None) if part == "answer" else None
     return found.prediction if found else None
 
 

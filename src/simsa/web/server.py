@@ -17,7 +17,7 @@ from simsa.errors import InputError, RunError, SimsaError
 from simsa.records import CRITERIA
 from simsa.store import Store
 from simsa.web import agreement, labelling
-from simsa.web.asking import TOTAL, ask_from
+from simsa.web.asking import TOTAL, ask_from, chosen_from
 from simsa.web.guard import HEADERS, LARGEST_BODY, LOOPBACK, Guard
 from simsa.web.labelling import visit
 from simsa.web.listed import to_csv
@@ -129,8 +129,9 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
         ask = ask_from(query, await asyncio.to_thread(runs[number].variants))
         n = query.get("n", "")
         place = int(n) if n.isascii() and n.isdigit() and len(n) < 10 else None
+        chosen = chosen_from(query.get("answers", ""))
         found = await asyncio.to_thread(
-            pages.question, number, query.get("id", ""), ask, place, visit(request)
+            pages.question, number, query.get("id", ""), ask, place, visit(request), chosen
         )
         if found is None:
             raise web.HTTPNotFound(text="no such question")
@@ -138,9 +139,9 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
 
     async def text(request: web.Request) -> web.Response:
         query = request.query
-        found = await asyncio.to_thread(
-            pages.text, numbered(request), query.get("id", ""), query.get("part", ""), query.get("name", "")
-        )
+        wanted = (query.get("id", ""), query.get("part", ""), query.get("name", ""))
+        sample = next(iter(chosen_from(query.get("answer", ""))), 0)
+        found = await asyncio.to_thread(pages.text, numbered(request), *wanted, sample)
         if found is None:
             raise web.HTTPNotFound(text="no such text")
         return web.Response(text=found)

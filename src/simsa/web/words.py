@@ -55,6 +55,13 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "missing": ("그런 문항이 없습니다.", "There is no such question."),
     "cited": ("인용: {by}", "cited by {by}"),
     "expected": ("기대한 인용", "expected"),
+    "answers_of": ("{variant}의 답변들", "Answers of {variant}"),
+    "answer_total": ("답변 {n}/{of}, {total}점", "answer {n} of {of}, total {total}"),
+    "answer_status": ("답변 {n}/{of}, {why}", "answer {n} of {of}, {why}"),
+    "answers_apart": (
+        "답변 {n}개의 총점: 평균 {mean}, {low}–{high}, 표준편차 {sd}",
+        "Totals of {n} answers: mean {mean}, {low}–{high}, sd {sd}",
+    ),
     "used": ("답변과 겹치는 부분", "also in the answer"),
     "used_by": ("{by}에 있음", "in {by}"),
     "against": ("정답과 비교", "Against the reference"),
@@ -187,6 +194,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
         "변형으로 가기; 문항 목록에서는 그 변형의 점수로 정렬",
         "to a variant; in the list: sort by its score",
     ),
+    "key.turn": ("같은 변형의 이전·다음 답변", "previous, next answer of the same variant"),
     "key.d": ("정답과의 비교 켜고 끄기", "comparison with the reference on and off"),
     "key.help": ("이 도움말", "this help"),
     "key.desk15": (

@@ -99,7 +99,7 @@ comment.addEventListener("change", remark);
 comment.addEventListener("keydown", (event) => {
   if (event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey))) comment.blur();
 });
-for (const way of document.querySelectorAll(".deskbar nav a")) way.addEventListener("click", (event) => {
+for (const way of document.querySelectorAll(".deskbar nav a, .onward a")) way.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   go(way.href);

@@ -5,6 +5,7 @@ const typing = (event) =>
 const help = document.getElementById("help");
 document.querySelector("[data-help]").addEventListener("click", () => help.showModal());
 for (const more of document.querySelectorAll("[data-wide-open]")) if (matchMedia("(min-width: 44rem)").matches) more.open = true;
+for (const more of document.querySelectorAll("[data-narrow-shut]")) if (matchMedia("(max-width: 52rem)").matches) more.open = false;
 
 // Not by scrollIntoView: the Tab key would then go on from there.
 const shown = document.querySelector(".runs [aria-current]");
@@ -13,6 +14,12 @@ if (shown) {
   runs.scrollLeft = shown.offsetLeft - runs.offsetLeft - (runs.clientWidth - shown.offsetWidth) / 2;
 }
 
+// Several answers of a variant: of the one that has the focus, was linked to, or comes first.
+const turn = (by) => {
+  const of = document.activeElement.closest(".answer") ?? document.querySelector(".answer:target") ?? document;
+  const links = [...(of.querySelector(".turns") ?? document.querySelector(".turns"))?.children ?? []];
+  links[links.findIndex((link) => link.ariaCurrent) + by]?.click();
+};
 const sections = () => [...document.querySelectorAll(".answers > section")];
 const step = (by) => {
   const rows = [...document.querySelectorAll("a.row")];
@@ -28,6 +35,8 @@ addEventListener("keydown", (event) => {
   else if (event.key === "j") step(1);
   else if (event.key === "k") step(-1);
   else if (event.key === "/" && document.querySelector("[type=search]")) document.querySelector("[type=search]").focus();
+  else if (event.key === "[") turn(-1);
+  else if (event.key === "]") turn(1);
   else if (event.key === "d") document.querySelector(".answers")?.classList.toggle("bare");
   else if (event.key >= "1" && event.key <= "5") {
     sections()[event.key - 1]?.focus();
