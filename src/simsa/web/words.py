@@ -93,7 +93,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "desk.name": ("이름", "Your name"),
     "desk.name_hint": ("라벨에 적힙니다. 한 번만 묻습니다.", "Kept with your labels; asked only once."),
     "desk.n": ("라벨할 답변 수", "Answers to label"),
-    "desk.seed": ("추첨 씨앗", "Seed of the draw"),
+    "desk.seed": ("추첨 시드", "Seed of the draw"),
     "desk.draw_hint": (
         "변형의 이름과 심사 점수는 보이지 않고, 순서는 사람마다 섞입니다. 모든 변형이 같은 문항에서 뽑힙니다. "
         "바로잡은 평균에는 변형마다 30개 이상이 필요합니다.",
@@ -145,7 +145,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
         "The server does not answer. What was clicked last is not saved yet; it will be when the server is back.",
     ),
     "desk.stale": (
-        "저장하지 못했습니다. 쪽을 다시 불러오십시오.",
+        "저장하지 못했습니다. 페이지를 다시 불러오십시오.",
         "That could not be saved. Load the page again.",
     ),
     "desk.gone": ("이 답변은 이제 없습니다.", "This answer is no longer there."),
@@ -154,7 +154,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "desk.criteria": ("기준", "Criteria"),
     "desk.more": ("답변 더 뽑기", "Draw more answers"),
     "desk.more_hint": (
-        "씨앗이 같으면 앞서 뽑은 답변에 이어서 뽑습니다.",
+        "시드가 같으면 앞서 뽑은 답변에 이어서 뽑습니다.",
         "With the same seed the draw goes on from what was drawn before.",
     ),
     "desk.export": ("라벨 내려받기", "Download labels"),
