@@ -18,6 +18,8 @@ from simsa.records import CLAIMS, CRITERIA, Claim, Judgement, Passage, Question
 from simsa.report import html, markdown, text
 from simsa.report.claim_grids import lines
 from simsa.report.claims import Disputed
+from simsa.report.examples import pick
+from simsa.report.table import load
 from simsa.report.tracked import variants as tracked
 from simsa.report.words import words
 from simsa.store import Answered, Claimed, Store, listings, results
@@ -211,6 +213,17 @@ def test_examples_show_where_score_and_claims_contradict(
     assert run(["examples", str(folder), "--disputed", "-n", "1", "--language", "en"]) == 0
     assert "Claims contradict the score · q2" in capsys.readouterr().out
     assert run(["examples", str(folder), "--disputed", "--differs", "base", "lora"]) == 2
+
+
+def test_how_far_score_and_claims_are_apart_goes_by_the_same_five_levels(tmp_path: Path) -> None:
+    """All of one claim in vain is level 1, all borne out level 5: both answers are four points off."""
+    folder = with_claims(
+        make_run(tmp_path / "r", {"base": faithful(2, 5, 1)}), {"base": [[YES], [NO], [YES]]}
+    )
+    with Store.read(folder) as store:
+        assert pick(load(store), "disputed", 9) == ["q1", "q2", "q0"], (
+            "equals stay in the order of the test set"
+        )
 
 
 def test_without_lists_nothing_is_disputed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -157,7 +157,10 @@ def test_every_name_and_text_is_on_the_page(made: report.Summary) -> None:
 
 
 def test_markdown_is_only_what_the_report_makes(made: report.Summary) -> None:
-    check_markdown(markdown.render(made), [])
+    shown = markdown.render(made)
+    check_markdown(shown, [])
+    for word in (NO.claim, MADE_UP.claim, "문맥에 있는 내용과 같습니다.", "kept", "별빛마을"):
+        assert word in shown, word
 
 
 def test_the_terminal_gets_no_order(made: report.Summary) -> None:

@@ -324,3 +324,19 @@ def test_abstentions_are_gated_as_rates(tmp_path: Path) -> None:
     assert found.bound == pytest.approx(0.7225, abs=1e-3), "Wilson of 10 in 10, not 1"
     assert found.n == 10
     assert found.passed
+
+
+@pytest.mark.parametrize("condition", ["coverage >= 0.5", "coverage >= baseline", "total >= 0"])
+def test_of_no_questions_nothing_holds(tmp_path: Path, condition: str) -> None:
+    (found,) = outcomes(make_run(tmp_path / "run", {"base": [], "new": []}), condition)
+    assert (found.passed, found.figure, found.bound, found.n) == (False, None, None, 0)
+    assert "there are no values" in found.sentence("en")
+
+
+def test_a_sentence_names_the_end_that_decided(tmp_path: Path) -> None:
+    scores = {"base": scored(8, 10, 12, 9), "new": scored(9, 10, 14, 12)}
+    above, below = outcomes(make_run(tmp_path / "run", scores), "total > 1", "total < 20")
+    assert above.bound is not None and below.bound is not None and above.bound < below.bound
+    assert f"lower bound +{above.bound:.3f}".replace("+", "") in above.sentence("en")
+    assert f"upper bound {below.bound:.3f}" in below.sentence("en")
+    assert "아래 끝" in above.sentence("ko") and "위 끝" in below.sentence("ko")

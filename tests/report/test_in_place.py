@@ -298,3 +298,15 @@ def test_an_answer_that_is_missing_is_called_so_in_every_format(tmp_path: Path) 
         summary = replace(report.summary(store, "en"), examples=tuple(example))
     for shown in (markdown.render(summary), html.render(summary), text.render(summary)):
         assert shown.count("(no answer)") + shown.count(r"\(no answer\)") == 1 and "달빛마을" in shown
+
+
+def test_the_total_alone_is_set_in_bold(made: Any) -> None:
+    summary, _, say = made
+    lines = markdown.render(summary).splitlines()
+    for name in (*CRITERIA, "total"):
+        rows = [line for line in lines if line.startswith((f"| {say(name)} ", f"| **{say(name)}"))]
+        assert len(rows) >= 2
+        for row in rows:
+            cells = row.strip("|").split("|")
+            assert all(cell.startswith(" **") and cell.endswith("** ") for cell in cells) is (name == "total")
+            assert any("**" in cell for cell in cells) is (name == "total")

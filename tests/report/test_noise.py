@@ -83,7 +83,11 @@ def test_the_sentence_says_what_to_buy_and_what_not(
     english, spoken = sentence(noise, "en"), sentence(noise, "ko")
     assert english.startswith("lora − base, total: ")
     assert english.split("Best bought next: ")[1].startswith(advice)
-    assert "four times (800) would halve it" in english
+    assert (
+        "Twice the questions (400) would narrow the interval by 29 %, four times (800) would halve it"
+        in english
+    )
+    assert "두 배(400개)로 늘리면 구간이 29 %, 네 배(800개)면" in spoken
     assert spoken.startswith("lora − base, 총점: ")
     assert korean in spoken
     for share in split.shares().values():

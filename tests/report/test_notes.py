@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 
 from simsa import report
+from simsa.endpoints import Retirement
 from simsa.metrics.abstention import AbstentionTable
 from simsa.report.model import VariantSummary
 from simsa.report.notes import notes, of_comparing
+from simsa.report.voices import Among, Member, PanelInfo
 from simsa.report.words import Language
+from simsa.stats import Spread
 from simsa.store import Store
 from tests.report.runs import make_run, question
 
@@ -132,3 +136,64 @@ def test_people_s_labels_speak_for_or_against_the_judge(
     assert list(found) == ([kind] if kind else [])
     if kind:
         assert "answer correctness 0.31 [0.12, 0.50], 40 labels; context recall 0.42" in found[kind]
+
+
+def test_only_variants_that_answered_several_times_are_named(summary: report.Summary) -> None:
+    base, lora = summary.variants
+    assert "samples" not in said(base, lora)
+    text = said(base, replace(lora, n_samples=3))["samples"]
+    assert "(lora 3)" in text and "without a score" not in text
+    text = said(replace(base, n_samples=2, n_gaps=4), replace(lora, n_samples=3, n_gaps=1))["samples"]
+    assert "(base 2, lora 3)" in text and text.endswith(
+        " 5 answers without a score, to questions with a score from another answer, are not in these means."
+    )
+
+
+def of_judge(summary: report.Summary, language: Language = "en", **more: Any) -> dict[str, str]:
+    assert summary.judge is not None
+    found = notes((), language, replace(summary.judge, **more), (), (), None)
+    return {note.kind: note.text for note in found}
+
+
+@pytest.mark.parametrize(("alpha", "is_said"), [(0.5, True), (0.666, True), (0.667, False), (None, False)])
+def test_a_panel_that_disagrees_is_told_below_the_bar(
+    summary: report.Summary, alpha: float | None, is_said: bool
+) -> None:
+    agreement = {"answer_correctness": Among(40, 0.5, 0.7, alpha), "context_recall": Among(40, 0.1, 0.2, 0.9)}
+    members = (Member("one", 40, {}, {}), Member("two", 30, {"refused": 8, "truncated": 2}, {}))
+    found = of_judge(summary, panel=PanelInfo(members, agreement))
+    assert ("panel_disagrees" in found) is is_said
+    if is_said:
+        assert (
+            f"answer correctness {alpha:.2f}." in found["panel_disagrees"]
+            and "0.667" in found["panel_disagrees"]
+        )
+        assert "recall" not in found["panel_disagrees"]
+    assert found["panel_absent"] == (
+        "The judge two has no score for 10 of 40 (judge refused 8, judge's reply cut off 2); "
+        "there the median is that of the others."
+    )
+
+
+def test_a_judge_that_leaves_is_told_with_days_successor_and_how_old_the_news_is(
+    summary: report.Summary,
+) -> None:
+    today = datetime.date(2026, 11, 24)
+    soon = Retirement("gpt-x", datetime.date(2026, 12, 4), today, "gpt-y", as_of="2026-10")
+    assert of_judge(summary, retiring=(soon,))["judge_retiring"] == (
+        "The judge gpt-x is shut down on 2026-12-04, in 10 days. After that nothing can be measured again with it. "
+        "Suggested successor: gpt-y."
+    )
+    aged = replace(soon, as_of="2024-01", successor=None)
+    assert of_judge(summary, retiring=(aged,))["judge_retiring"].endswith(
+        " with it. The date is as it was known in 2024-01: look whether it still holds."
+    )
+    korean = of_judge(summary, "ko", retiring=(replace(soon, date=today),))["judge_retiring"]
+    assert korean.startswith("심사 모델 gpt-x은(는) 2026-11-24에 서비스가 끝납니다(앞으로 0일).")
+
+
+def test_context_criteria_that_never_differ_are_not_told(summary: report.Summary) -> None:
+    spreads = {"context_relevance": Spread(20, 0.25, 0.5), "context_recall": Spread(20, 0.0, 0.0)}
+    text = of_judge(summary, context_spread=spreads)["context_spread"]
+    assert "context relevance on 25.0 % of 20 questions (sd within a question 0.50)" in text
+    assert "recall" not in text
