@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from simsa.records import CRITERIA
 from simsa.report import summary
 from simsa.store import Store
+from simsa.web.pictures import bars
 from tests.report.runs import BASE, BETTER, Scored, answer_again, make_run
 from tests.web.serving import Viewing, until
 from tests.web.visiting import Visitor
@@ -151,3 +153,21 @@ def test_a_long_answer_is_had_whole(tmp_path: Path) -> None:
         assert visitor.get("0/" + link[1].replace("&amp;", "&")).text == "길" * 30_000
         assert visitor.get("0/text?id=q0&part=answer&name=base").text == "base 0번 답"
         assert visitor.get("0/text?id=q0&part=answer&name=base&answer=7").status == 404
+
+
+def test_bars_count_every_answer_and_lead_to_no_list_by_another_count(folder: Path) -> None:
+    """A mean of 6.7 is no level, but each of the three answers has one."""
+    with Store.read(folder) as store:
+        found = bars(summary(store, "en"))
+    assert [name for name, _ in found] == list(CRITERIA)
+    for _, (base, better) in found:
+        assert (base.n, better.n) == (3 * N, 3 * N)
+        assert base.several and better.several
+        assert sum(segment.n for segment in base.segments) == 3 * N
+        assert (base.segments[0].level, base.segments[0].n) == (1, 2 * N)
+    with Viewing(folder) as view:
+        visitor = Visitor(view.address)
+        until(lambda: "×32" in visitor.get("0/").text)
+        page = visitor.get("0/").text
+    assert page.count('<i class="key l1"></i>1<span>×32</span>') == 8
+    assert "low=1&amp;high=1" not in page

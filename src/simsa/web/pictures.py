@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
+from simsa.report import marks
 from simsa.report.numbers import fixed, interval
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Bar(NamedTuple):
     segments: tuple[Segment, ...]
     mean: str
     n: int
+    several: bool = False
+    """Whether questions have several answers: each counts here, while the list of questions goes by their mean."""
 
 
 def bars(summary: Summary) -> list[tuple[str, list[Bar]]]:
@@ -44,18 +47,13 @@ def bars(summary: Summary) -> list[tuple[str, list[Bar]]]:
 
 
 def _bars(summary: Summary, criterion: str) -> Iterator[Bar]:
-    for variant in summary.variants:
-        scores = variant.whole.criteria.get(criterion)
-        if scores is None or not scores.counts:
-            continue
-        segments, start = [], 0.0
-        for level in range(1, MAX_SCORE + 1):
-            n = scores.counts.get(str(level), 0)
-            width = 100 * n / scores.n
-            if n:
-                segments.append(Segment(level, n, round(start, 2), round(width, 2)))
-            start += width
-        yield Bar(variant.name, tuple(segments), fixed(scores.mean), scores.n)
+    several = {variant.name: variant.n_samples > 1 for variant in summary.variants}
+    for bar in marks.bars(summary, criterion):
+        segments = (
+            Segment(s.level, bar.counts[s.level - 1], round(s.start, 2), round(s.width, 2))
+            for s in bar.segments
+        )
+        yield Bar(bar.variant, tuple(segments), bar.mean, bar.n, several[bar.variant])
 
 
 class Key(NamedTuple):
