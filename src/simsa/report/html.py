@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.records import CRITERIA
-from simsa.report import claim_grids, grids, judge_grids, marks
+from simsa.report import claim_grids, grids, heads, judge_grids, marks
 from simsa.report.examined import examined
 from simsa.report.numbers import count, fixed
 from simsa.report.sentences import headline, judged, unscored
@@ -35,6 +35,8 @@ _TEXT = 20_000
 _PASSAGES = 6
 # More stand one below the other: a page cannot be scrolled.
 _COLUMNS = 6
+# Of more variants than these only one grid each is drawn.
+_GRIDS_OF_ALL = 3
 # Spaces in "0.7 ~ 1.1", "0.7 to 1.1" and "95 %": no line ends there.
 _WITHIN_FIGURE = re.compile(r"(?<=\d) (?=%|~|to [+−]?\d)|(?<=\d ~) |(?<=\d to) (?=[+−]?\d)")
 # A Korean particle behind a bracket, which keep-all alone lets begin a line.
@@ -74,6 +76,8 @@ def render(summary: Summary) -> str:
         claims=claim_grids.grid(summary),
         claimed=claim_grids.lines,
         forests=marks.forests(summary, say),
+        heads=list(_heads(summary)),
+        cells=heads.cells,
         distributions=[(say(name), found) for name in CRITERIA if (found := marks.bars(summary, name))],
         levels=marks.LEVELS,
         heat=marks.heat(summary, say),
@@ -95,6 +99,15 @@ def render(summary: Summary) -> str:
         portions=_portions,
         most_passages=_PASSAGES,
     )
+
+
+def _heads(summary: Summary) -> Iterator[tuple[str, list[heads.Head]]]:
+    """Every other variant against the baseline; of many only the first grid each, which is the total where there is one."""
+    others = [v.name for v in summary.variants if v.name != summary.baseline]
+    for name in others:
+        found = heads.pair(summary.heads, name, summary.baseline)
+        if found:
+            yield name, found if len(others) <= _GRIDS_OF_ALL else found[:1]
 
 
 _KINDS = ("worst", "best", "differs", "unsteady")

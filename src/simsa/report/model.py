@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simsa.report.abstaining import JudgedAbstention
     from simsa.report.claims import ClaimsInfo
     from simsa.report.expected import ExpectedScores
+    from simsa.report.heads import Head
     from simsa.report.noise import Noise
     from simsa.report.table import Mean
     from simsa.report.usage import UsageInfo
@@ -297,6 +298,8 @@ class Summary:
     calibration: Mapping[str, Any] | None = None
     """What people's labels showed of this judge, as `simsa calibrate` kept it."""
     variance: tuple[Noise, ...] = ()
+    heads: tuple[Head, ...] = ()
+    """Questions by both variants' scores, for every pair."""
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON has it: schema `simsa.report/1`. Missing figures are None."""

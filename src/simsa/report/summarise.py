@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simsa.records import CRITERIA, MAX_SCORE
 from simsa.report import abstaining, claims, examples
 from simsa.report.expected import expected_scores
+from simsa.report.heads import heads
 from simsa.report.model import Example, JudgeInfo, Kind, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.noise import Judgements, decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
@@ -92,6 +93,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
         made=store.meta("made") or {},
         calibration=calibration,
         variance=tuple(variance),
+        heads=tuple(heads(table, baseline)),
     )
 
 

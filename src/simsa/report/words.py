@@ -108,6 +108,26 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "To the right is higher than {baseline}. Lines are 95 % intervals, dashed is no difference, "
         "the band is the margin of equivalence; the total is drawn at a quarter of its size.",
     ),
+    "head.heads": ("맞대결", "Head to head"),
+    "heads.caption": (
+        "칸의 수는 문항 수입니다. 위로 갈수록 {a}의 점수가, 오른쪽으로 갈수록 {b}의 점수가 높습니다. 테를 두른 대각선은 "
+        "같은 점수, 그 위는 {a} 쪽이 더 높은 문항입니다.",
+        "Cells count questions: upwards {a} scores higher, to the right {b} does. The framed diagonal is equal "
+        "scores; above it {a} is better.",
+    ),
+    "heads.ranges": (
+        "총점은 구간으로 묶었으므로 대각선에도 조금 낫거나 못한 문항이 있습니다.",
+        "Totals are in ranges: on their diagonal, too, some questions are a little better or worse.",
+    ),
+    "heads.record": (
+        "{a} 승 {wins} · 무 {ties} · 패 {losses}",
+        "{a}: {wins} better · {ties} equal · {losses} worse",
+    ),
+    "heads.lacking": (
+        "점수가 없어 칸에 없는 문항: {a}만 {only_a}, {b}만 {only_b}, 둘 다 {both}",
+        "In no cell for want of a score: {a} {only_a}, {b} {only_b}, both {both}",
+    ),
+    "heads.cell": ("{a} {x}점, {b} {y}점: {n}문항", "{a} {x}, {b} {y}: {n} questions"),
     "head.distribution": ("점수 분포", "Distribution of scores"),
     "head.examples": ("예시", "Examples"),
     "head.notes": ("알아둘 점", "Worth knowing"),
