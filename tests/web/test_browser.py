@@ -61,7 +61,7 @@ def test_open_sort_filter_search_and_compare(browser: Browser, view: Viewing) ->
     until(lambda: "sort=diff" in browser.address)
     shown = [int(text.replace("−", "-")) for text in browser.texts("td.number > :not(.who)") if text]
     assert shown == sorted(shown, reverse=True)
-    assert browser.one("th[aria-sort=descending]").text.startswith("base − lora")
+    assert browser.one("th[aria-sort=descending]").text.startswith("lora − base")
 
     browser.click("select[name=diff] option[value=lower]")
     browser.click(".filter button")
@@ -110,6 +110,25 @@ def test_a_bar_leads_to_its_questions(browser: Browser, view: Viewing) -> None:
     n = link.text.partition("×")[2]
     link.click()
     browser.sees("[role=status]", f"{n}문항")
+
+
+def test_a_cell_leads_to_its_questions_and_a_chip_back(browser: Browser, view: Viewing) -> None:
+    browser.open(f"{view.address}0/")
+    until(lambda: browser.all(".meet td a"))
+    cell = browser.one(".meet .better.w5 a")
+    n = cell.text
+    assert f": {n}문항" in cell.get_attribute("aria-label")
+    cell.click()
+    browser.sees("[role=status]", f"{n}문항")
+    assert set(browser.texts("td.number .good")) >= {"+1"} or browser.all("td.number .good")
+    assert [text.split()[:2] for text in browser.texts(".on a")] == [["lora", "점수"], ["base", "점수"]]
+    browser.click(".on a")
+    until(lambda: len(browser.all(".on a")) == 1)
+    browser.click(".further summary")
+    browser.click("select[name=said] option[value=same]")
+    browser.click(".further button")
+    browser.sees("main", "조건에 맞는 문항이 없습니다")
+    assert any("답변이 같음" in text for text in browser.texts(".on a"))
 
 
 def test_runs_over_time_join_what_may_be_compared(browser: Browser, view: Viewing) -> None:
@@ -281,6 +300,7 @@ PAGES = (
     "runs",
     "0/",
     "0/questions?low=5&search=마을",
+    "0/questions?said=same&ids=q1&status=refused",
     "0/question?id=q1",
     "0/label",
     "0/calibration",

@@ -9,11 +9,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import MultiDict
 
 from simsa.records import CRITERIA, Claim, Passage
 from simsa.store import Store
@@ -160,6 +161,10 @@ asks = st.builds(
     diff=st.sampled_from([None, *DIFFERENCES]),
     sort=st.sampled_from(SORTS),
     of=st.integers(0, 1),
+    alow=st.none() | st.integers(0, 20),
+    ahigh=st.none() | st.integers(0, 20),
+    blow=st.none() | st.integers(0, 20),
+    bhigh=st.none() | st.integers(0, 20),
     down=st.booleans(),
 )
 
@@ -174,9 +179,14 @@ def test_filters_and_order_are_those_of_plain_python(index: Index, ask: Ask) -> 
             low, high = ask.low or 0, 20 if ask.high is None else ask.high
             if not any((t := score(ask, v, place)) is not None and low <= t <= high for v in of):
                 return False
+        a, b = score(ask, ask.a, place), score(ask, ask.b, place)
+        for found, low, high in ((a, ask.alow, ask.ahigh), (b, ask.blow, ask.bhigh)):
+            if (low, high) != (None, None) and (
+                found is None or not (low or 0) <= found <= (20 if high is None else high)
+            ):
+                return False
         if ask.diff is None:
             return True
-        a, b = score(ask, ask.a, place), score(ask, ask.b, place)
         if a is None or b is None:
             return False
         return {"higher": a > b, "lower": a < b, "differs": a != b, "same": a == b}[ask.diff]
@@ -198,7 +208,23 @@ def test_filters_and_order_are_those_of_plain_python(index: Index, ask: Ask) -> 
     assert found == expected
 
 
-@given(asks, st.sampled_from(["", "하늘빛", "하늘빛 1", "마을의 이름", '"빛 11"', "lora", "없음", "q3"]))
+@given(
+    asks,
+    st.sampled_from(
+        [
+            "",
+            "하늘빛",
+            "하늘빛 1",
+            "마을의 이름",
+            '"빛 11"',
+            "lora",
+            "없음",
+            "q3",
+            "-하늘빛",
+            '마을 -"빛 11" -3',
+        ]
+    ),
+)
 def test_a_search_narrows_what_is_asked_for(index: Index, ask: Ask, search: str) -> None:
     def all_of(ask: Ask) -> list[str]:
         pages = [index.find(ask.changed(page=page)) for page in (1, 2, 3)]
@@ -213,25 +239,74 @@ def test_a_search_narrows_what_is_asked_for(index: Index, ask: Ask, search: str)
         known = (question_id, asked, HOSTILE if n == 3 else f"별빛마을 {n}호", HOSTILE, f"하늘빛 {n}")
         # The row that has a megabyte for its reference holds none of the words there.
         texts = tuple(text for text in known if n != 4 or "별빛마을" not in text)
-        return all(any(word in folded(text) for text in texts) for word in sought(search))
+        wanted, unwanted = sought(search)
+        has = {word: any(word in folded(text) for text in texts) for word in (*wanted, *unwanted)}
+        return all(has[word] for word in wanted) and not any(has[word] for word in unwanted)
 
     assert all_of(ask.changed(search=search)) == [one for one in all_of(ask) if holds(one)]
 
 
-@given(asks)
-def test_an_address_says_what_was_asked(ask: Ask) -> None:
-    from urllib.parse import parse_qsl
+further = st.builds(
+    lambda ask, more: ask.changed(**more),
+    asks,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "said": st.sampled_from(["same", "differs"]),
+            "metric": st.sampled_from(["chrf", "a b&c"]),
+            "mlow": st.integers(-(10**6), 10**6).map(lambda n: n / 1000),
+            "finish": st.sampled_from(["length", "<b>"]),
+            "refused": st.sampled_from(["yes", "no"]),
+            "labelled": st.sampled_from(["yes", "no"]),
+            "cluster": st.sampled_from(["문서 1", "a=b&c"]),
+            "ids": st.sampled_from(["q1, q2", "q1*"]),
+            "show": st.sampled_from([(0,), (1,), (0, 1)]),
+        },
+    ),
+)
 
+
+@given(further)
+def test_an_address_says_what_was_asked(ask: Ask) -> None:
     variants = ("base", "lora")
-    assert ask_from(dict(parse_qsl(ask.query(variants))), variants) == ask
+    assert ask_from(MultiDict(parse_qsl(ask.query(variants))), variants) == ask
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", (1, 0)),
+        ("sort=total", (1, 0)),
+        ("a=early&b=lora", (2, 1)),
+        ("a=none&b=lora", (0, 1)),
+        # As links were written that left out the first variant of all and the second.
+        ("diff=lower", (0, 1)),
+        ("sort=diff&down=1", (0, 1)),
+        ("diff=lower&b=early", (0, 2)),
+        ("a=early", (2, 1)),
+    ],
+)
+def test_what_is_compared_is_a_variant_with_the_baseline_and_old_links_keep_their_meaning(
+    query: str, expected: tuple[int, int]
+) -> None:
+    ask = ask_from(dict(parse_qsl(query)), ("base", "lora", "early"))
+    assert (ask.a, ask.b) == expected
+    assert ask_from({}, ("early", "base", "lora"), baseline=1).a == 0
+
+
+@pytest.mark.parametrize("value", ["1e5", "nan", "inf", "--1", "٣", "1" * 400, ""])
+def test_a_bound_that_is_no_number_bounds_nothing(value: str) -> None:
+    ask = ask_from({"metric": "chrf", "mlow": value}, ("base",))
+    assert ask.mlow is None
+    assert ask.is_plain
 
 
 @pytest.mark.parametrize(
     ("query", "chips", "differences"),
     [
-        ("search=q8", ["13", "15"], ["−2"]),
-        ("search=q8&criterion=answer_correctness", ["4", "5"], ["−1"]),
-        ("search=q8&criterion=context_relevance", ["2", "3"], ["−1"]),
+        ("search=q8", ["13", "15"], ["+2"]),
+        ("search=q8&criterion=answer_correctness", ["4", "5"], ["+1"]),
+        ("search=q8&criterion=context_relevance&a=base&b=lora", ["2", "3"], ["−1"]),
         ("search=q8&criterion=context_recall&a=lora&b=base", ["4", "4"], ["0"]),
         ("search=q9&criterion=context_recall", ["4"], []),  # the base's answer was refused
     ],

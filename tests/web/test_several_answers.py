@@ -96,7 +96,7 @@ def test_the_list_has_means_and_ranges_and_goes_by_them(folder: Path) -> None:
 
         page = visitor.get("0/questions").text
         assert '<b class="chip l2">6.7</b> <span class="quiet range">4–12</span>' in page
-        assert '<span class="bad">−1.3</span>' in page
+        assert '<span class="good">+1.3</span>' in page
         # base: 12, 8, 16, 12 for the first answers, so 20/3, 16/3, 8, 20/3.
         assert ids("variant=base&low=8") == ["q2", "q6", "q10", "q14"]
         assert ids("variant=base&high=6&variant=base") == ["q1", "q5", "q9", "q13"]

@@ -67,16 +67,20 @@ def test_places_are_remembered_and_the_file_goes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "words"),
+    ("search", "words", "unwanted"),
     [
-        ("별빛 마을", ["별빛", "마을"]),
-        ('"별빛 마을" 이름', ["별빛 마을", "이름"]),
-        ('"별빛', ["별빛"]),
-        ("  ", []),
-        ('""', []),
-        ("ABC abc", ["abc"]),
-        ("\u1112\u1161\u11ab", ["한"]),
+        ("별빛 마을", ("별빛", "마을"), ()),
+        ('"별빛 마을" 이름', ("별빛 마을", "이름"), ()),
+        ('"별빛', ("별빛",), ()),
+        ("  ", (), ()),
+        ('""', (), ()),
+        ('-"" -', ("-",), ()),
+        ("ABC abc", ("abc",), ()),
+        ("\u1112\u1161\u11ab", ("한",), ()),
+        ('별빛 -마을 -"등대 지기"', ("별빛",), ("마을", "등대 지기")),
+        ("-마을 -마을", (), ("마을",)),
+        ('"-마을" a-b', ("-마을", "a-b"), ()),
     ],
 )
-def test_what_is_sought(search: str, words: list[str]) -> None:
-    assert sought(search) == words
+def test_what_is_sought(search: str, words: tuple[str, ...], unwanted: tuple[str, ...]) -> None:
+    assert sought(search) == (words, unwanted)

@@ -14,16 +14,20 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from simsa.errors import DataError
+from simsa.labels import read as read_labels
 from simsa.records import CRITERIA, STATUSES, Question
-from simsa.store import Result, Store, results, snapshot
+from simsa.store import Result, Store, measures, results, snapshot
 from simsa.web.asking import TOTAL, Ask, folded
 from simsa.web.texts import Texts, Writing
+from simsa.web.where import ALL, ANSWERED, REFUSED, Facts, order, where
 
 PAGE = 50
 _SEARCHED = 20_000
 _BATCH = 1_000
-_ALL = "TRUE"
-_SOUGHT = re.compile(r'"([^"]+)"|([^\s"]+)')
+_SOUGHT = re.compile(r'(-?)(?:"([^"]+)"|([^\s"]+))')
+# A whole number of SQLite has room for no more.
+_MOST_FINISHES = 60
 
 
 class Row(NamedTuple):
@@ -75,33 +79,46 @@ class InOrder:
 
 
 class Index:
-    """The questions of one state of a run, in the files that `build` made. Any number of threads may ask."""
+    """The questions of one state of a run, in the files that `build` made. Any number of threads may ask.
 
-    def __init__(self, path: Path) -> None:
+    People's labels are read from the run's `folder` when they are asked for: they come later than a run's state.
+    """
+
+    def __init__(self, path: Path, folder: Path | None = None) -> None:
         self.path = path
         self.texts = Texts(path.with_suffix(".texts"))
+        self._folder = folder
         with self._open() as db:
-            self.n, self.variants, self.types, self.statuses = orjson.loads(
-                db.execute("SELECT facts FROM about").fetchone()[0]
-            )
+            self.facts = Facts.read(orjson.loads(db.execute("SELECT facts FROM about").fetchone()[0]))
 
     def find(self, ask: Ask, first: int | None = None, limit: int = PAGE) -> Found:
-        where, values = _where(ask, len(self.variants), self.types)
+        condition, values = where(ask, self.facts, self._labelled(ask))
         start = (ask.page - 1) * PAGE if first is None else first
-        words = tuple(sought(ask.search))
-        if words and where == _ALL and ask.sort == "place":
-            places = self.texts.places(words)[:: -1 if ask.down else 1]
-            return self._named([(place,) for place in places[start : start + limit]], start, len(places))
-        if words:
-            where += " AND place IN (SELECT value FROM json_each(?))"
-            values.append(orjson.dumps(self.texts.places(words)).decode())
+        words, unwanted = sought(ask.search)
+        if words or unwanted:
+            places = self.texts.places(words, unwanted)
+            if condition == ALL and ask.sort == "place":
+                places = places[:: -1 if ask.down else 1]
+                return self._named([(place,) for place in places[start : start + limit]], start, len(places))
+            condition += " AND place IN (SELECT value FROM json_each(?))"
+            values.append(orjson.dumps(places).decode())
         with self._open() as db:
-            count = int(db.execute(f"SELECT count(*) FROM rows WHERE {where}", values).fetchone()[0])
-            rows = db.execute(
-                f"SELECT place FROM rows WHERE {where} ORDER BY {_order(ask)} LIMIT ? OFFSET ?",
-                (*values, limit, start),
-            ).fetchall()
+            count = int(db.execute(f"SELECT count(*) FROM rows WHERE {condition}", values).fetchone()[0])
+            rows = []
+            if limit and start < count:
+                rows = db.execute(
+                    f"SELECT place FROM rows WHERE {condition} ORDER BY {order(ask)} LIMIT ? OFFSET ?",
+                    (*values, limit, start),
+                ).fetchall()
         return self._named(rows, start, count)
+
+    def _labelled(self, ask: Ask) -> list[tuple[str, str]]:
+        if ask.labelled is None or self._folder is None:
+            return []
+        try:
+            return [(label.question_id, label.variant) for label in read_labels(self._folder)]
+        except DataError:  # nobody has labelled anything
+            return []
 
     def _named(self, places: Sequence[tuple[int]], start: int, count: int) -> Found:
         with self._open() as db:
@@ -118,7 +135,7 @@ class Index:
         self.texts.close()
 
     def _type(self, code: int | None) -> str | None:
-        return None if code is None else str(self.types[code])
+        return None if code is None else str(self.facts.types[code])
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -130,69 +147,139 @@ class Index:
 def build(path: Path, store: Store) -> None:
     """Writes the index of a run as it is at one moment: numbers in a database at `path`, texts beside it."""
     with snapshot(store), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        variants = list(store.variants())
         kinds = store.db.execute("SELECT DISTINCT type FROM questions WHERE type IS NOT NULL ORDER BY type")
-        types = [str(row[0]) for row in kinds]
-        columns = "".join(
-            f", t{i} NUMERIC, s{i} INTEGER" + "".join(f", c{i}_{k} NUMERIC" for k in range(len(CRITERIA)))
-            for i in range(len(variants))
-        )
-        # Narrow rows: what is filtered and sorted by is read whole, names only for the rows on the page.
-        db.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            f"CREATE TABLE rows (place INTEGER PRIMARY KEY, type INTEGER{columns});"
-            "CREATE TABLE names (place INTEGER PRIMARY KEY, id TEXT NOT NULL, type INTEGER);"
-            "CREATE TABLE about (facts TEXT NOT NULL);"
-        )
+        filling = _Filling(db, list(store.variants()), [str(row[0]) for row in kinds], _metrics(store))
+        filling.make_tables()
         db.execute("BEGIN")
-        statuses = _fill(db, path, store, variants, {kind: code for code, kind in enumerate(types)})
+        with Writing(path.with_suffix(".texts")) as texts:
+            for question, found in _by_question(store):
+                filling.add(question, found)
+                texts.add(_body(question, [one.result for one in found]))
+        filling.flush()
         db.execute("CREATE UNIQUE INDEX names_id ON names (id)")
-        n = db.execute("SELECT count(*) FROM rows").fetchone()[0]
-        facts = orjson.dumps([n, variants, types, statuses], option=orjson.OPT_NON_STR_KEYS).decode()
+        facts = orjson.dumps(filling.facts(), option=orjson.OPT_NON_STR_KEYS).decode()
         db.execute("INSERT INTO about VALUES (?)", (facts,))
         db.execute("COMMIT")
 
 
-def _fill(
-    db: sqlite3.Connection, path: Path, store: Store, variants: Sequence[str], types: Mapping[str, int]
-) -> Counter[str]:
-    marks = ",".join("?" * (2 + len(variants) * (2 + len(CRITERIA))))
-    statuses: Counter[str] = Counter()
-    rows: list[list[Any]] = []
-    names: list[tuple[int, str, int | None]] = []
-
-    def flush() -> None:
-        db.executemany(f"INSERT INTO rows VALUES ({marks})", rows)
-        db.executemany("INSERT INTO names VALUES (?,?,?)", names)
-        rows.clear()
-        names.clear()
-
-    with Writing(path.with_suffix(".texts")) as texts:
-        for place, (question, found) in enumerate(_by_question(store)):
-            kind = None if question.type is None else types[question.type]
-            rows.append([place, kind, *_numbers(variants, found)])
-            names.append((place, question.id, kind))
-            texts.add(_body(question, found))
-            statuses.update(result.status for result in found)
-            if len(rows) == _BATCH:
-                flush()
-    flush()
-    return statuses
+def _metrics(store: Store) -> list[str]:
+    """The names of the stored metrics; those of one version are the same in every row."""
+    rows = store.db.execute("SELECT figures FROM measures GROUP BY version ORDER BY version")
+    return list(dict.fromkeys(name for (figures,) in rows for name in orjson.loads(figures)))
 
 
-def _numbers(variants: Sequence[str], found: list[Result]) -> Iterator[float | None]:
-    """Of each variant the mean total, a bit for each status that one of its answers has, and the criteria's means."""
-    by_variant: dict[str, list[Result]] = {}
-    for result in found:
-        by_variant.setdefault(result.variant, []).append(result)
-    for name in variants:
-        answers = by_variant.get(name, ())
-        if not answers:
-            yield from [None] * (2 + len(CRITERIA))
-            continue
-        yield mean(answers, TOTAL)
-        yield sum({1 << STATUSES.index(result.status) for result in answers})
-        yield from (mean(answers, criterion) for criterion in CRITERIA)
+class _Said(NamedTuple):
+    """One answer, with its metrics where there are any."""
+
+    result: Result
+    figures: Mapping[str, float | None]
+
+
+class _Filling:
+    """Rows of an index on their way into its database."""
+
+    def __init__(
+        self, db: sqlite3.Connection, variants: Sequence[str], types: Sequence[str], metrics: Sequence[str]
+    ) -> None:
+        self._db = db
+        self._variants, self._types = variants, {kind: code for code, kind in enumerate(types)}
+        self._metrics = metrics
+        self._finishes: dict[str, int] = {}
+        self._clusters: dict[str, int] = {}
+        self._statuses: Counter[str] = Counter()
+        self._refusals = False
+        self._n = 0
+        self._rows: dict[str, list[Sequence[Any]]] = {}
+
+    def make_tables(self) -> None:
+        of_each = ["t{i} NUMERIC", "s{i} INTEGER", *(f"c{{i}}_{k} NUMERIC" for k in range(len(CRITERIA)))]
+        of_each += ["f{i} INTEGER", "r{i} INTEGER", "p{i} INTEGER"]
+        columns = [column.format(i=i) for i in range(len(self._variants)) for column in of_each]
+        figures = "".join(f", v{k} REAL" for k in range(len(self._metrics)))
+        # Narrow rows: what is filtered and sorted by is read whole, names only for the rows on the page.
+        self._db.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+            f"CREATE TABLE rows ({', '.join(['place INTEGER PRIMARY KEY, type INTEGER, cluster INTEGER', *columns])});"
+            "CREATE TABLE names (place INTEGER PRIMARY KEY, id TEXT NOT NULL, type INTEGER);"
+            "CREATE TABLE clusters (code INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+            "CREATE TABLE about (facts TEXT NOT NULL);"
+            + "".join(
+                f"CREATE TABLE m{i} (place INTEGER PRIMARY KEY{figures});" for i in range(len(self._variants))
+            )
+        )
+
+    def add(self, question: Question, found: Sequence[_Said]) -> None:
+        place, self._n = self._n, self._n + 1
+        kind = None if question.type is None else self._types[question.type]
+        cluster = self._clusters.get(question.cluster)
+        if cluster is None:
+            cluster = self._clusters[question.cluster] = len(self._clusters)
+            self._put("clusters", (cluster, question.cluster))
+        self._put("names", (place, question.id, kind))
+        self._put("rows", (place, kind, cluster, *self._numbers(place, found)))
+        if len(self._rows["rows"]) == _BATCH:
+            self.flush()
+
+    def _numbers(self, place: int, found: Sequence[_Said]) -> Iterator[float | None]:
+        """Of each variant the mean total, a bit for each status that one of its answers has, the criteria's means,
+        bits for how its answers ended and whether they declined, and a code for what they say."""
+        said: dict[tuple[str | None, ...], int] = {}
+        by_variant: dict[str, list[_Said]] = {}
+        for one in found:
+            by_variant.setdefault(one.result.variant, []).append(one)
+        for i, name in enumerate(self._variants):
+            mine = by_variant.get(name, [])
+            answers = [one.result for one in mine]
+            if not answers:
+                yield from [None] * (5 + len(CRITERIA))
+                continue
+            self._statuses.update(result.status for result in answers)
+            yield mean(answers, TOTAL)
+            yield sum({1 << STATUSES.index(result.status) for result in answers})
+            yield from (mean(answers, criterion) for criterion in CRITERIA)
+            yield sum({self._ended(result.finish_reason) for result in answers})
+            yield sum({_declined(one.figures.get("abstained")) for one in mine})
+            texts = tuple(result.prediction for result in answers)
+            yield None if None in texts else said.setdefault(texts, i)
+            self._refusals |= any(one.figures.get("abstained") is not None for one in mine)
+            self._put(f"m{i}", (place, *(_mean([one.figures.get(m) for one in mine]) for m in self._metrics)))
+
+    def _ended(self, reason: str | None) -> int:
+        if not reason:
+            return 0
+        code = self._finishes.setdefault(reason, len(self._finishes))
+        return 1 << code if code < _MOST_FINISHES else 0
+
+    def _put(self, table: str, row: Sequence[Any]) -> None:
+        self._rows.setdefault(table, []).append(row)
+
+    def flush(self) -> None:
+        for table, rows in self._rows.items():
+            if rows:
+                self._db.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
+                rows.clear()
+
+    def facts(self) -> dict[str, Any]:
+        """As `Facts` has them."""
+        return {
+            "n": self._n,
+            "variants": self._variants,
+            "types": list(self._types),
+            "statuses": self._statuses,
+            "finishes": list(self._finishes)[:_MOST_FINISHES],
+            "metrics": [name for name in self._metrics if name != "abstained"],
+            "clusters": len(self._clusters) < self._n,
+            "refusals": self._refusals,
+        }
+
+
+def _declined(figure: float | None) -> int:
+    return 0 if figure is None else REFUSED if figure else ANSWERED
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
 
 
 def score_of(result: Result, criterion: str) -> int | None:
@@ -206,14 +293,15 @@ def mean(answers: Sequence[Result], criterion: str) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _by_question(store: Store) -> Iterator[tuple[Question, list[Result]]]:
-    """Every question with the results of all its answers; both come in the order of the test set."""
-    grouped = groupby(results(store, sample=None), key=lambda result: result.question_id)
+def _by_question(store: Store) -> Iterator[tuple[Question, list[_Said]]]:
+    """Every question with all its answers; both come in the order of the test set."""
+    pairs = zip(results(store, sample=None), measures(store, sample=None), strict=True)
+    grouped = groupby(pairs, key=lambda pair: pair[0].question_id)
     waiting = next(grouped, None)
     for question in store.questions():
-        found: list[Result] = []
+        found: list[_Said] = []
         if waiting is not None and waiting[0] == question.id:
-            found = list(waiting[1])
+            found = [_Said(result, figures or {}) for result, figures in waiting[1]]
             waiting = next(grouped, None)
         yield question, found
 
@@ -223,41 +311,18 @@ def _body(question: Question, found: list[Result]) -> str:
     return folded("\x1f".join((question.id, question.question[:_SEARCHED], *question.reference, *said)))
 
 
-def _where(ask: Ask, n_variants: int, types: Sequence[str]) -> tuple[str, list[Any]]:
-    """The condition of SQL and its values, but for the search. Numbers of variants come from `ask_from`, so they exist."""
-    parts, values = [_ALL], list[Any]()
-    of = range(n_variants) if ask.variant is None else [ask.variant]
-    if ask.type is not None:
-        parts.append("type = ?")
-        values.append(types.index(ask.type) if ask.type in types else -1)
-    if ask.status is not None and n_variants:
-        parts.append(f"({' OR '.join(f's{i} & ?' for i in of)})")
-        values += [1 << STATUSES.index(ask.status)] * len(of)
-    if (ask.low is not None or ask.high is not None) and n_variants:
-        names = [_column(ask, i) for i in of]
-        bounds = [ask.low if ask.low is not None else 0, ask.high if ask.high is not None else 10**6]
-        parts.append(f"({' OR '.join(f'{name} BETWEEN ? AND ?' for name in names)})")
-        values += bounds * len(of)
-    if ask.diff is not None and n_variants:
-        sign = {"higher": ">", "lower": "<", "differs": "<>", "same": "="}[ask.diff]
-        parts.append(f"{_column(ask, ask.a)} {sign} {_column(ask, ask.b)}")
-    return " AND ".join(parts), values
+class Sought(NamedTuple):
+    """Texts, folded, all of which a row must hold, and texts none of which it may."""
+
+    wanted: tuple[str, ...]
+    unwanted: tuple[str, ...]
 
 
-def sought(search: str) -> list[str]:
-    """The texts that a row must all hold, folded: words, and what stands between double quotes as it is."""
-    found = (quoted.strip() or word for quoted, word in _SOUGHT.findall(folded(search)))
-    return list(dict.fromkeys(text for text in found if text))
-
-
-def _order(ask: Ask) -> str:
-    """What is missing comes last, whichever way the rest goes."""
-    way = "DESC" if ask.down else "ASC"
-    score, difference = _column(ask, ask.of), f"{_column(ask, ask.a)} - {_column(ask, ask.b)}"
-    key = {"place": "place", "type": "type", "total": score, "diff": difference}[ask.sort]
-    return f"place {way}" if ask.sort == "place" else f"({key}) IS NULL, {key} {way}, place"
-
-
-def _column(ask: Ask, variant: int) -> str:
-    """Where the score that the list is about stands, of the variant of this number."""
-    return f"t{variant}" if ask.criterion == TOTAL else f"c{variant}_{CRITERIA.index(ask.criterion)}"
+def sought(search: str) -> Sought:
+    """What a search asks for: words, and what stands between double quotes as it is; each may have a - before it."""
+    found = {"": dict[str, None](), "-": dict[str, None]()}
+    for sign, quoted, word in _SOUGHT.findall(folded(search)):
+        text = quoted.strip() or word
+        if text:
+            found[sign][text] = None
+    return Sought(tuple(found[""]), tuple(found["-"]))

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from simsa.records import CRITERIA, STATUSES
-from simsa.report import grids
+from simsa.report import grids, heads
 from simsa.report.cells import label
 from simsa.report.claim_grids import lines
 from simsa.report.numbers import count
 from simsa.store import Store, results
 from simsa.text import one_line, visible
-from simsa.web.asking import DIFFERENCES, TOTAL, Ask
+from simsa.web.asking import DIFFERENCES, SAID, TOTAL, YES_NO, Ask, pair_from
 from simsa.web.desk import Desk, guide
-from simsa.web.index import PAGE, Found
+from simsa.web.filters import Chip, Loosening, chips, columns, loosened
+from simsa.web.index import PAGE, Found, Listing
 from simsa.web.listed import spread
 from simsa.web.marking import LONGEST
 from simsa.web.pictures import HEIGHT, WIDTH, bars, history
 from simsa.web.question import cites, facts, letter, several, whole_text
+from simsa.web.runs import baseline_of
 from simsa.web.visit import Visit
 from simsa.web.words import page_words
 
@@ -49,7 +52,8 @@ class Pages:
         for name in self._environment.list_templates():
             self._environment.get_template(name)  # compiled now, not while somebody waits for a page
 
-    def overview(self, number: int, visit: Visit) -> str:
+    def overview(self, number: int, visit: Visit, query: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The figures of a run. `query` may name the two variants, `a` and `b`, that stand head to head."""
         from simsa.report.sentences import headline, judged
 
         run = self.runs[number]
@@ -61,6 +65,7 @@ class Pages:
                 "judged": judged(found),
                 "grids": grids.grids(found, intervals=True),
                 "bars": bars(found),
+                **_head_to_head(found, query),
             }
         return self._render("overview", number, visit, **shown)
 
@@ -110,24 +115,35 @@ class Pages:
         with Store.read(run.folder) as store:
             variants = tuple(store.variants())
             lines = [(row, self._line(store, row.id)) for row in found.rows]
-        filters = (ask.type, ask.status, ask.diff, ask.variant, ask.low, ask.high)
+            baseline = baseline_of(store, variants)
+        say = page_words(run.language)
+        on = chips(ask, variants, say)
         return self._render(
             "questions",
             number,
             visit,
             ask=ask,
             variants=variants,
+            shown=columns(ask, len(variants), baseline),
             lines=lines,
             n_found=found.n_fitting,
             pages=max(1, -(-found.n_fitting // PAGE)),
             waiting=listing is None,
-            types=index.types if index else [],
-            statuses=[s for s in STATUSES if index and s in index.statuses],
+            facts=index.facts if index else None,
+            statuses=[s for s in STATUSES if index and s in index.facts.statuses],
             differences=DIFFERENCES,
+            alike=SAID,
+            yes_no=YES_NO,
             criteria=(TOTAL, *CRITERIA),
-            is_filtered=ask.criterion != TOTAL or any(one is not None for one in filters),
+            chips=on,
+            loosened=self._loosened(listing, on) if not found.n_fitting else [],
             score=lambda of: of and of.span.get(ask.criterion),
         )
+
+    def _loosened(self, listing: Listing | None, on: list[Chip]) -> list[Loosening]:
+        if listing is None:
+            return []
+        return loosened(on, lambda ask: listing.find(ask, first=0, limit=0).n_fitting)
 
     def listed(self, number: int, ask: Ask) -> Iterator[list[Any]] | None:
         """The whole list that `ask` names as rows of a table, the head first; None while it can't be made yet."""
@@ -256,6 +272,38 @@ class Pages:
             mean=_mean,
             **facts,
         )
+
+
+def _head_to_head(summary: Summary, query: Mapping[str, str]) -> dict[str, Any]:
+    """The grids of the two variants that an address names, and where each cell leads."""
+    variants = [variant.name for variant in summary.variants]
+    if len(variants) < 2:
+        return {"heads": [], "pair": None}
+    a, b = pair_from(query, variants, variants.index(summary.baseline))
+
+    def met(criterion: str, cell: heads.Cell) -> str:
+        ours, theirs = cell.a, cell.b
+        asked = Ask(
+            a=a,
+            b=b,
+            criterion=criterion,
+            alow=ours.low,
+            ahigh=ours.high,
+            blow=theirs.low,
+            bhigh=theirs.high,
+        )
+        return asked.query(variants)
+
+    def differ(criterion: str, diff: str) -> str:
+        return Ask(a=a, b=b, criterion=criterion, diff=diff).query(variants)
+
+    return {
+        "heads": heads.pair(summary.heads, variants[a], variants[b]),
+        "cells": heads.cells,
+        "pair": (variants[a], variants[b]),
+        "met": met,
+        "differ": differ,
+    }
 
 
 def _mean(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from simsa.errors import DataError
 from simsa.labels import DATABASE as LABELS
 from simsa.store import Store
 from simsa.web.apart import LARGE, apart, build_index, summarise
-from simsa.web.asking import Ask
+from simsa.web.asking import Ask, ask_from
 from simsa.web.fresh import Fresh
 from simsa.web.index import Index, InOrder, Listing
 
@@ -35,6 +35,12 @@ class Progress(NamedTuple):
     @property
     def is_open(self) -> bool:
         return self.judged < self.planned
+
+
+def baseline_of(store: Store, variants: Sequence[str]) -> int:
+    """The number of the variant that the others are compared with, as reports take it."""
+    name = store.meta("baseline")
+    return variants.index(name) if name in variants else 0
 
 
 _PROGRESS = """
@@ -100,9 +106,11 @@ class Run:
             return index
         return InOrder(self.folder) if ask.is_plain else None
 
-    def variants(self) -> tuple[str, ...]:
+    def read(self, query: Mapping[str, str]) -> Ask:
+        """What an address asks of this run."""
         with Store.read(self.folder) as store:
-            return tuple(store.variants())
+            variants = tuple(store.variants())
+            return ask_from(query, variants, baseline_of(store, variants))
 
     @property
     def is_large(self) -> bool:
@@ -112,7 +120,7 @@ class Run:
     def _index(self) -> Index:
         path = self._scratch / f"{id(self)}-{next(self._numbers)}.sqlite"
         apart(build_index, self.folder, path, large=self.is_large)
-        return Index(path)
+        return Index(path, self.folder)
 
     def _progress(self) -> Progress:
         with Store.read(self.folder) as store:

@@ -17,7 +17,7 @@ from simsa.errors import InputError, RunError, SimsaError
 from simsa.records import CRITERIA
 from simsa.store import Store
 from simsa.web import agreement, labelling
-from simsa.web.asking import TOTAL, ask_from, chosen_from
+from simsa.web.asking import TOTAL, chosen_from
 from simsa.web.guard import HEADERS, LARGEST_BODY, LOOPBACK, Guard
 from simsa.web.labelling import visit
 from simsa.web.listed import to_csv
@@ -100,19 +100,21 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
         return _html(await asyncio.to_thread(pages.over_time, chosen, visit(request)))
 
     async def overview(request: web.Request) -> web.Response:
-        return _html(await asyncio.to_thread(pages.overview, numbered(request), visit(request)))
+        return _html(
+            await asyncio.to_thread(pages.overview, numbered(request), visit(request), request.query)
+        )
 
     async def progress(request: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(pages.progress, numbered(request)))
 
     async def questions(request: web.Request) -> web.Response:
         number = numbered(request)
-        ask = ask_from(request.query, await asyncio.to_thread(runs[number].variants))
+        ask = await asyncio.to_thread(runs[number].read, request.query)
         return _html(await asyncio.to_thread(pages.questions, number, ask, visit(request)))
 
     async def listed(request: web.Request) -> web.StreamResponse:
         number = numbered(request)
-        ask = ask_from(request.query, await asyncio.to_thread(runs[number].variants))
+        ask = await asyncio.to_thread(runs[number].read, request.query)
         rows = await asyncio.to_thread(pages.listed, number, ask)
         if rows is None:
             raise web.HTTPServiceUnavailable(text="the list is still being made: try again in a moment")
@@ -126,7 +128,7 @@ def application(runs: list[Run], guard: Guard) -> web.Application:
 
     async def question(request: web.Request) -> web.Response:
         number, query = numbered(request), request.query
-        ask = ask_from(query, await asyncio.to_thread(runs[number].variants))
+        ask = await asyncio.to_thread(runs[number].read, query)
         n = query.get("n", "")
         place = int(n) if n.isascii() and n.isdigit() and len(n) < 10 else None
         chosen = chosen_from(query.get("answers", ""))

@@ -75,31 +75,35 @@ class Texts:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._blocks = list(_blocks(path))
-        self._found: OrderedDict[tuple[str, ...], array[int]] = OrderedDict()
+        self._found: OrderedDict[tuple[tuple[str, ...], ...], array[int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def places(self, words: tuple[str, ...]) -> list[int]:
-        """The numbers, from 0, of the texts that hold every one of `words`; the last ones asked for are remembered."""
+    def places(self, words: tuple[str, ...], unwanted: tuple[str, ...] = ()) -> list[int]:
+        """The numbers, from 0, of the texts that hold every one of `words` and none of the `unwanted`; the last
+        ones asked for are remembered."""
+        asked = words, unwanted
         with self._lock:
-            known = self._found.get(words)
+            known = self._found.get(asked)
             if known is None:
-                known = array("L", self.search(words))
-                self._found[words] = known
+                known = array("L", self.search(words, unwanted))
+                self._found[asked] = known
                 if len(self._found) > _REMEMBERED:
                     self._found.popitem(last=False)
             else:
-                self._found.move_to_end(words)
+                self._found.move_to_end(asked)
         return known.tolist()
 
-    def search(self, words: Sequence[str]) -> Iterator[int]:
+    def search(self, words: Sequence[str], unwanted: Sequence[str] = ()) -> Iterator[int]:
         """As `places`, one after another."""
         # A long word first: it is found quickest and fits fewest.
-        wanted = sorted(
-            (_coded(word.replace(_END, " ")).decode(_CODE) for word in words), key=len, reverse=True
+        wanted, without = (
+            sorted((_coded(word.replace(_END, " ")).decode(_CODE) for word in some), key=len, reverse=True)
+            for some in (words, unwanted)
         )
         with self._path.open("rb") as file:
             for block in self._blocks:
-                yield from _within(file.read(block.n_bytes).decode(_CODE), block, wanted)
+                text = file.read(block.n_bytes).decode(_CODE)
+                yield from _within(text, block, wanted, without) if wanted else _free(text, block, without)
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -120,8 +124,9 @@ def _blocks(path: Path) -> Iterator[_Block]:
             first += n
 
 
-def _within(text: str, block: _Block, words: Sequence[str]) -> Iterator[int]:
-    """The numbers of the texts in `block`, which is `text`, that hold all words, the longest of which is the first."""
+def _within(text: str, block: _Block, words: Sequence[str], unwanted: Sequence[str]) -> Iterator[int]:
+    """The numbers of the texts in `block`, which is `text`, that hold all words, the longest of which is the
+    first, and nothing unwanted."""
     first, *others = words
     starts, last, find = block.starts, len(block.starts), text.find
     at = find(first)
@@ -132,8 +137,17 @@ def _within(text: str, block: _Block, words: Sequence[str]) -> Iterator[int]:
             if find(other, begin, end) < 0:
                 break
         else:
-            yield block.first + behind - 1
+            if not unwanted or all(find(other, begin, end) < 0 for other in unwanted):
+                yield block.first + behind - 1
         at = find(first, end)
+
+
+def _free(text: str, block: _Block, unwanted: Sequence[str]) -> Iterator[int]:
+    """The numbers of the texts in `block` that hold nothing unwanted."""
+    ends = [*block.starts[1:], len(text)]
+    for n, (begin, end) in enumerate(zip(block.starts, ends, strict=True)):
+        if all(text.find(word, begin, end) < 0 for word in unwanted):
+            yield block.first + n
 
 
 def _coded(text: str) -> bytes:
