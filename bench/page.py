@@ -42,13 +42,30 @@ PATHS = (
     ("difference", "0/questions?diff=lower"),
     ("by difference", "0/questions?sort=diff&down=1"),
     ("by score", "0/questions?sort=total&of=rag-lora"),
+    (
+        "both scores",
+        "0/questions?a=rag-lora&b=base&criterion=answer_correctness&alow=4&ahigh=4&blow=2&bhigh=2",
+    ),
+    ("answers differ", "0/questions?said=differs"),
+    ("answers are the same", "0/questions?said=same"),
+    ("a metric, of any variant", "0/questions?metric=chrf&mlow=0.4&mhigh=0.5"),
+    ("a metric, of one", "0/questions?metric=korquad_f1&mlow=0.5&variant=base&sort=diff"),
+    ("cut off", "0/questions?finish=length"),
+    ("declined", "0/questions?refused=yes"),
+    ("not labelled", "0/questions?labelled=no"),
+    ("document", f"0/questions?cluster={quote('문서 77')}"),
+    ("ids", "0/questions?ids=q77,q78,q123*"),
+    ("nothing fits", "0/questions?ids=q77&type=no_answer&status=refused&said=same&low=20&finish=length"),
     ("search, rare", f"0/questions?search={quote('천이백삼십사번')}"),
     ("search, frequent", f"0/questions?search={quote('도서관')}"),
     ("search, two words", f"0/questions?search={quote('도서관 등대')}"),
+    ("search, without a word", f"0/questions?search={quote('도서관 -등대')}"),
+    ("search, only without", f"0/questions?search={quote('-도서관')}"),
     ("search, everywhere", f"0/questions?search={quote('입니다')}"),
     ("search, filter, sort", f"0/questions?search={quote('별빛')}&type=no_answer&diff=lower&sort=diff"),
     ("one question", "0/question?id=q77&diff=lower"),
     ("overview", "0/"),
+    ("overview, the other way round", "0/?a=base&b=rag-lora"),
 )
 FILTERS = {
     "nothing": "",
@@ -57,6 +74,9 @@ FILTERS = {
     "score": "variant=base&criterion=context_faithfulness&low=1&high=2",
     "total, of any variant": "low=18&high=20",
     "difference": "diff=lower",
+    "both scores": "a=rag-lora&b=base&alow=13&ahigh=16&blow=9&bhigh=12",
+    "metric": "metric=chrf&mlow=0.3",
+    "answers": "said=differs",
     "search": f"search={quote('도서관')}",
     "search everywhere": f"search={quote('입니다')}",
     "all of them": f"type=no_answer&status=scored&low=8&high=20&diff=differs&search={quote('도서관')}",
@@ -92,21 +112,33 @@ async def make(folder: Path, n: int) -> None:
         store.set_variants((name, {"base": "tiny"}) for name in VARIANTS)
         store.set_plan(Planned(q.id, v, f"{v}/{q.id}") for q in questions for v in VARIANTS)
         store.add_predictions(
-            Prediction(q.id, v, f"{_words(chance, 25)}입니다. [[ref1]]", f"{v}/{q.id}", "stop", 900, 60, 0.4)
-            for q in questions
-            for v in VARIANTS
+            Prediction(q.id, v, text, f"{v}/{q.id}", "length" if n % 50 == 0 else "stop", 900, 60, 0.4)
+            for n, q in enumerate(questions)
+            for v, text in zip(VARIANTS, _answers(chance, is_same=n % 20 == 0), strict=True)
         )
         async with store.writing():
             for start in range(0, n, _BLOCK):
                 await asyncio.gather(*_verdicts(store, questions[start : start + _BLOCK], chance))
-        figures = dict.fromkeys(METRICS, 0.5)
-        store.add_measures((f"{v}/{q.id}", q.content_hash, "1", figures) for q in questions for v in VARIANTS)
+        store.add_measures(
+            (f"{v}/{q.id}", q.content_hash, "1", _figures(chance)) for q in questions for v in VARIANTS
+        )
         store.set_meta(
             run={"id": "large", "created": "2026-01-01T00:00:00+00:00", "config_hash": "c", "data_hash": "d"},
             judge={"model": "gpt-4o", "rubric": "rag-ko@1a2b3c4d", "mode": "joint", "key": "k"},
             language="ko",
             baseline=VARIANTS[0],
         )
+
+
+def _answers(chance: random.Random, *, is_same: bool) -> list[str]:
+    first = f"{_words(chance, 25)}입니다. [[ref1]]"
+    return [first, first if is_same else f"{_words(chance, 25)}입니다. [[ref1]]"]
+
+
+def _figures(chance: random.Random) -> dict[str, float]:
+    return {name: round(chance.random(), 3) for name in METRICS} | {
+        "abstained": float(chance.random() < 0.05)
+    }
 
 
 def _question(i: int, chance: random.Random) -> Question:
@@ -117,6 +149,7 @@ def _question(i: int, chance: random.Random) -> Question:
         reference=(f"{_words(chance, 4)}입니다.",),
         type=("mrc_question", "no_answer", "synthetic_question")[i % 3],
         answerable=i % 3 != 1,
+        cluster=f"문서 {i // 5}",
     )
 
 
