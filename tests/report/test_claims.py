@@ -16,9 +16,11 @@ from simsa import report
 from simsa.cli.main import run
 from simsa.records import CLAIMS, CRITERIA, Claim, Judgement, Passage, Question
 from simsa.report import html, markdown, text
+from simsa.report.claim_grids import grid as claim_grid
 from simsa.report.claim_grids import lines
 from simsa.report.claims import Disputed
 from simsa.report.examples import pick
+from simsa.report.numbers import fixed, interval
 from simsa.report.table import load
 from simsa.report.tracked import variants as tracked
 from simsa.report.words import words
@@ -90,6 +92,16 @@ def test_it_is_paired_with_the_baseline(folder: Path) -> None:
     base, lora = (v.claims for v in summary_of(folder).variants)
     assert base and lora and base.difference is None and lora.difference
     assert (lora.difference.n_pairs, lora.difference.mean_diff) == (4, pytest.approx((0.5 + 0 - 1 + 1) / 4))
+
+
+def test_the_score_of_faithfulness_stands_beside_the_share_with_its_own_interval(folder: Path) -> None:
+    summary = summary_of(folder)
+    rows = {row.label: [cell.text for cell in row.cells] for row in claim_grid(summary).rows}
+    scores = [v.whole.criteria["context_faithfulness"] for v in summary.variants]
+    shares = [v.claims.share for v in summary.variants if v.claims]
+    assert rows["context faithfulness"] == [f"{fixed(s.mean)} {interval(s.ci95)}" for s in scores]
+    assert rows["claims borne out, share"] == [f"{fixed(s.mean)} {interval(s.ci95)}" for s in shares if s]
+    assert rows["claims borne out"] == ["4/7", "4/5"]
 
 
 def test_answers_on_which_score_and_claims_contradict_each_other_are_named(folder: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ from markdown_it import MarkdownIt
 from simsa import report
 from simsa.records import CRITERIA
 from simsa.report import examples, html, markdown, text
-from simsa.report.numbers import fixed, interval, p_value, signed, usd
+from simsa.report.numbers import fixed, half, interval, p_value, signed, usd
 from simsa.report.words import Language, words
 from simsa.store import Store
 from tests.report.runs import make_run, question
@@ -226,7 +227,7 @@ def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
         elif token.type == "tr_open":
             tables[-1].rows.append([])
         elif before.type in ("td_open", "th_open"):
-            tables[-1].rows[-1].append(re.sub(r"\\(.)|\*\*", r"\1", token.content))
+            tables[-1].rows[-1].append(unescape(re.sub(r"\\(.)|\*\*", r"\1", token.content)))
     for table in tables:
         assert {len(row) for row in table.rows} == {len(table.rows[0])}, "each row has all columns"
     [scores] = [table for table in tables if table.heading == say("head.scores")]
@@ -241,6 +242,15 @@ def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
         assert differences.row(say(name)) == [
             f"{signed(c['mean_diff'])} {interval(c['ci95'])}{marks.get(c['verdict'], '')}" for c in found
         ]
+    totals = [c for c in document["comparisons"] if c["criterion"] == "total"]
+    assert differences.row(say("p_adjusted")) == [p_value(c["p_adjusted"]) for c in totals]
+    assert differences.row(say("win_tie_loss")) == [f"{c['wins']}/{c['ties']}/{c['losses']}" for c in totals]
+    assert differences.row(say("verdict")) == [say(c["verdict"]) + marks[c["verdict"]] for c in totals]
+    whole = [v["total"] for v in document["variants"]]
+    assert scores.row(say("ci95")) == [interval(t["ci95"], 1) for t in whole]
+    assert scores.row(f"{say('median')} · {say('sd')}") == [
+        f"{half(t['median'])} · {fixed(t['sd'])}" for t in whole
+    ]
     [types] = [table for table in tables if table.heading == say("head.types")]
     for kind in ("easy", "hard"):
         parts = [v["slices"]["type"][kind]["total"] for v in document["variants"]]
@@ -248,6 +258,11 @@ def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
     [declined] = [table for table in tables if table.heading == say("head.abstention")]
     assert declined.row(say("abstain.right")) == ["7/10", "9/10", "2/10"]
     assert declined.row(say("abstain.wrong")) == ["1/10", "3/10", "6/10"]
+    judged = [v["abstention_by_judge"] for v in document["variants"]]
+    seen = [(j["unanswerable_abstained"], j["unanswerable_answered"]) if j else None for j in judged]
+    assert declined.row(say("abstain.by_judge")) == [f"{a}/{a + b}" for a, b in filter(None, seen)]
+    assert declined.row(say("abstain.disputed")) == [str(len(j["disputed"])) for j in judged]
+    assert any(j["disputed"] for j in judged)
 
 
 def test_no_verdict_has_the_ends_of_its_interval_the_wrong_way_round(made: Any) -> None:
