@@ -2,6 +2,7 @@
 
     python bench/page.py                  # 100,000 questions, 2 variants
     python bench/page.py -n 10000 --keep /tmp/large
+    python bench/page.py --samples 2      # each variant answers each question twice
 
 Each line is the slowest and the median of several requests: the server's own time, in
 milliseconds; "at work" is the most processor time that one of them took, which does not
@@ -22,6 +23,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Awaitable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -91,6 +93,7 @@ _BLOCK = 2_000
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("-n", type=int, default=100_000, help="questions")
+    arguments.add_argument("--samples", type=int, default=1, help="answers of a variant to a question")
     arguments.add_argument(
         "--keep", type=Path, help="where the run is, or is to be, instead of a temporary folder"
     )
@@ -99,28 +102,35 @@ def main() -> None:
         folder: Path = given.keep or Path(scratch) / "large.simsa"
         if not (folder / "run.sqlite").exists():
             print(f"making a run of {given.n:,} questions", file=sys.stderr)
-            asyncio.run(make(folder, given.n))
+            asyncio.run(make(folder, given.n, given.samples))
         measure(folder)
 
 
-async def make(folder: Path, n: int) -> None:
+async def make(folder: Path, n: int, samples: int = 1) -> None:
     """A run as a real one is: passages, answers of some words, a few of which weren't scored."""
     chance = random.Random(0)
     questions = [_question(i, chance) for i in range(n)]
+    planned = [
+        Planned(q.id, v, _key(q, v, s), s) for q in questions for v in VARIANTS for s in range(samples)
+    ]
     with Store.create(folder) as store:
         store.set_questions(questions)
         store.set_variants((name, {"base": "tiny"}) for name in VARIANTS)
-        store.set_plan(Planned(q.id, v, f"{v}/{q.id}") for q in questions for v in VARIANTS)
+        store.set_plan(planned)
         store.add_predictions(
-            Prediction(q.id, v, text, f"{v}/{q.id}", "length" if n % 50 == 0 else "stop", 900, 60, 0.4)
+            Prediction(q.id, v, text, _key(q, v, s), "length" if n % 50 == 0 else "stop", 900, 60, 0.4)
             for n, q in enumerate(questions)
+            for s in range(samples)
             for v, text in zip(VARIANTS, _answers(chance, is_same=n % 20 == 0), strict=True)
         )
         async with store.writing():
             for start in range(0, n, _BLOCK):
-                await asyncio.gather(*_verdicts(store, questions[start : start + _BLOCK], chance))
+                await asyncio.gather(*_verdicts(store, questions[start : start + _BLOCK], samples, chance))
         store.add_measures(
-            (f"{v}/{q.id}", q.content_hash, "1", _figures(chance)) for q in questions for v in VARIANTS
+            (_key(q, v, s), q.content_hash, "1", _figures(chance))
+            for q in questions
+            for v in VARIANTS
+            for s in range(samples)
         )
         store.set_meta(
             run={"id": "large", "created": "2026-01-01T00:00:00+00:00", "config_hash": "c", "data_hash": "d"},
@@ -154,11 +164,11 @@ def _question(i: int, chance: random.Random) -> Question:
 
 
 def _verdicts(
-    store: Store, questions: Sequence[Question], chance: random.Random
+    store: Store, questions: Sequence[Question], samples: int, chance: random.Random
 ) -> Iterator[Awaitable[None]]:
     for q in questions:
-        for v in VARIANTS:
-            key = f"judge {v}/{q.id}"
+        for v, s in product(VARIANTS, range(samples)):
+            key = f"judge {_key(q, v, s)}"
             is_scored = chance.random() > 0.01
             scores = {c: chance.choice((1, 2, 3, 4, 4, 5, 5)) for c in CRITERIA} if is_scored else {}
             status = "scored" if is_scored else "refused"
@@ -166,7 +176,11 @@ def _verdicts(
             yield store.add_judgement(
                 Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", status, scores, words, "{}", 900, 80)  # type: ignore[arg-type]
             )
-            yield store.add_verdict(Answered(0, q, v, f"{v}/{q.id}", ""), "k", [("joint", key)])
+            yield store.add_verdict(Answered(0, q, v, _key(q, v, s), "", s), "k", [("joint", key)])
+
+
+def _key(question: Question, variant: str, sample: int) -> str:
+    return f"{variant}/{question.id}/{sample}"
 
 
 def _words(chance: random.Random, n: int) -> str:
