@@ -19,6 +19,6 @@ def test_it_times_pages_and_weighs_the_server(tmp_path: Path) -> None:
     slowest, median, busy = map(float, rows["first page"])
     assert 0 <= median <= slowest
     assert busy > 0
-    assert len([name for name in rows if name.endswith(", any order")]) == 9
+    assert len([name for name in rows if name.endswith(", any order")]) == 12
     assert re.fullmatch(r"\d+ MB", " ".join(rows["memory at most"]))
     assert (tmp_path / "run" / "run.sqlite").exists()
