@@ -116,6 +116,14 @@ def test_a_filter_finds_its_questions_and_says_what_it_is(
     assert sorted(map(html.unescape, texts(page, "on"))) == sorted(said)
 
 
+def test_a_question_leads_to_those_on_its_document(view: Viewing) -> None:
+    visitor = Visitor(view.address)
+    assert len(ids(visitor.get("0/questions").text)) == N
+    page = visitor.get("0/question?id=q6").text
+    [link] = re.findall(r'href="(questions\?cluster=[^"]*)">questions on the same document<', page)
+    assert ids(visitor.get(f"0/{link}").text) == ["q4", "q5", "q6", "q7"]
+
+
 def test_each_chip_takes_its_own_filter_away(view: Viewing) -> None:
     visitor = Visitor(view.address)
     query = (

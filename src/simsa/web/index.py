@@ -242,7 +242,12 @@ class _Filling:
             texts = tuple(result.prediction for result in answers)
             yield None if None in texts else said.setdefault(texts, i)
             self._refusals |= any(one.figures.get("abstained") is not None for one in mine)
-            self._put(f"m{i}", (place, *(_mean([one.figures.get(m) for one in mine]) for m in self._metrics)))
+            self._put(f"m{i}", (place, *self._figures(mine)))
+
+    def _figures(self, said: Sequence[_Said]) -> Iterator[float | None]:
+        if len(said) == 1:
+            return map(said[0].figures.get, self._metrics)
+        return (_mean([one.figures.get(name) for one in said]) for name in self._metrics)
 
     def _ended(self, reason: str | None) -> int:
         if not reason:

@@ -163,6 +163,7 @@ class Pages:
         if found is None:
             return None
         before, after = self._neighbours(run, question_id, ask, n)
+        index = run.index.get(wait=0)
         here = {"id": question_id} | ({} if n is None else {"n": n})
 
         def to_answer(place: int, sample: int) -> str:
@@ -176,6 +177,7 @@ class Pages:
             visit,
             variants=variants,
             question=found.question,
+            is_shared=bool(index and index.facts.clusters),
             answers=found.answers,
             passages=found.passages,
             cited=found.cited,

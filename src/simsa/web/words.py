@@ -71,6 +71,7 @@ PAGE: Final[dict[str, tuple[str, str]]] = {
     "filter.ahigh": ("A 점수 상한", "A at most"),
     "filter.blow": ("B 점수 하한", "B at least"),
     "filter.bhigh": ("B 점수 상한", "B at most"),
+    "same_document": ("같은 문서의 문항", "questions on the same document"),
     "filters.more": ("조건 더 보기, 보일 변형 고르기", "More filters, variants shown"),
     "filters.questions": ("문항", "Questions"),
     "filters.answers": ("답변", "Answers"),
