@@ -195,6 +195,7 @@ def test_a_reset_far_away_or_unreadable_means_the_limit_is_a_minutes() -> None:
         ("", None),
         (None, None),
         ("soon", None),
+        ("9" * 400, None),
         ("-1", None),
         ("1x", None),
         ("1s and more", None),

@@ -78,6 +78,7 @@ def test_meanings(status: int, body: object, meaning: Meaning) -> None:
             "'seed' not allowed; and more",
             None,
         ),
+        (b'{"detail": [{"loc": null, "msg": "no"}, {"loc": 3, "msg": 4}]}', "'' no; '3' 4", None),
         (b'[{"error": {"message": "no"}}]', "no", None),
         (b"[]", "", None),
         (b'"no"', "no", None),

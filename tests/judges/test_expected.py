@@ -48,6 +48,17 @@ def test_it_is_the_mean_of_the_scores_by_their_probability() -> None:
     assert of(verdict()) == dict.fromkeys(CRITERIA, Expected(pytest.approx(WORTH)))
 
 
+@pytest.mark.parametrize("odd", [7, "x", [3, None], {"token": "4"}, [[{"token": "4"}]]])
+def test_what_is_no_list_of_tokens_spells_nothing(odd: Any) -> None:
+    text = verdict()
+    scores = dict.fromkeys(CRITERIA, 4)
+    assert expected_scores(text, {"content": odd}, scores) == dict.fromkeys(
+        CRITERIA, Expected(None, NOT_GIVEN)
+    )
+    alone = [{"token": text, "logprob": 0.0, "top_logprobs": odd}]
+    assert set(expected_scores(text, {"content": alone}, scores)) == set(CRITERIA)
+
+
 def test_each_criterion_has_that_of_its_own_place() -> None:
     text = verdict("앞의 4와 3은 점수가 아니다. [[ref2]]")
     values = iter([0.1, 0.2, 0.3, 0.4])

@@ -19,6 +19,8 @@ class Answer(NamedTuple):
     body: bytes
 
 
+_MOST_TOKENS = 1 << 30
+
 TroubleKind = Literal["unreachable", "untrusted", "timeout", "broken", "too_big"]
 
 
@@ -38,31 +40,37 @@ class Malformed(Exception):
 
 
 def completion(body: bytes, latency_s: float, attempts: int) -> ChatReply:
-    """A ChatReply from the body of a 200. Raises Malformed."""
+    """A ChatReply from the body of a 200. Raises Malformed.
+
+    Only the message has to be there. What else is not what it should be counts as not said: an answer is paid for,
+    whatever stands beside it.
+    """
     try:
         found = orjson.loads(body)
         choice = found["choices"][0]
         message = choice["message"]
         content = message.get("content")
-        usage = found.get("usage") or {}
-        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-        return ChatReply(
-            text=content if isinstance(content, str) else _parts(content),
-            finish_reason=choice.get("finish_reason"),
-            refusal=message.get("refusal"),
-            prompt_tokens=usage.get("prompt_tokens") or 0,
-            completion_tokens=usage.get("completion_tokens") or 0,
-            cached_tokens=cached or 0,
-            latency_s=latency_s,
-            model=found.get("model"),
-            system_fingerprint=found.get("system_fingerprint"),
-            attempts=attempts,
-            logprobs=choice.get("logprobs"),
-        )
+        text = content if isinstance(content, str) else _parts(content)
     except orjson.JSONDecodeError:
         raise Malformed("an answer that is not JSON" if body else "an empty answer") from None
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Malformed("an answer without a message") from None
+    usage = _members(found.get("usage"))
+    prompt = _count(usage.get("prompt_tokens"))
+    cached = _count(_members(usage.get("prompt_tokens_details")).get("cached_tokens"))
+    return ChatReply(
+        text=text,
+        finish_reason=_text(choice.get("finish_reason")),
+        refusal=_refusal(message.get("refusal")),
+        prompt_tokens=prompt,
+        completion_tokens=_count(usage.get("completion_tokens")),
+        cached_tokens=min(cached, prompt),
+        latency_s=latency_s,
+        model=_text(found.get("model")),
+        system_fingerprint=_text(found.get("system_fingerprint")),
+        attempts=attempts,
+        logprobs=choice.get("logprobs"),
+    )
 
 
 def models(body: bytes) -> list[ModelInfo]:
@@ -72,6 +80,30 @@ def models(body: bytes) -> list[ModelInfo]:
         return [_model(card) for card in (found["data"] if isinstance(found, dict) else found)]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise Malformed("a list of models that cannot be read") from None
+
+
+def _members(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _refusal(value: Any) -> str | None:
+    """Why the model refuses; some say only that it does."""
+    return (
+        value if value is None or isinstance(value, str) else orjson.dumps(value).decode() if value else None
+    )
+
+
+def _count(value: Any) -> int:
+    """A number of tokens, which some write as text or with a point; 0 for what cannot be one, as where none is given."""
+    try:
+        count = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return int(count) if 0 <= count <= _MOST_TOKENS else 0
 
 
 def _parts(content: Any) -> str:

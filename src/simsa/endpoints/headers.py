@@ -31,7 +31,8 @@ def seconds(text: str | None) -> float | None:
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
-    return sum(float(number) * _UNIT[unit] for number, unit in parts)
+    length = sum(float(number) * _UNIT[unit] for number, unit in parts)
+    return length if length < math.inf else None
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

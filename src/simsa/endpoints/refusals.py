@@ -123,9 +123,10 @@ def _validation(detail: Any) -> str:
         detail = detail.get("detail", detail)
     if not isinstance(detail, list):
         return str(detail)
-    return "; ".join(
-        f"'{'.'.join(str(part) for part in item.get('loc', ()) if part != 'body')}' {item.get('msg', '')}"
-        if isinstance(item, dict)
-        else str(item)
-        for item in detail
-    )
+    return "; ".join(_complaint(item) if isinstance(item, dict) else str(item) for item in detail)
+
+
+def _complaint(item: dict[str, Any]) -> str:
+    where = item.get("loc")
+    path = where if isinstance(where, list) else [] if where is None else [where]
+    return f"'{'.'.join(str(part) for part in path if part != 'body')}' {item.get('msg', '')}"

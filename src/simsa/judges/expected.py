@@ -61,7 +61,7 @@ def _at(token: Mapping[str, Any], offset: int) -> Expected:
 def _alternatives(token: Mapping[str, Any]) -> Iterator[tuple[bytes, float]]:
     """Every token that could have stood here, once, with its probability; the one that does among them."""
     seen = set()
-    for one in (*(token.get("top_logprobs") or ()), token):
+    for one in (*_list(token.get("top_logprobs")), token):
         spelt, logprob = _bytes(one), one.get("logprob")
         if spelt not in seen and isinstance(logprob, int | float) and logprob <= 0:
             seen.add(spelt)
@@ -89,8 +89,12 @@ def _spans(tokens: Sequence[bytes], text: bytes) -> dict[int, tuple[int, int]]:
 
 
 def _tokens(logprobs: Any) -> list[Mapping[str, Any]]:
-    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
-    return [token for token in content or () if isinstance(token, Mapping)]
+    return _list(logprobs.get("content")) if isinstance(logprobs, Mapping) else []
+
+
+def _list(found: Any) -> list[Mapping[str, Any]]:
+    """The tokens of a list; none of what is no list."""
+    return [token for token in found if isinstance(token, Mapping)] if isinstance(found, list) else []
 
 
 def _bytes(token: Mapping[str, Any]) -> bytes:
