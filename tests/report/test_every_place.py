@@ -33,7 +33,7 @@ ATTRIBUTES = set(
     re.findall(
         r"[\w-]+",
         "lang charset name content http-equiv class id href aria-label aria-hidden scope style x y width height "
-        "x1 x2 y1 y2 cx cy r role tabindex hidden open data-name title",
+        "x1 x2 y1 y2 cx cy r role tabindex hidden open data-name title colspan",
     )
 )
 # Words of ours, which choose what is said.
