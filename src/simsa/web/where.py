@@ -107,9 +107,10 @@ def _metric(ask: Ask, facts: Facts, of: Sequence[int]) -> Condition:
     if ask.metric not in facts.metrics:
         return _NOTHING, []
     name = f"v{facts.metrics.index(ask.metric)}"
-    looks = [f"SELECT place FROM m{i} WHERE {name} BETWEEN ? AND ?" for i in of]
+    # Looked up row by row: quicker than a set of places, of which each of two questions would make its own.
+    looks = [f"(SELECT {name} FROM m{i} WHERE m{i}.place = rows.place) BETWEEN ? AND ?" for i in of]
     bounds = [_or(ask.mlow, -_HIGHEST), _or(ask.mhigh, _HIGHEST)]
-    return f"place IN ({' UNION ALL '.join(looks)})", bounds * len(of)
+    return f"({' OR '.join(looks)})", bounds * len(of)
 
 
 def _pairs(ask: Ask) -> Iterator[Condition]:
