@@ -198,6 +198,27 @@ def test_the_first_call_of_each_judge_goes_alone() -> None:
     assert asyncio.run(work()) == ["a begins", "b begins", "a ends", "b ends", "a begins", "a ends"]
 
 
+def test_calls_that_cost_nothing_teach_no_price_until_one_was_paid() -> None:
+    async def work() -> tuple[Budget, list[int]]:
+        budget, under_way, most = Budget(1.0, 0.0), 0, []
+
+        async def call(cost: float) -> None:
+            nonlocal under_way
+            if await budget.admits():
+                under_way += 1
+                most.append(under_way)
+                await asyncio.sleep(0)
+                under_way -= 1
+                budget.settle(cost)
+
+        await each(stream([0.0, *[0.3] * 20]), call, 10)
+        return budget, most
+
+    budget, most = asyncio.run(work())
+    assert 0.6 <= budget.spent <= 1.0
+    assert most[:2] == [1, 1]
+
+
 def test_without_a_limit_nothing_is_refused() -> None:
     async def work() -> bool:
         budget = Budget(None, 1e9)

@@ -125,6 +125,16 @@ def test_nothing_is_asked_once_more_beyond_the_limit_and_a_higher_one_asks_again
         )
 
 
+def test_first_calls_that_are_refused_for_nothing_open_no_door_to_dear_ones(tmp_path: Path) -> None:
+    with ChatServer(faults={"content_filter": {0, 1}}, latency_s=0.05) as server:
+        config = write_run(tmp_path, {**ONE, "base_url": server.url, "max_cost_usd": 0.05})
+        server.reply = lambda body: verdict("길다. " * 500)
+        assert run(["judge", str(config), "-q"]) == 4
+        _, spent = on_file(tmp_path)
+        assert server.answered >= 1
+        assert spent <= 0.05
+
+
 def on_file(folder: Path) -> tuple[int, float]:
     """Calls and USD of all judgements that a run has."""
     with Store.read(folder / "simsa.simsa") as store:

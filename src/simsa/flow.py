@@ -145,8 +145,8 @@ class Budget:
     """Admits calls while their expected cost fits under `limit` (USD; None: no limit).
 
     `foretold` is what a call is thought to cost, in any unit that is fair among the calls of `who`; what a
-    unit costs is learnt from those that were paid. Until one was, nothing is known of it, so the first
-    call of each goes alone.
+    unit costs is learnt from those that were paid. Until one was, nothing is known of it, so the calls
+    of each go alone.
     """
 
     def __init__(self, limit: float | None, spent: float) -> None:
@@ -185,9 +185,10 @@ class Budget:
         account = self._accounts[who]
         account.in_flight -= 1
         account.foretold -= foretold
-        account.paid += 1
-        account.paid_usd += cost
-        account.paid_units += foretold
+        if cost or account.paid or not foretold:  # the first that failed for nothing teaches no price
+            account.paid += 1
+            account.paid_usd += cost
+            account.paid_units += foretold
         self.spent += cost
         account.learned.set()
 
