@@ -73,6 +73,8 @@ def test_examples_are_the_ones_asked_for(tmp_path: Path, capsys: pytest.CaptureF
     "flags",
     [
         ["--worst", "--differs", "base", "lora"],
+        ["--worst", "--best"],
+        ["--disputed", "--unsteady"],
         ["--variant", "nobody"],
         ["--differs", "base", "nobody"],
         ["-n", "0"],

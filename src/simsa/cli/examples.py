@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @console.run_argument
-@click.option("--worst", "kind", flag_value="worst", help="Lowest mean total first (the default).")
-@click.option("--best", "kind", flag_value="best", help="Highest mean total first.")
+@click.option("--worst", is_flag=True, help="Lowest mean total first (the default).")
+@click.option("--best", is_flag=True, help="Highest mean total first.")
 @click.option(
     "--disputed",
-    "kind",
-    flag_value="disputed",
+    is_flag=True,
     help="Where an answer's claims contradict its score of faithfulness (judge.claims).",
 )
 @click.option(
     "--unsteady",
-    "kind",
-    flag_value="unsteady",
+    is_flag=True,
     help="Where one variant's own answers lie farthest apart (generation.samples).",
 )
 @click.option(
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
 @console.pager_option
 def command(
     run: Path,
-    kind: Kind | None,
     differs: tuple[str, str] | None,
     number: int,
     variant: str | None,
@@ -54,6 +51,7 @@ def command(
     format: str | None,
     as_json: bool,
     pager: bool,
+    **flags: bool,
 ) -> None:
     """Show example questions: passages, reference, every variant's answer with its scores and the judge's words.
 
@@ -65,16 +63,19 @@ def command(
     simsa examples simsa.simsa --differs base rag-lora
     """
     chosen = console.chosen(format, as_json)
-    if sum(map(bool, (kind, differs))) > 1:
+    kinds = [kind for kind, wanted in flags.items() if wanted] + ["differs"] * bool(differs)
+    if len(kinds) > 1:
         raise InputError(
             "--worst, --best, --disputed, --unsteady and --differs exclude each other",
+            found=" ".join(f"--{kind}" for kind in kinds),
             hint="give one of them",
         )
+    kind = cast("Kind", next(iter(kinds), "worst"))
     if differs and variant:
         raise InputError("--differs already names its variants", field="--variant", found=variant)
     names = differs or ((variant,) if variant else ())
     with console.open_run(run) as store:
-        found = _find(store, "differs" if differs else kind or "worst", number, names, type_)
+        found = _find(store, kind, number, names, type_)
         spoken: Language = console.reader(language) or store.meta("language", "ko")
     if chosen == "json":
         console.print_json({"schema": "simsa.examples/1", "examples": [e.to_dict() for e in found]})
