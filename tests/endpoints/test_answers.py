@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.endpoints.answers import Malformed, completion
-from simsa.endpoints.chat import ChatReply
+from simsa.endpoints.answers import Malformed, completion, models
+from simsa.endpoints.chat import ChatReply, ModelInfo
 
 ANYTHING = st.recursive(
     st.none()
@@ -79,3 +79,18 @@ def test_a_message_counts_whatever_stands_beside_it(
 def test_without_a_message_there_is_no_answer(body: bytes) -> None:
     with pytest.raises(Malformed):
         completion(body, 0.0, 1)
+
+
+def test_of_a_list_of_models_what_can_be_read_is_read() -> None:
+    odd = {"id": "b", "root": 5, "parent": [1], "max_model_len": "x", "shutdown_date": [1]}
+    body = orjson.dumps({"data": [{"id": 5}, {"root": "x"}, odd, {"id": "a", "root": "/a"}]})
+    assert models(body) == [ModelInfo("b"), ModelInfo("a", root="/a")]
+
+
+@given(ANYTHING)
+def test_a_list_of_models_is_read_or_is_none(found: Any) -> None:
+    for body in (found, {"data": found}, {"data": [{"id": "a", "root": found, "max_model_len": found}]}):
+        try:
+            assert all(isinstance(model.id, str) for model in models(orjson.dumps(body)))
+        except Malformed:
+            continue

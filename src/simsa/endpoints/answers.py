@@ -77,7 +77,8 @@ def models(body: bytes) -> list[ModelInfo]:
     """The models of `GET /v1/models`. Raises Malformed."""
     try:
         found = orjson.loads(body)
-        return [_model(card) for card in (found["data"] if isinstance(found, dict) else found)]
+        cards = found["data"] if isinstance(found, dict) else found
+        return [_model(card) for card in cards if isinstance(card.get("id"), str)]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise Malformed("a list of models that cannot be read") from None
 
@@ -116,8 +117,8 @@ def _model(card: dict[str, Any]) -> ModelInfo:
     return ModelInfo(
         id=card["id"],
         shutdown_date=_date(card.get("shutdown_date")),
-        parent=card.get("parent"),
-        root=card.get("root"),
+        parent=_text(card.get("parent")),
+        root=_text(card.get("root")),
         max_model_len=length if isinstance(length, int) else None,
     )
 
