@@ -16,8 +16,9 @@ from pydantic import BaseModel
 
 from simsa import config
 from simsa.cli.main import run
-from simsa.report.settings import toml
+from simsa.report.settings import shareable, toml
 from simsa.text import quoted, visible
+from tests.servers.chat import ChatServer
 from tests.test_config import WHOLE
 from tests.test_pipeline import write_config, write_data, write_rows
 
@@ -212,3 +213,37 @@ def test_the_demo_quotes_its_paths_alike(tmp_path: Path) -> None:
     write_rows(tmp_path / "x.jsonl", [])
     odd = f'{tmp_path}/새 "폴더"\\x'
     assert tomllib.loads(f"path = {quoted(Path(odd))}") == {"path": odd}
+
+
+def test_a_key_in_an_address_stays_out_of_every_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "sk-test")
+    write_data(tmp_path, 2)
+    with ChatServer() as server:
+        config = write_config(tmp_path, f"{server.url}?api-version=2026-01&sig=never-to-be-seen")
+        assert run(["judge", str(config), "-q"]) == 0
+        for form in ("html", "json", "md", "text"):
+            capsys.readouterr()
+            assert run(["report", str(config), "--format", form]) == 0
+            shown = capsys.readouterr().out
+            assert "never-to-be-seen" not in shown
+            assert form != "html" or "api-version=2026-01&amp;sig=…" in shown
+        assert run(["judge", str(config), "-q"]) == 0, "what is asked is what was written"
+
+
+def test_only_values_in_the_queries_of_addresses_are_left_out() -> None:
+    given = {
+        "judge": {
+            "base_url": "https://a/v1?key=1&api-version=2&b=3#c",
+            "panel": [{"base_url": "http://b/v1"}],
+        },
+        "data": {"path": "x?key=1"},
+    }
+    assert shareable(given) == {
+        "judge": {
+            "base_url": "https://a/v1?key=…&api-version=2&b=…#c",
+            "panel": [{"base_url": "http://b/v1"}],
+        },
+        "data": {"path": "x?key=1"},
+    }

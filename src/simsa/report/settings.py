@@ -10,6 +10,8 @@ from simsa.report.words import Language, words
 from simsa.text import quoted
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+# A value in an address's query; a version of the API is nobody's secret.
+_ASKED = re.compile(r"(?<=[?&])(?!api-version=)([^=&#]*)=[^&#]+")
 # Left out, these are not none: a number is their default. TOML has no none.
 _NUMBERED = ("seed", "temperature")
 
@@ -18,7 +20,7 @@ def toml(config: Mapping[str, Any], language: Language) -> str:
     """`config` (what `Config.model_dump` gives, as a run keeps it) as TOML, defaults included.
 
     `simsa.config.load` reads it back to the same hash, except for what a run does not keep (values
-    of `serving.env`) and what TOML has no word for (a seed or temperature that is none): both are
+    of `serving.env`, or of an address's query) and what TOML has no word for (a seed or temperature that is none): both are
     comments. Control and other invisible characters are escaped.
     """
     blocks = [f"# {words(language)('made.paths')}"]
@@ -27,6 +29,18 @@ def toml(config: Mapping[str, Any], language: Language) -> str:
             head = f"[{_key(name)}]" if section is value else f"[[{_key(name)}]]"
             blocks.append("\n".join((head, *_lines(section, language))))
     return "\n\n".join(blocks) + "\n"
+
+
+def shareable(config: Any) -> Any:
+    """`config` without what may be a secret in it: values in the queries of addresses, as some services have keys there."""
+    if isinstance(config, Mapping):
+        return {
+            key: _ASKED.sub(r"\1=…", value)
+            if key == "base_url" and isinstance(value, str)
+            else shareable(value)
+            for key, value in config.items()
+        }
+    return [shareable(one) for one in config] if isinstance(config, list | tuple) else config
 
 
 def _lines(section: Mapping[str, Any], language: Language) -> Iterator[str]:

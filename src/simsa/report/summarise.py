@@ -14,6 +14,7 @@ from simsa.report.model import Example, JudgeInfo, Kind, Note, RunInfo, Slice, S
 from simsa.report.noise import Judgements, decisive, noises, sentence
 from simsa.report.notes import context_spread, notes
 from simsa.report.probed import length_biases
+from simsa.report.settings import shareable
 from simsa.report.table import TOTAL, Mean, Part, Table, load
 from simsa.report.usage import UsageInfo
 from simsa.report.voices import panel, repeated
@@ -88,7 +89,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
             *said,
         ),
         examples=_examples(store, table, n_examples),
-        config=store.meta("config") or {},
+        config=shareable(store.meta("config") or {}),
         timing=store.meta("timing") or {},
         made=store.meta("made") or {},
         calibration=calibration,
