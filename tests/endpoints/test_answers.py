@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.endpoints.answers import Malformed, completion, models
+from simsa.endpoints.answers import Malformed, completion, models, parsed
+from simsa.endpoints.batch_lines import result, understand
 from simsa.endpoints.chat import ChatReply, ModelInfo
 
 ANYTHING = st.recursive(
@@ -94,3 +96,26 @@ def test_a_list_of_models_is_read_or_is_none(found: Any) -> None:
             assert all(isinstance(model.id, str) for model in models(orjson.dumps(body)))
         except Malformed:
             continue
+
+
+def test_half_a_character_costs_no_answer() -> None:
+    body = {"choices": [{"message": {"content": "\ud83d 4점 \U0001f600"}, "finish_reason": "stop"}]}
+    assert completion(json.dumps(body).encode(), 0.0, 1).text == "? 4점 \U0001f600"
+    line = json.dumps({"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None})
+    reply = understand(result(line.encode()))
+    assert isinstance(reply, ChatReply)
+    assert reply.text == "? 4점 \U0001f600"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rb'"\ud83d',
+        b'{"\\u0041": NaN, "b": "\\ud83d"}',
+        b'"\\ud83d' + b"[" * 99_999,
+        b'["\\ud83d",' + b"[" * 99_999,
+    ],
+)
+def test_what_is_no_json_stays_none(text: bytes) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        parsed(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -46,7 +47,7 @@ def completion(body: bytes, latency_s: float, attempts: int) -> ChatReply:
     whatever stands beside it.
     """
     try:
-        found = orjson.loads(body)
+        found = parsed(body)
         choice = found["choices"][0]
         message = choice["message"]
         content = message.get("content")
@@ -73,12 +74,32 @@ def completion(body: bytes, latency_s: float, attempts: int) -> ChatReply:
     )
 
 
+def parsed(body: bytes) -> Any:
+    """The value of a JSON text; half a character in a string, as a cut through an emoji leaves, becomes a question mark.
+
+    Raises orjson.JSONDecodeError.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"\\u" not in body:
+            raise
+        try:
+            whole = json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace")
+        except (ValueError, RecursionError):
+            whole = body
+        return orjson.loads(whole)
+
+
 def models(body: bytes) -> list[ModelInfo]:
     """The models of `GET /v1/models`. Raises Malformed."""
     try:
         found = orjson.loads(body)
         cards = found["data"] if isinstance(found, dict) else found
-        return [_model(card) for card in cards if isinstance(card.get("id"), str)]
+        named = [_model(card) for card in cards if isinstance(card.get("id"), str)]
+        if cards and not named:
+            raise Malformed("a list of models without names")
+        return named
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise Malformed("a list of models that cannot be read") from None
 

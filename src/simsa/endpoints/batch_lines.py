@@ -53,7 +53,7 @@ def request(custom_id: str, body: Mapping[str, Any]) -> bytes:
 def result(line: bytes) -> Result:
     """Reads a line of results. Raises `answers.Malformed` saying what is wrong with it."""
     try:
-        found = orjson.loads(line)
+        found = answers.parsed(line)
     except orjson.JSONDecodeError:
         raise answers.Malformed("is not JSON") from None
     if not isinstance(found, dict) or not isinstance(found.get("custom_id"), str):
