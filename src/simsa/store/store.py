@@ -261,9 +261,10 @@ class Store:
         self, which: str, judge_key: str, serial: int, limit: int, retry: Sequence[str]
     ) -> list[tuple[int, str, str, str, str, int]]:
         return self.db.execute(
+            # CROSS: from the first answer behind `serial` on, and not through the whole plan for every block.
             f"""WITH RECURSIVE {_again(retry)}
             SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction, p.sample FROM answers a
-            JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
+            CROSS JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
             WHERE {which} AND (
                 NOT EXISTS (SELECT 1 FROM judging g WHERE {_SAME}
                     AND g.judge_key = ? AND g.answer_hash = p.request_hash)
