@@ -162,8 +162,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         config.load(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes("[data]\npath = 'é'".encode("latin-1"))
-    with pytest.raises(ConfigError, match="not UTF-8 at byte 15"):
+    with pytest.raises(ConfigError, match="not UTF-8 at byte 15") as caught:
         config.load(tmp_path / "latin.toml")
+    assert str(caught.value.hint).startswith("save it again as UTF-8: iconv -f ENCODING")
+    (tmp_path / "wide.toml").write_bytes("[data]\npath = '가'".encode("utf-16"))
+    with pytest.raises(ConfigError, match="not UTF-8 at byte 0") as caught:
+        config.load(tmp_path / "wide.toml")
+    assert "it looks like UTF-16; save it again as UTF-8: iconv -f UTF-16" in str(caught.value.hint)
 
 
 def test_secrets_are_named_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from simsa.errors import ConfigError
 from simsa.records import content_hash
-from simsa.text import alike, choices
+from simsa.text import alike, choices, resaved
 
 DEFAULT_CONFIG = "simsa.toml"
 LOCAL_JUDGES = ("lexical",)
@@ -422,16 +422,18 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
     file = Path(path)
     if file.is_dir():
         file = file / DEFAULT_CONFIG
-    text = ""
+    text, data = "", b""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        data = file.read_bytes()
+        text = data.decode("utf-8-sig")
         raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError("no such file", where=str(path), hint=_beside(file)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(path)) from None
+        hint = resaved(data, str(path))
+        raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(path), hint=hint) from None
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(str(error), text, str(path)) from None
     return build(raw, overrides, root=file.parent, source=file)

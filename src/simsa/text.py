@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterable
+from pathlib import PurePath
 
 # C0 and C1 controls but tab and newline, DEL, bidirectional overrides and isolates,
 # zero-width characters, line and paragraph separators, lone surrogates.
@@ -25,6 +27,25 @@ def one_line(text: str, limit: int | None = None) -> str:
     """`visible` text on one line, cut to `limit` characters with an ellipsis."""
     flat = " ".join(visible(text).split())
     return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def resaved(data: bytes, name: str) -> str:
+    """What to do about a file that should be UTF-8 and is not; `data` is all of it."""
+    encoding = "ENCODING"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "UTF-16"
+    elif _decodes(data, "cp949"):
+        encoding = "CP949"
+    looks = "" if encoding == "ENCODING" else f"it looks like {encoding}; "
+    return f"{looks}save it again as UTF-8: iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > utf8{PurePath(name).suffix}"
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def choices(found: str, known: Iterable[str]) -> str:

@@ -150,6 +150,20 @@ def test_a_pause_is_kept_to_the_end() -> None:
     assert pacer.delay(7.2) == 0.0
 
 
+def test_an_endpoint_that_says_at_once_and_never_accepts_is_asked_ever_more_rarely() -> None:
+    pacer, now, sent = Pacer(), 0.0, []
+    while now < 120:
+        if wait := pacer.delay(now):
+            now += wait
+            continue
+        ticket = pacer.send(now)
+        sent.append(now)
+        now += 0.05
+        pacer.refuse(ticket, now, {}, retry_after=0.0)
+    assert sum(at > 60 for at in sent) <= 6, "not twenty times a second"
+    assert len(sent) < 100
+
+
 def test_a_quota_that_reports_nothing_sensible_is_ignored() -> None:
     quota = Quota("tokens", each=1.0)
     for limit, left in [("-1", "-1"), ("0", "0"), ("many", "5"), ("inf", "nan"), (None, "5"), ("5", None)]:

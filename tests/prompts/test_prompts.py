@@ -85,7 +85,7 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"p\.jinja:2"):
         prompts.load("p.jinja", tmp_path)
     (tmp_path / "latin.jinja").write_bytes(b"\xe9")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="not UTF-8"):
         prompts.load("latin.jinja", tmp_path)
 
 
@@ -94,3 +94,10 @@ def test_hostile_text_is_data_not_template(question: str, passage: str) -> None:
     system, user = prompts.load("rag-ko").messages(Question("1", question, (Passage(passage),)))
     assert user.content == question.strip()
     assert system.content.endswith(f"[[ref1]] {passage}".strip())
+
+
+def test_a_prompt_in_another_encoding_says_how_to_save_it(tmp_path: Path) -> None:
+    (tmp_path / "own.jinja").write_bytes("{{ question }}에 답하세요".encode("cp949"))
+    with pytest.raises(ConfigError, match="the prompt is not UTF-8 at byte 14") as caught:
+        prompts.load("own.jinja", tmp_path)
+    assert "it looks like CP949" in str(caught.value.hint)

@@ -299,8 +299,9 @@ def test_a_missing_file_says_what_there_is(tmp_path: Path) -> None:
 
 def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
     (tmp_path / "own.txt").write_bytes("{prediction} 채점".encode("cp949"))
-    with pytest.raises(RubricError, match="not UTF-8 at byte 15"):
+    with pytest.raises(RubricError, match="not UTF-8 at byte 15") as caught:
         rubrics.load("own.txt", tmp_path)
+    assert "iconv -f CP949 -t UTF-8" in str(caught.value.hint)
 
 
 def test_a_text_without_the_prediction_says_what_is_missing(write: Callable[..., rubrics.Rubric]) -> None:

@@ -12,6 +12,7 @@ from simsa.endpoints.headers import Quota
 from simsa.endpoints.learning import SETTLE_S, LearntRate, Ticket
 
 _LONGEST_PAUSE_S = 15.0
+_BELIEVED = 4
 _TOLERANCE_S = 0.01
 _MADE_UP_S = 2.0
 _CATCHING_UP = 2.0
@@ -98,6 +99,10 @@ class Pacer:
             rate = self._learnt.rate
             pause = max(SETTLE_S, 1 / rate) if rate else SETTLE_S
             retry_after = min(_LONGEST_PAUSE_S, pause * 2**self._learnt.in_vain)
+        elif self._learnt.in_vain > _BELIEVED:
+            # "At once", again and again, and nothing is ever accepted: it isn't meant.
+            doubled = SETTLE_S * 2 ** (self._learnt.in_vain - _BELIEVED)
+            retry_after = max(retry_after, min(_LONGEST_PAUSE_S, doubled))
         self.resume_at = max(self.resume_at, now + retry_after)
         self._owed_since = max(now, self.resume_at - _MADE_UP_S) if self._makes_up else math.inf
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError
 from simsa.records import Message, Question, content_hash
-from simsa.text import meant
+from simsa.text import meant, resaved
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -54,9 +54,16 @@ def load(name: str, root: Path = Path()) -> Prompt:
         label = file.stem
     try:
         source = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(
-            f"the prompt cannot be read: {getattr(error, 'strerror', None) or error}",
+            f"the prompt is not UTF-8 at byte {error.start}",
+            where=str(file),
+            field="generation.prompt",
+            hint=resaved(file.read_bytes(), str(file)),
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"the prompt cannot be read: {error.strerror}",
             where=str(file),
             field="generation.prompt",
             hint=f"{meant(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",

@@ -13,7 +13,7 @@ from simsa.rubrics import copying, criteria, template
 from simsa.rubrics.base import FIELDS, Rubric, instructions
 from simsa.rubrics.places import score_places
 from simsa.rubrics.reader import Scored, Unreadable, read_verdict
-from simsa.text import meant
+from simsa.text import meant, resaved
 
 __all__ = [
     "BUILT_IN",
@@ -41,7 +41,8 @@ def load(name: str, root: Path = Path()) -> Rubric:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RubricError(f"is not UTF-8 at byte {error.start}", where=str(file)) from None
+        hint = resaved(file.read_bytes(), str(file))
+        raise RubricError(f"is not UTF-8 at byte {error.start}", where=str(file), hint=hint) from None
     except OSError as error:
         raise RubricError(
             f"the rubric cannot be read: {error.strerror}",
