@@ -77,7 +77,7 @@ def test_what_is_no_score_is_refused(tmp_path: Path, criterion: str, score: int)
 
 
 def test_a_folder_without_labels_says_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"labels\.sqlite"):
+    with pytest.raises(DataError, match=r"has no labels"):
         read(tmp_path)
     (tmp_path / "labels.sqlite").write_text("not a database, and long enough to be looked at " * 40)
     with pytest.raises(DataError, match="cannot be used"):

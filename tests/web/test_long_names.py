@@ -54,7 +54,7 @@ def test_the_list_of_questions_too(pages: Pages) -> None:
     page = pages.questions(0, Ask(a=1, b=2), Visit("", ""))
     head = page[page.index("<thead") : page.index("</thead>")]
     named = shortened(head)
-    assert set(LONG) < set(named)
+    assert set(LONG) <= set(named)
     assert f"{named[LONG[0]]} − {named[LONG[1]]}" in head
     assert not any(f">{name}" in head for name in LONG)
     for name in LONG:
