@@ -164,7 +164,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes("[data]\npath = 'é'".encode("latin-1"))
     with pytest.raises(ConfigError, match="not UTF-8 at byte 15") as caught:
         config.load(tmp_path / "latin.toml")
-    assert str(caught.value.hint).startswith("save it again as UTF-8: iconv -f ENCODING")
+    assert str(caught.value.hint).startswith("it looks like another encoding; save it again as UTF-8")
     (tmp_path / "wide.toml").write_bytes("[data]\npath = '가'".encode("utf-16"))
     with pytest.raises(ConfigError, match="not UTF-8 at byte 0") as caught:
         config.load(tmp_path / "wide.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 import shlex
@@ -30,22 +31,25 @@ def one_line(text: str, limit: int | None = None) -> str:
 
 
 def resaved(data: bytes, name: str) -> str:
-    """What to do about a file that should be UTF-8 and is not; `data` is all of it."""
-    encoding = "ENCODING"
+    """What to do about the file `name` that should be UTF-8 and is not; `data` is what is in it, or the odd part."""
+    encoding, called = "ENCODING", "another encoding"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = "UTF-16"
-    elif _decodes(data, "cp949"):
-        encoding = "CP949"
-    looks = "" if encoding == "ENCODING" else f"it looks like {encoding}; "
-    return f"{looks}save it again as UTF-8: iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > utf8{PurePath(name).suffix}"
+        encoding = called = "UTF-16"
+    elif _is_cp949(data):
+        encoding, called = "CP949", "CP949 (EUC-KR), as Korean Excel writes it"
+    command = f"iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > utf8{PurePath(name).suffix}"
+    return f"it looks like {called}; save it again as UTF-8: {command}"
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _is_cp949(data: bytes) -> bool:
+    """Whether `data`, cut anywhere, reads as CP949 and holds Hangul."""
+    for cut in (0, 1):
+        try:
+            text = codecs.getincrementaldecoder("cp949")().decode(data[cut:])
+        except UnicodeDecodeError:
+            continue
+        return any("가" <= letter <= "힣" for letter in text)
+    return False
 
 
 def choices(found: str, known: Iterable[str]) -> str:

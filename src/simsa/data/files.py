@@ -14,6 +14,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from simsa.errors import DataError
+from simsa.text import resaved
 
 HEAD = 65536
 _UTF8, _UTF16 = codecs.BOM_UTF8, (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -139,16 +140,11 @@ def _sniff_text(head: bytes, path: Path, name: str) -> Sniffed:
 
 def not_utf8(data: bytes, start: int, offset: int, where: str, name: str) -> DataError:
     """The error for bytes that are not UTF-8: `start` within `data`, which begins at byte `offset` of the file."""
-    korean = _decodes(data[max(0, start - 2000) : start + 2000], "cp949")
-    encoding, called = (
-        ("CP949", "CP949 (EUC-KR), as Korean Excel writes it") if korean else ("ENCODING", "another encoding")
-    )
-    suffix = Path(name).suffix
     return DataError(
         f"is not UTF-8 at byte {offset + start}",
         where=where,
         found=f"byte 0x{data[start]:02x}",
-        hint=f"it looks like {called}; save it again as UTF-8: iconv -f {encoding} -t UTF-8 {quote(name)} > utf8{suffix}",
+        hint=resaved(data[max(0, start - 2000) : start + 2000], name),
     )
 
 
@@ -190,14 +186,3 @@ def _refuse_binary(head: bytes, name: str) -> None:
 def _more_than_space(path: Path) -> bool:
     with path.open("rb") as file:
         return any(block.removeprefix(_UTF8).strip() for block in iter(lambda: file.read(1 << 20), b""))
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    """Whether `data`, cut anywhere, reads as `encoding` and holds Hangul."""
-    for cut in (0, 1):
-        try:
-            text = codecs.getincrementaldecoder(encoding)().decode(data[cut:])
-        except UnicodeDecodeError:
-            continue
-        return any("가" <= letter <= "힣" for letter in text)
-    return False
