@@ -18,9 +18,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simsa.calibration.weighted import weighted_mean
 from simsa.stats import compare, corrected_mean, estimate, mde80, summarise
-from simsa.stats.summary import CRITERION_SCALE
+from simsa.stats.comparison import CRITERION_SCALE
+from simsa.stats.stratified import weighted_mean
 
 Floats = NDArray[np.float64]
 _N = TypeVar("_N", int, float)

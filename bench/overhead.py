@@ -98,7 +98,7 @@ async def run_bare(job: Job) -> None:
 
 
 async def run_client(job: Job) -> None:
-    from simsa.endpoints import ChatEndpoint, ChatReply, ChatRequest
+    from simsa.llm import ChatEndpoint, ChatReply, ChatRequest
 
     async with ChatEndpoint(job.url, MODEL, max_concurrency=job.in_flight) as endpoint:
 

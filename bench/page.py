@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from simsa.metrics.rows import METRICS
+from simsa.metrics.registry import METRICS
 from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
 from simsa.store import Answered, Planned, Store
 

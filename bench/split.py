@@ -26,7 +26,7 @@ import orjson
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.servers.chat import Body, ChatServer, text_of  # noqa: E402  found only with the root on the path
+from tests.servers.chat import Body, ChatServer, text_of  # noqa: E402
 
 from simsa.records import CRITERIA  # noqa: E402
 

@@ -13,9 +13,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from simsa import library, report
+from simsa import api
+from simsa import report
 from simsa.cli.main import run
-from simsa.report import text
+from simsa.report.renderers import terminal
 from simsa.store import Store
 
 WIDTH = 92
@@ -50,9 +51,9 @@ def draw(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
             run(["demo", "--replay", "--out", folder, "-q", "--json"])
-        made = library.Run(Path(folder) / "simsa.simsa")
+        made = api.Run(Path(folder) / "simsa.simsa")
         with Store.read(made.folder) as store:
-            shown = text.render(report.summary(store), WIDTH, True)
+            shown = terminal.render(report.summary(store), WIDTH, True)
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.from_ansi("\n".join(shown.splitlines()[:LINES])))
     svg = console.export_svg(title="simsa demo --replay", code_format=FRAME)

@@ -20,10 +20,11 @@ from urllib.parse import quote
 
 from selenium import webdriver
 
-from simsa.labels import Labels
+from simsa.store.labels import Labels
 from simsa.records import CRITERIA
-from simsa.store import Store, results
-from simsa.web.desk import Desk
+from simsa.store import Store
+from simsa.store import results
+from simsa.web.labeling import LabelingDesk
 
 WIDTHS = (1400, 800, 390)
 SCHEMES = ("light", "dark")
@@ -56,7 +57,7 @@ def demo(folder: Path) -> list[Path]:
 
 def label(run: Path) -> None:
     """What two people could have said: mostly as the judge."""
-    Desk(run).draw(90, seed=0)
+    LabelingDesk(run).draw(90, seed=0)
     chance = random.Random(1)
     with Store.read(run) as store:
         judged = {(r.question_id, r.variant): r.scores for r in results(store)}

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from simsa import config
-from simsa.cli.main import COMMANDS, cli
+from simsa.cli.main import COMMANDS
+from simsa.cli.main import cli
 
 HERE = Path(__file__).parent
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (

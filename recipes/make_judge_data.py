@@ -27,9 +27,9 @@ from josa import fill
 from make_data import KINDS, REFUSAL, TOPICS, Entity, Told, World
 
 from simsa import rubrics
-from simsa.probing.negation import negate
+from simsa.judge_eval.negation import negate
 from simsa.records import CRITERIA, Passage, Question
-from simsa.rubrics.reader import ANALYSIS
+from simsa.rubrics.response_parser import ANALYSIS
 
 RUBRIC = Path(__file__).parents[1] / "src/simsa/demo/data/demo-ko.txt"
 ROWS, SEED = 19_200, 11

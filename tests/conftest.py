@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.serving.running import demo_model, vllm_server
+from tests.engines.running import demo_model, vllm_server
 
 # A shell that runs the tests in the background has interruptions ignored, by all that the tests start too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -341,7 +341,7 @@ def test_there_is_one_comment_and_it_is_kept_up_to_date(workflow: dict[Any, Any]
 
 
 def test_the_comment_that_simsa_writes_ends_in_the_mark() -> None:
-    from simsa.report import comment
+    from simsa.report.renderers import comment
 
     assert comment.MARK in GUIDE.read_text(encoding="utf-8")
     assert "tail -n 1" in WORKFLOW.read_text(encoding="utf-8")

@@ -17,9 +17,9 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.records import CLAIMS
-from simsa.store import Store, claimed, judge_usage, results, statuses, unlisted
-from tests.batching import making
+from simsa.store import Store, claimed, count_missing_claims, judge_usage, results, statuses
 from tests.judges.test_panel import config_of
+from tests.run.batch import making
 from tests.servers.batch import BatchServer
 from tests.servers.chat import ChatServer, asks_claims, listed, listing, verdict
 from tests.servers.runner import results as run_elsewhere
@@ -273,7 +273,7 @@ def test_an_answer_that_says_nothing_misses_no_list(
         assert lists_asked(server) == 3
     assert [v["claims"]["unlisted"] for v in report(config, capsys)["variants"]] == [{}, {}]
     with Store.read(tmp_path / "simsa.simsa") as store:
-        assert unlisted(store) == {}
+        assert count_missing_claims(store) == {}
 
 
 # Other ways of asking ---------------------------------------------------------------
@@ -465,7 +465,7 @@ def test_the_verdict_of_a_row_is_what_it_would_be_without(tmp_path: Path) -> Non
         assert run(["judge", str(on), "-q"]) == run(["judge", str(off), "-q"]) == 0
     with Store.read(tmp_path / "on" / "simsa.simsa") as a, Store.read(tmp_path / "off" / "simsa.simsa") as b:
         assert list(results(a)) == list(results(b))
-        from simsa.report.rows import rows
+        from simsa.report.score_rows import rows
 
         changed = {"claims_supported", "claims_total", "claims", "latency_s"}
         for one, other in zip(rows(a), rows(b), strict=True):

@@ -79,7 +79,7 @@ class Sheet:
         return Color.layer([colour, self.colour(mode, on)], space="srgb")
 
 
-REPORT, PAGE = Sheet("report/report.css"), Sheet("web/static/style.css")
+REPORT, PAGE = Sheet("report/renderers/report.css"), Sheet("web/static/style.css")
 PLACES = [
     pytest.param(sheet, mode, id=f"{name}-{mode}")
     for name, sheet, modes in (
@@ -200,7 +200,9 @@ def test_text_is_read_on_its_ground(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["light", "dark", "print"])
 def test_the_warmth_of_a_type_grows_with_its_mean_for_every_eye(mode: str) -> None:
-    template = (Path(simsa.__file__).parent / "report/report.html.jinja").read_text(encoding="utf-8")
+    template = (Path(simsa.__file__).parent / "report/renderers/report.html.jinja").read_text(
+        encoding="utf-8"
+    )
     [(rgb, most)] = re.findall(r"rgb\(([\d ]+) / \{\{ \(cell\.warmth \* ([\d.]+)\)", template)
     paper, ink = REPORT.colour(mode, "paper"), REPORT.colour(mode, "ink")
     cells = [REPORT.colour(mode, f"rgb({rgb} / {share * float(most)})") for share in (0, 0.25, 0.5, 0.75, 1)]

@@ -16,11 +16,11 @@ from scipy import stats
 
 from simsa import config, pipeline
 from simsa.cli.main import run
+from simsa.exporters.tracker_run import variants as tracked
 from simsa.records import CRITERIA
 from simsa.report import summary
-from simsa.report.marks import bars
-from simsa.report.table import load
-from simsa.report.tracked import variants as tracked
+from simsa.report.charts import bars
+from simsa.report.score_matrix import load
 from simsa.store import Store, claimed, judgements, results
 from simsa.store import members as members_of
 from tests.servers.batch import BatchServer

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.text import choices, count, one_line, plain, quoted, usd, visible
+from simsa.text import count, list_choices, one_line, quoted, strip_controls, usd, visible
 
 
 @pytest.mark.parametrize(
@@ -100,20 +100,21 @@ def test_a_count_has_separators_and_is_the_count(n: int) -> None:
     ],
 )
 def test_a_number_of_the_users_is_shown_whole(number: float, shown: str) -> None:
-    assert plain(number) == shown
+    assert strip_controls(number) == shown
 
 
 @given(st.floats(-1e9, 1e9))
 def test_a_plain_number_is_the_number(number: float) -> None:
-    assert "e" not in plain(number)
-    assert math.isclose(float(plain(number)), number, abs_tol=1e-11)
+    assert "e" not in strip_controls(number)
+    assert math.isclose(float(strip_controls(number)), number, abs_tol=1e-11)
 
 
 def test_a_name_that_is_none_gets_the_one_that_was_meant_and_all_there_are() -> None:
-    assert choices("bse", ["base", "lora"]) == "did you mean 'base'? there are base, lora"
+    assert list_choices("bse", ["base", "lora"]) == "did you mean 'base'? there are base, lora"
     assert (
-        choices("미세조종", iter(["base", "미세조정"])) == "did you mean '미세조정'? there are base, 미세조정"
+        list_choices("미세조종", iter(["base", "미세조정"]))
+        == "did you mean '미세조정'? there are base, 미세조정"
     )
-    assert choices("LORA", ["base", "lora"]).startswith("did you mean 'lora'?")
-    assert choices("x", ["base", "lora"]) == "there are base, lora"
-    assert choices("x", []) == "there is none"
+    assert list_choices("LORA", ["base", "lora"]).startswith("did you mean 'lora'?")
+    assert list_choices("x", ["base", "lora"]) == "there are base, lora"
+    assert list_choices("x", []) == "there is none"

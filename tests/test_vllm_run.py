@@ -15,10 +15,10 @@ import pytest
 from simsa import config as configuration
 from simsa.cli.main import run
 from simsa.demo import demo_files
+from simsa.engines import plan_judge
 from simsa.errors import SimsaError
-from simsa.serving import plan_judge
 from simsa.store import Store, expected, results
-from tests.serving.running import Running
+from tests.engines.running import Running
 
 pytestmark = pytest.mark.vllm
 

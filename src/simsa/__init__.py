@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from simsa.version import __version__
 
 if TYPE_CHECKING:
+    from simsa.api import JudgeSpec, Run, aevaluate, ajudge, evaluate, judge
     from simsa.errors import SimsaError
-    from simsa.library import Judge, Run, aevaluate, ajudge, evaluate, judge
 
-__all__ = ["Judge", "Run", "SimsaError", "__version__", "aevaluate", "ajudge", "evaluate", "judge"]
+__all__ = ["JudgeSpec", "Run", "SimsaError", "__version__", "aevaluate", "ajudge", "evaluate", "judge"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
 
         return SimsaError
     if name in __all__:
-        from simsa import library
+        from simsa import api
 
-        return getattr(library, name)
+        return getattr(api, name)
     raise AttributeError(f"module 'simsa' has no attribute {name!r}")

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from simsa.errors import ConfigError
 from simsa.records import content_hash
-from simsa.text import alike, choices, resaved
+from simsa.text import closest, encoding_hint, list_choices
 
 DEFAULT_CONFIG = "simsa.toml"
 LOCAL_JUDGES = ("lexical",)
@@ -368,7 +368,7 @@ class Config(_Section):
         if self.report.baseline and self.report.baseline not in names:
             raise ValueError(
                 f"report.baseline: no variant is named {self.report.baseline!r}; "
-                + choices(self.report.baseline, names)
+                + list_choices(self.report.baseline, names)
             )
         return self
 
@@ -432,7 +432,7 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
-        hint = resaved(data, str(path))
+        hint = encoding_hint(data, str(path))
         raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(path), hint=hint) from None
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(str(error), text, str(path)) from None
@@ -532,7 +532,7 @@ def _no_toml(said: str, text: str, where: str) -> ConfigError:
 def _beside(file: Path) -> str:
     """What may have been meant by a config that is not there."""
     with contextlib.suppress(OSError):
-        near = alike(file.name, (path.name for path in file.parent.glob("*.toml")))
+        near = closest(file.name, (path.name for path in file.parent.glob("*.toml")))
         if near:
             return f"did you mean {str(file.with_name(near))!r}?"
     return f"`simsa init` writes a {DEFAULT_CONFIG} to begin with"

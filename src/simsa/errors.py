@@ -102,19 +102,19 @@ class GateFailed(SimsaError):
     exit_code = 3
 
 
-class Unusable(SimsaError):
+class ServiceError(SimsaError):
     exit_code = 5
 
 
-class EndpointError(Unusable):
+class EndpointError(ServiceError):
     pass
 
 
-class EngineError(Unusable):
+class EngineError(ServiceError):
     pass
 
 
-class AdapterWithoutEffect(Unusable):
+class AdapterWithoutEffect(ServiceError):
     pass
 
 

@@ -16,19 +16,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simsa import batching, data, judges, planning, prompts, provenance, serving
+from simsa import data, engines, judges, prompts
 from simsa.config import Config, EndpointConfig, GenerationConfig, JudgeConfig, secret
-from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Lessons
-from simsa.errors import Unusable
-from simsa.flow import Backlog, Budget, each, stream, together, unless
-from simsa.hearing import Hearing, asked, directly, parts
+from simsa.errors import ServiceError
+from simsa.i18n.messages import msg
 from simsa.judges import Judge, JudgeRequest
+from simsa.judges.identity import identified, judge_locations, merge_locations, relocation_note
 from simsa.judges.llm import LLMJudge
-from simsa.judges.places import identified, moved, places, with_places
-from simsa.judges.retiring import listed, models_of, retiring
-from simsa.progress import Progress
+from simsa.judges.model_dates import deprecated_models, listed, models_of
+from simsa.llm import CapabilityLearner, ChatEndpoint, ChatFailure, ChatReply, ChatRequest
 from simsa.records import CRITERIA, Message, Prediction, Question
-from simsa.spoken import told
+from simsa.run import plan as planning
+from simsa.run import provenance
+from simsa.run.batch.actions import BatchContext, Mode, default, is_offline
+from simsa.run.batch.scoring import refuse_if_open
+from simsa.run.batch.scoring import score as score_batches
+from simsa.run.concurrency import Budget, JudgingQueue, async_iter, for_each_concurrent, race, task_group
+from simsa.run.judging import JudgingSession, ask_with_budget, parts, row_requests
+from simsa.run.progress import Progress
 from simsa.store import TRANSIENT, Answered, Planned, Store
 from simsa.text import usd
 from simsa.version import __version__
@@ -44,7 +49,7 @@ async def evaluate(
     stages: Collection[str] = STAGES,
     retry: Collection[str] = (),
     progress: Progress | None = None,
-    batch: batching.Mode | None = None,
+    batch: Mode | None = None,
 ) -> None:
     """Makes or continues the run in `folder` until nothing of `stages` is pending.
 
@@ -54,31 +59,31 @@ async def evaluate(
     is kept, and calling again goes on from there.
     """
     progress = progress or Progress()
-    for note in serving.check_adapters(config):
+    for note in engines.check_adapters(config):
         progress.note("adapter", note)
-    for end in retiring(variant.endpoint.model for variant in config.variants if variant.endpoint):
+    for end in deprecated_models(variant.endpoint.model for variant in config.variants if variant.endpoint):
         progress.note("variant_retiring", end.said)
     with Store.create(folder) as store:
         planning.prepare(store, config, progress)
         judge = (
-            judges.of(config, say=progress.say, keyless=batching.is_offline(batch))
+            judges.of(config, say=progress.say, keyless=is_offline(batch))
             if config.judge and "judge" in stages
             else None
         )
         for note in judge.notes if judge else ():
             progress.note("judge", note)
         _describe(store, config, judge, progress)
-        backlog = Backlog(store, judge.task if judge else "", (*TRANSIENT, *retry))
+        backlog = JudgingQueue(store, judge.task if judge else "", (*TRANSIENT, *retry))
         prompt = prompts.load(config.generation.prompt, config.root)
         asked = [v.name for v in config.variants if not v.predictions] if "generate" in stages else []
-        by_batch = batch or batching.default(config.judge)
+        by_batch = batch or default(config.judge)
         ours = judge is not None and judge_is_ours(config) and not by_batch
-        lent = Lent(asyncio.get_running_loop().create_future()) if ours else None
-        run = _Run(store, config, progress, backlog, prompt, asked, proven=asyncio.Event(), lent=lent)
-        async with store.writing(), together() as side_by_side:
+        lent = SharedServer(asyncio.get_running_loop().create_future()) if ours else None
+        run = RunContext(store, config, progress, backlog, prompt, asked, proven=asyncio.Event(), lent=lent)
+        async with store.writing(), task_group() as side_by_side:
             side_by_side.create_task(generate(run))
             if judge:
-                side_by_side.create_task(look_ahead(run, ask=not batching.is_offline(by_batch)))
+                side_by_side.create_task(fetch_model_metadata(run, ask=not is_offline(by_batch)))
                 side_by_side.create_task(
                     score_by_batch(run, judge, retry, by_batch) if by_batch else score(run, judge, retry)
                 )
@@ -88,35 +93,35 @@ async def evaluate(
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class SharedServer:
     """The vLLM that a judge of ours is on: lent from the last answer to the last verdict, on a GPU from the first."""
 
-    server: asyncio.Future[serving.VllmServer | None]
+    server: asyncio.Future[engines.VllmServer | None]
     """None: there is nothing to judge."""
     returned: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class RunContext:
     """What both stages share."""
 
     store: Store
     config: Config
     progress: Progress
-    backlog: Backlog
+    backlog: JudgingQueue
     prompt: prompts.Prompt
     asked: Sequence[str]
     """The variants whose answers this sitting gets."""
     proven: asyncio.Event
     """Set once every adapter is known to work: nothing is spent on the judge before."""
-    lent: Lent | None = None
+    lent: SharedServer | None = None
     """Where the judge is served, when it is an adapter beside the variants."""
 
 
 # Generating --------------------------------------------------------------------------
 
 
-async def generate(run: _Run) -> None:
+async def generate(run: RunContext) -> None:
     """Every variant answers every question that it has not answered yet."""
     run.progress.generate.begin(total=len(run.store.pending_answers(run.asked)))
     async with AsyncExitStack() as kept:
@@ -126,11 +131,11 @@ async def generate(run: _Run) -> None:
                 v.name: v.endpoint for v in run.config.variants if v.endpoint and v.name in run.asked
             }
             for name, endpoint in elsewhere.items():
-                await _load_elsewhere(run, name, endpoint)
+                await _load_remote_adapter(run, name, endpoint)
             server = await _generate_served(run, kept)
             run.proven.set()
             for name, endpoint in elsewhere.items():
-                await _generate_elsewhere(run, name, endpoint)
+                await _generate_remote(run, name, endpoint)
         finally:
             run.progress.generate.end()
             run.backlog.close()
@@ -138,15 +143,15 @@ async def generate(run: _Run) -> None:
             await _lend(run.lent, server)
 
 
-async def _lend(lent: Lent, server: serving.VllmServer | None) -> None:
+async def _lend(lent: SharedServer, server: engines.VllmServer | None) -> None:
     """Keeps the judge's server open until the last verdict."""
     if not lent.server.done():
         lent.server.set_result(server)
     if server:
-        await unless(server.died(), lent.returned.wait())
+        await race(server.died(), lent.returned.wait())
 
 
-async def _generate_served(run: _Run, kept: AsyncExitStack) -> serving.VllmServer | None:
+async def _generate_served(run: RunContext, kept: AsyncExitStack) -> engines.VllmServer | None:
     """vLLM by vLLM: base and adapters on one, merged checkpoints one after another.
 
     The one that a judge of ours is on comes last; it stays open on `kept` and is returned.
@@ -156,7 +161,7 @@ async def _generate_served(run: _Run, kept: AsyncExitStack) -> serving.VllmServe
     if not (to_answer or to_judge):
         return None
     judge = run.config.judge.model if to_judge and run.config.judge else ""
-    plans = serving.plan_servers(run.config)
+    plans = engines.plan_servers(run.config)
     for plan in sorted(plans, key=lambda plan: judge in plan.variants):
         pending = run.store.pending_answers([name for name in plan.variants if name in run.asked])
         if judge in plan.variants:
@@ -169,15 +174,15 @@ async def _generate_served(run: _Run, kept: AsyncExitStack) -> serving.VllmServe
     return None
 
 
-def _server(run: _Run, plan: serving.ServerPlan) -> serving.VllmServer:
-    return serving.VllmServer(plan, run.store.folder / "logs", run.progress.say)
+def _server(run: RunContext, plan: engines.ServerPlan) -> engines.VllmServer:
+    return engines.VllmServer(plan, run.store.folder / "logs", run.progress.say)
 
 
-async def _generate_at(run: _Run, server: serving.VllmServer, pending: Sequence[Planned]) -> None:
+async def _generate_at(run: RunContext, server: engines.VllmServer, pending: Sequence[Planned]) -> None:
     """The answers of one vLLM's variants."""
     plan = server.plan
     if run.config.serving.check_adapters:
-        for finding in await serving.prove_adapters(server, sample(run)):
+        for finding in await engines.prove_adapters(server, sample(run)):
             run.progress.note("template", finding.said)
     if run.lent and run.config.judge and run.config.judge.model in plan.variants and not plan.vllm.cpu:
         # On a CPU one more adapter in a batch would slow all the others: there it waits for the last answer.
@@ -196,7 +201,7 @@ async def _generate_at(run: _Run, server: serving.VllmServer, pending: Sequence[
     ) as endpoint:
         run.progress.generate.ready()
         for block in _blocks(pending, apart=plan.vllm.cpu):
-            await unless(server.died(), answer(run, endpoint, plan.variants, block))
+            await race(server.died(), answer(run, endpoint, plan.variants, block))
 
 
 def _blocks(pending: Sequence[Planned], *, apart: bool) -> list[Sequence[Planned]]:
@@ -208,14 +213,14 @@ def _blocks(pending: Sequence[Planned], *, apart: bool) -> list[Sequence[Planned
     return [[planned for planned in pending if planned.variant == name] for name in names]
 
 
-async def _load_elsewhere(run: _Run, name: str, where: EndpointConfig) -> None:
+async def _load_remote_adapter(run: RunContext, name: str, where: EndpointConfig) -> None:
     """Has somebody else's vLLM load a variant's adapter, and proves that it works."""
     if where.adapter and run.store.pending_answers([name]):
         key = secret(where.api_key_env)
-        await serving.load_adapter(where.base_url, key, where.model, where.adapter, sample(run))
+        await engines.load_adapter(where.base_url, key, where.model, where.adapter, sample(run))
 
 
-async def _generate_elsewhere(run: _Run, name: str, where: EndpointConfig) -> None:
+async def _generate_remote(run: RunContext, name: str, where: EndpointConfig) -> None:
     """A variant behind somebody else's server."""
     pending = run.store.pending_answers([name])
     if not pending:
@@ -224,7 +229,7 @@ async def _generate_elsewhere(run: _Run, name: str, where: EndpointConfig) -> No
     async with ChatEndpoint(
         where.base_url,
         where.model,
-        lessons=Lessons(where.base_url, where.model, always),
+        lessons=CapabilityLearner(where.base_url, where.model, always),
         key=secret(where.api_key_env),
         key_name=where.api_key_env,
         on_event=run.progress.say,
@@ -236,7 +241,7 @@ async def _generate_elsewhere(run: _Run, name: str, where: EndpointConfig) -> No
 
 
 async def answer(
-    run: _Run,
+    run: RunContext,
     endpoint: ChatEndpoint,
     models: Mapping[str, str],
     pending: Sequence[Planned],
@@ -256,10 +261,10 @@ async def answer(
         run.progress.generate.failed += prediction.prediction is None
         run.backlog.wake()
 
-    await each(stream(pending), ask, endpoint.max_concurrency)
+    await for_each_concurrent(async_iter(pending), ask, endpoint.max_concurrency)
 
 
-def sample(run: _Run) -> list[tuple[Message, ...]]:
+def sample(run: RunContext) -> list[tuple[Message, ...]]:
     """A few of the run's own prompts, spread over the test set."""
     questions = list(run.store.questions())
     return [run.prompt.messages(q) for q in questions[:: max(1, len(questions) // _SAMPLE)][:_SAMPLE]]
@@ -306,29 +311,29 @@ def _prediction(planned: Planned, reply: ChatReply | ChatFailure) -> Prediction:
 # Judging -----------------------------------------------------------------------------
 
 
-async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
+async def score(run: RunContext, judge: Judge, retry: Collection[str]) -> None:
     """Every answer gets its verdict; what was judged before is found, not asked again."""
     store, stage = run.store, run.progress.judge
-    batching.refuse_if_open(store, judge.verdict_task)
+    refuse_if_open(store, judge.verdict_task)
     store.forget_other_judges(judge.task, judge.verdict_task)
     assert run.config.judge is not None
     limit = run.config.judge.max_cost_usd
     budget = Budget(limit, store.spent_usd())
-    ask = directly(judge, budget, run.config.judge)
-    hearing = Hearing(store, judge, ask, stage, (*TRANSIENT, *retry))
+    ask = ask_with_budget(judge, budget, run.config.judge)
+    hearing = JudgingSession(store, judge, ask, stage, (*TRANSIENT, *retry))
 
     async def heard(requests: Sequence[JudgeRequest]) -> bool:
         for request in requests:
             try:
                 if not await hearing.hear(request):
                     return False
-            except Unusable:
+            except ServiceError:
                 run.backlog.stop()
                 raise
         return True
 
     async def verdict(answered: Answered) -> None:
-        row = asked(judge, answered)
+        row = row_requests(judge, answered)
         if not await heard(row.verdict):
             run.backlog.stop()
             return
@@ -357,10 +362,10 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     run.progress.limit_usd = limit
     try:
         async with judge:
-            await each(run.backlog, verdict, judge.width)
-    except Unusable as error:
+            await for_each_concurrent(run.backlog, verdict, judge.width)
+    except ServiceError as error:
         if stage.done:  # it worked before: the answers are worth having all the same
-            run.progress.say(told("run.judge_stopped", error=str(error)))
+            run.progress.say(msg("run.judge_stopped", error=str(error)))
             await run.backlog.wait_closed()
         raise
     finally:
@@ -370,22 +375,22 @@ async def score(run: _Run, judge: Judge, retry: Collection[str]) -> None:
     if budget.exhausted:
         store.set_meta(stopped="budget")
         spent, most = usd(budget.spent), usd(budget.limit or 0.0)
-        run.progress.note("budget", told("run.budget", spent=spent, limit=most))
+        run.progress.note("budget", msg("run.budget", spent=spent, limit=most))
 
 
-async def score_by_batch(run: _Run, judge: Judge, retry: Collection[str], mode: batching.Mode) -> None:
+async def score_by_batch(run: RunContext, judge: Judge, retry: Collection[str], mode: Mode) -> None:
     """The same through batches, which are made when every answer is there."""
     await run.proven.wait()
     await run.backlog.wait_closed()
     assert run.config.judge is not None
-    work = batching.Work(run.store, judge, run.config.judge, run.progress, tuple(retry))
-    await batching.score(work, mode)
+    work = BatchContext(run.store, judge, run.config.judge, run.progress, tuple(retry))
+    await score_batches(work, mode)
 
 
 # Around ------------------------------------------------------------------------------
 
 
-async def look_ahead(run: _Run, *, ask: bool) -> None:
+async def fetch_model_metadata(run: RunContext, *, ask: bool) -> None:
     """Asks the judge's endpoints what they say of their models, and keeps it for reports.
 
     Says when a model leaves its API, and when another than before may answer to the judge's name.
@@ -396,14 +401,14 @@ async def look_ahead(run: _Run, *, ask: bool) -> None:
     cards = await listed(config) if ask else {}
     dates: dict[str, str] = run.store.meta("shutdown_dates") or {}
     dates |= {card.id: str(card.shutdown_date) for card in cards.values() if card.shutdown_date}
-    known = with_places(run.store.meta("judge_places") or {}, places(config, cards))
+    known = merge_locations(run.store.meta("judge_places") or {}, judge_locations(config, cards))
     kept = {name: [list(place) for place in where] for name, where in known.items()}
     run.store.set_meta(shutdown_dates=dates, judge_places=kept)
-    for end in retiring(models, dates):
+    for end in deprecated_models(models, dates):
         run.progress.note("judge_retiring", end.said)
     for name in identified(config):
         if len(where := known.get(name, [])) > 1:
-            run.progress.note("judge_moved", moved(name, where))
+            run.progress.note("judge_moved", relocation_note(name, where))
 
 
 def judge_is_ours(config: Config) -> bool:
@@ -426,7 +431,7 @@ def _timing(store: Store, progress: Progress) -> dict[str, dict[str, float]]:
 def measure(store: Store) -> None:
     """Deterministic metrics for every answer that has none of this version yet."""
     from simsa.metrics.abstention import refusals_of
-    from simsa.metrics.rows import score_rows
+    from simsa.metrics.registry import score_rows
 
     refusals: tuple[str, ...] | None = None
     while block := store.unmeasured(__version__, 256):

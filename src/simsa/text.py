@@ -30,7 +30,7 @@ def one_line(text: str, limit: int | None = None) -> str:
     return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def resaved(data: bytes, name: str) -> str:
+def encoding_hint(data: bytes, name: str) -> str:
     """What to do about the file `name` that should be UTF-8 and is not; `data` is what is in it, or the odd part."""
     encoding, called = "ENCODING", "another encoding"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -52,20 +52,20 @@ def _is_cp949(data: bytes) -> bool:
     return False
 
 
-def choices(found: str, known: Iterable[str]) -> str:
+def list_choices(found: str, known: Iterable[str]) -> str:
     """What to say of a name that is none of `known`: the one that was probably meant, and which there are."""
     names = list(known)
     listed = f"there are {', '.join(names)}" if names else "there is none"
-    return meant(found, names) + listed
+    return suggestion(found, names) + listed
 
 
-def meant(found: str, known: Iterable[str]) -> str:
+def suggestion(found: str, known: Iterable[str]) -> str:
     """The beginning of a hint where `found` is nearly one of `known`, else nothing."""
-    near = alike(found, known)
+    near = closest(found, known)
     return "" if near is None else f"did you mean {near!r}? "
 
 
-def alike(found: str, known: Iterable[str]) -> str | None:
+def closest(found: str, known: Iterable[str]) -> str | None:
     """The one of `known` that was probably meant; None where nothing is near."""
     import difflib
 
@@ -97,7 +97,7 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
-def plain(number: float) -> str:
+def strip_controls(number: float) -> str:
     """0.00001 or 1234567: all of its digits, and never an exponent."""
     whole, _, rest = f"{number:.{_SMALLEST_PLACE}f}".partition(".")
     return f"{whole}.{rest}".rstrip("0").rstrip(".")

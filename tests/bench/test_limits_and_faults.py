@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from tests.servers.chat import Call, ChatServer
 from tests.servers.limits import RateLimit
 

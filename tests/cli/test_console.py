@@ -16,8 +16,8 @@ from rich.cells import cell_len
 from simsa.cli import console
 from simsa.cli.main import run
 from simsa.errors import ConfigError, InputError, RunError
-from simsa.language import Language
-from simsa.spoken import told
+from simsa.i18n.language import Language
+from simsa.i18n.messages import msg
 from tests.report.runs import BASE, BETTER, make_run
 
 CONFIG = '[data]\npath = "test.jsonl"\n[serving]\nmodel = "tiny"\n'
@@ -191,7 +191,7 @@ def test_who_cannot_be_shown_hangul_is_spoken_to_in_english(
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
     monkeypatch.setattr(sys, "stderr", stream)
     assert console.listener(wanted) == heard
-    console.tell(told("vllm.ready", seconds=3), wanted)
+    console.tell(msg("vllm.ready", seconds=3), wanted)
     stream.flush()
     said = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
     assert said == ("vLLM 준비됨 (3초)\n" if heard == "ko" else "vLLM is ready after 3 s\n")

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from simsa.cli.drawn import Drawn
+from simsa.cli.progress_bars import TerminalRepair
 
 UP_AND_WIPED = "\x1b[1A\x1b[2K"
 
@@ -18,7 +18,7 @@ def wiped(monkeypatch: pytest.MonkeyPatch, width: int, lines: list[str], **varia
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     screen = Console(file=io.StringIO(), width=width, force_terminal=True, legacy_windows=False)
-    drawn = Drawn(screen)
+    drawn = TerminalRepair(screen)
     drawn.lines = lines
     screen.push_render_hook(drawn)
     screen.print("", end="")

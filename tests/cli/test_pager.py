@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
+from tests.cli.commands.test_probe import write
 from tests.cli.terminals import Terminal, look
-from tests.cli.test_probe import write
 from tests.report.runs import BASE, BETTER, make_run
 
 Capture = pytest.CaptureFixture[str]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import COMMANDS
-from tests.calibration.simulated import world
+from tests.cli.commands.test_probe import write
 from tests.cli.terminals import Shown, look
-from tests.cli.test_probe import write
+from tests.judge_eval.simulated import world
 from tests.report.runs import make_run, question
 
 Look = Callable[[str, str, int], Shown]

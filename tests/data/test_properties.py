@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa.data import from_rows, read, read_predictions
-from simsa.data.cells import python_list
+from simsa.data.csv_files import python_list
 from simsa.errors import DataError
 from simsa.records import Message, Passage, Question
 from tests.data import korean

@@ -21,7 +21,7 @@ from simsa.config import JudgeConfig
 from simsa.demo import demo_files
 from simsa.judges.llm import LLMJudge
 from simsa.records import CRITERIA, Passage, Question
-from simsa.rubrics import Scored, read_verdict
+from simsa.rubrics import ParsedScores, read_verdict
 from tests.demo.conftest import RECIPES, recipe, rows_of
 
 N = 1_500
@@ -66,7 +66,7 @@ def test_what_the_judge_should_say_is_a_verdict(made: ModuleType, cases: list[tu
     for case, answer in cases[:300]:
         row = made.messages(case, answer, analysed=True)
         verdict = read_verdict(row["messages"][-1]["content"], CRITERIA, ())
-        assert isinstance(verdict, Scored)
+        assert isinstance(verdict, ParsedScores)
         assert verdict.scores == row["scores"]
         assert verdict.analysis
 

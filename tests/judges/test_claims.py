@@ -12,8 +12,8 @@ import pytest
 from simsa.config import JudgeConfig, build
 from simsa.errors import ConfigError, RubricError
 from simsa.judges import JudgeRequest, make
-from simsa.judges.estimate import ANSWER_TOKENS, answer_tokens, expense
-from simsa.judges.hope import SCOUTS
+from simsa.judges.cost import ANSWER_TOKENS, answer_tokens, cost_estimate
+from simsa.judges.retry import SCOUTS
 from simsa.records import CLAIMS, CRITERIA, Claim, Judgement, Passage, Question, Status
 from simsa.rubrics import editable, load
 from simsa.rubrics.claims import SCHEMA, claims_prompt
@@ -324,8 +324,8 @@ def test_a_list_is_expected_to_be_as_long_as_its_answer() -> None:
     assert 40 < answer_tokens(short) < answer_tokens(long)
     assert answer_tokens(long) > 500
     judge, how = make(config(model="gpt-4o", claims=True)), config(model="gpt-4o", claims=True)
-    both = expense(judge, how, judge.requests(YEAR, SAID))
-    one = expense(judge, how, judge.requests(YEAR, SAID)[:1])
+    both = cost_estimate(judge, how, judge.requests(YEAR, SAID))
+    one = cost_estimate(judge, how, judge.requests(YEAR, SAID)[:1])
     assert (both.calls, one.calls) == (2, 1)
     assert both.completion_tokens == ANSWER_TOKENS + answer_tokens(short)
     assert both.cost_usd and one.cost_usd and both.cost_usd > one.cost_usd

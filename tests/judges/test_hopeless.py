@@ -9,10 +9,10 @@ import pytest
 
 from simsa.config import JudgeConfig
 from simsa.errors import EndpointError
-from simsa.flow import each, stream
 from simsa.judges import make
-from simsa.judges.hope import SCOUTS
+from simsa.judges.retry import SCOUTS
 from simsa.records import Judgement, Question
+from simsa.run.concurrency import async_iter, for_each_concurrent
 from tests.servers.chat import Body, ChatServer, verdict
 
 NONSENSE = "점수는 아주 좋습니다! 10점 만점에 10점"
@@ -34,7 +34,7 @@ def judged(
                 question = Question(id=str(n), question=f"{n}?", contexts=())
                 found[n] = await judge.judge(judge.requests(question, f"{n}년")[0])
 
-            await each(stream(range(n)), one, width)
+            await for_each_concurrent(async_iter(range(n)), one, width)
 
     asyncio.run(asyncio.wait_for(ask(), 60))
     return [found[n] for n in range(n)]

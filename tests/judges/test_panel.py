@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from simsa.cli.main import run
 from simsa.config import build
 from simsa.errors import ConfigError
-from simsa.judges import JudgeRequest, make, of_many
+from simsa.judges import JudgeRequest, make, median_judgement
 from simsa.records import CRITERIA, Judgement, Question
 from simsa.store import Store, judge_usage, judgements, members, repeats, results, statuses
+from tests.run.test_judging import asked_for, edited, giving
 from tests.servers.chat import Body, ChatServer, verdict
-from tests.test_hearing import asked_for, edited, giving
 from tests.test_pipeline import write_data
 
 
@@ -351,7 +351,7 @@ def said(score: int | None, n: int = 0) -> Judgement:
 @given(st.lists(st.none() | st.integers(1, 5), min_size=1, max_size=9))
 def test_a_made_judgement_is_a_score_that_somebody_gave_or_none(given: list[int | None]) -> None:
     voices = {str(n): said(score, n) for n, score in enumerate(given)}
-    made = of_many(REQUEST, "panel", "r@1", voices, named=False)
+    made = median_judgement(REQUEST, "panel", "r@1", voices, named=False)
     scores = sorted(score for score in given if score is not None)
     assert (made.cost_usd, made.attempts, made.prompt_tokens) == (0.0, 0, 0)
     if 2 * len(scores) > len(given):

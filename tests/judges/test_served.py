@@ -15,13 +15,13 @@ from simsa import judges
 from simsa.cli.main import run
 from simsa.config import Config, JudgeConfig
 from simsa.demo import demo_files
+from simsa.engines import check_adapters, plan_judge, plan_servers
 from simsa.errors import ConfigError
 from simsa.judges.llm import LLMJudge, price_of
 from simsa.records import Question
-from simsa.serving import check_adapters, plan_judge, plan_servers
+from tests.engines.making import lora, make_adapter, make_model
+from tests.engines.standing_in import stand_in
 from tests.servers.chat import ChatServer
-from tests.serving.making import lora, make_adapter, make_model
-from tests.serving.standing_in import stand_in
 from tests.test_pipeline import write_data
 
 QUESTION = Question(id="1", question="언제?", contexts=(), reference=("1443년",))

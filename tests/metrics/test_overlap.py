@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sacrebleu import sentence_chrf
 
-from simsa.metrics.morphemes import morphemes
+from simsa.metrics.morphology import morphemes
 from simsa.metrics.overlap import chrf, context_overlap, lcs_length, rouge_l, rouge_l_of, share_found
 
 TOKENS = st.lists(st.sampled_from("가나다라"), max_size=25)
@@ -88,7 +88,7 @@ def test_share_counts_every_occurrence() -> None:
 
 def test_importing_loads_no_heavy_library() -> None:
     code = (
-        "import sys, simsa.metrics.overlap, simsa.metrics.rows;"
+        "import sys, simsa.metrics.overlap, simsa.metrics.registry;"
         "sys.exit(any(name in sys.modules for name in ('sacrebleu', 'kiwipiepy', 'numpy')))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

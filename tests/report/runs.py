@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simsa.metrics.rows import score_rows
+from simsa.metrics.registry import score_rows
 from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
 from simsa.store import Answered, Planned, Store
 

@@ -21,11 +21,12 @@ from markdown_it.token import Token
 
 from simsa import report
 from simsa.records import CRITERIA, Passage, Question
-from simsa.report import comment, comparing, html, junit, markdown, parquet, text
-from simsa.report import csv as csv_report
+from simsa.report import comparisons
 from simsa.report.gates import parse
-from simsa.report.junit import Case
-from simsa.report.rows import COLUMNS
+from simsa.report.renderers import comment, html, junit, markdown, parquet_rows, terminal
+from simsa.report.renderers import csv_rows as csv_report
+from simsa.report.renderers.junit import JunitCase
+from simsa.report.score_rows import COLUMNS
 from simsa.store import Store
 from simsa.text import one_line, visible
 from tests.report.runs import make_run
@@ -156,7 +157,7 @@ def cells(run: Path) -> list[dict[str, str]]:
 def columns(run: Path, folder: Path) -> list[dict[str, Any]]:
     file = folder / "rows.parquet"
     with Store.read(run) as store:
-        file.write_bytes(b"".join(parquet.render(store)))
+        file.write_bytes(b"".join(parquet_rows.render(store)))
     found: list[dict[str, Any]] = pq.read_table(file).to_pylist()
     return found
 
@@ -205,7 +206,7 @@ def test_any_texts_make_a_spreadsheet_and_parquet_that_read_back(texts: list[str
 def test_columns_of_parquet_have_their_types_also_where_all_is_missing(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"base": [None, None]}, predictions={"base": [None, None]}, judge=None)
     with Store.read(run) as store:
-        found = pq.read_schema(io.BytesIO(b"".join(parquet.render(store))))
+        found = pq.read_schema(io.BytesIO(b"".join(parquet_rows.render(store))))
     kinds = {name: str(found.field(name).type) for name in COLUMNS}
     assert {kinds[name] for name in (*CRITERIA, "total", "prompt_tokens", "judge_completion_tokens")} == {
         "int32"
@@ -225,7 +226,7 @@ def test_columns_of_parquet_have_their_types_also_where_all_is_missing(tmp_path:
 @given(st.lists(st.tuples(st.text(), st.text(), st.text(), st.text()), max_size=5))
 @example([("\x00\x1b", "\ud800", "]]>", "\ufffe\uffff"), ("&lt;", "<a b='c'>\"", "\r\n\t", "\x85\u2028")])
 def test_any_text_is_well_formed_xml_and_comes_back(found: list[tuple[str, str, str, str]]) -> None:
-    made = [Case(a, b, ("failure", "gate", c), d, 0.5) for a, b, c, d in found]
+    made = [JunitCase(a, b, ("failure", "gate", c), d, 0.5) for a, b, c, d in found]
     root = ElementTree.fromstring(b"".join(junit.document(made, len(made), len(made))))
     for case, (suite, name, message, output) in zip(root[0], found, strict=True):
         failure = case.find("failure")
@@ -278,9 +279,13 @@ def test_a_github_parser_sees_only_the_text_wherever_it_stands(said: str) -> Non
 
 @given(st.lists(ANY, min_size=4, max_size=4))
 def test_a_table_has_its_cells_whatever_stands_in_them(said: list[str]) -> None:
-    from simsa.report.grids import Cell, Grid, Row
+    from simsa.report.format import Grid, TableCell, TableRow
 
-    grid = Grid("t", (said[0],), (Row(said[1], (Cell(said[2]),)), Row("x", (Cell(said[3]),), "strong")))
+    grid = Grid(
+        "t",
+        (said[0],),
+        (TableRow(said[1], (TableCell(said[2]),)), TableRow("x", (TableCell(said[3]),), "strong")),
+    )
     tokens = GITHUB.parse(markdown.table(grid))
     assert sum(token.type == "tr_open" for token in tokens) == 3
     assert [t.type for t in tokens if t.type in ("th_open", "td_open")] == ["th_open"] * 2 + ["td_open"] * 4
@@ -315,7 +320,7 @@ def test_the_comment_and_the_report_are_only_what_they_should_be(texts: list[str
     with TemporaryDirectory() as folder:
         run = run_of(Path(folder) / "run", texts, names)
         with Store.read(run) as store:
-            found = comparing.comparing([store], None, [parse("total >= baseline - 9")], "en")
+            found = comparisons.comparison_report([store], None, [parse("total >= baseline - 9")], "en")
             whole = markdown.render(report.summary(store, "ko"))
         said = comment.render(found, "https://x.y/z")
         check_markdown(whole, names)
@@ -330,7 +335,7 @@ def test_no_text_can_pretend_to_be_the_mark_of_the_comment(tmp_path: Path) -> No
     name = comment.MARK
     run = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)] * 16, name: [(4, 4, 4, 4)] * 16})
     with Store.read(run) as store:
-        said = comment.render(comparing.comparing([store], None, [], "en"))
+        said = comment.render(comparisons.comparison_report([store], None, [], "en"))
     assert said.count(comment.MARK) == 1 and "&lt;\\!-- simsa --&gt;" in said
 
 
@@ -415,6 +420,6 @@ def test_a_terminal_gets_lines_that_fit_and_no_order(texts: list[str], names: li
     from rich.cells import cell_len
 
     with TemporaryDirectory() as folder, Store.read(run_of(Path(folder) / "run", texts, names)) as store:
-        shown = text.render(report.summary(store, "en"), width)
+        shown = terminal.render(report.summary(store, "en"), width)
     assert visible(shown) == shown and "\x1b" not in shown
     assert max(map(cell_len, shown.splitlines())) <= width

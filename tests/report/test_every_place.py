@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 
 from simsa import report
+from simsa.i18n.language import LANGUAGES
 from simsa.records import CRITERIA, Passage, Question
-from simsa.report import html, markdown, text
-from simsa.report.table import Mean
-from simsa.report.usage import UsageInfo
-from simsa.report.voices import Among, Member, PanelInfo
-from simsa.report.words import CATALOGUE, LANGUAGES
+from simsa.report.judge_usage import UsageInfo
+from simsa.report.panel_agreement import PanelAgreement, PanelInfo, PanelMember
+from simsa.report.renderers import html, markdown, terminal
+from simsa.report.report_words import CATALOGUE
+from simsa.report.score_matrix import Mean
 from simsa.store import Store, UsageShare
 from simsa.text import visible
 from tests.report.runs import JUDGE, make_run, question
 from tests.report.test_any_text import OURS, Page, check_markdown
-from tests.report.test_claims import MADE_UP, NO, YES, with_claims
+from tests.report.test_claim_summary import MADE_UP, NO, YES, with_claims
 from tests.report.test_whole import AGREED, EXAMINED
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>x</script></style>{{7*7}}|`[l](javascript:x)@you #1 \x1b[31m\u202e"
@@ -102,7 +103,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> report.Summary:
         found = report.summary(store, "en", n_examples=5)
     assert found.judge is not None
     members = tuple(
-        Member(name, 30, {"refused": 2}, {"base": {"total": Mean(9.0, 16)}}) for name in ("one", "two")
+        PanelMember(name, 30, {"refused": 2}, {"base": {"total": Mean(9.0, 16)}}) for name in ("one", "two")
     )
     shares = [
         UsageShare(v, part, judge, 3, 1, 100, 10, 0, 0.01, CRITERIA[:2])
@@ -112,7 +113,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> report.Summary:
     ]
     judge = dataclasses.replace(
         found.judge,
-        panel=PanelInfo(members, {CRITERIA[0]: Among(30, 0.5, 0.8, 0.4)}),
+        panel=PanelInfo(members, {CRITERIA[0]: PanelAgreement(30, 0.5, 0.8, 0.4)}),
         usage=UsageInfo(tuple(shares)),
     )
     return dataclasses.replace(found, judge=judge)
@@ -164,5 +165,5 @@ def test_markdown_is_only_what_the_report_makes(made: report.Summary) -> None:
 
 
 def test_the_terminal_gets_no_order(made: report.Summary) -> None:
-    shown = text.render(made, 120)
+    shown = terminal.render(made, 120)
     assert visible(shown) == shown and "\x1b" not in shown

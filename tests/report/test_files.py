@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from simsa.cli.main import run as simsa
 from simsa.errors import MissingExtra
 from simsa.records import Passage
-from simsa.report import csv as csv_report
-from simsa.report import junit, parquet
-from simsa.report.rows import COLUMNS
+from simsa.report.renderers import csv_rows as csv_report
+from simsa.report.renderers import junit, parquet_rows
+from simsa.report.score_rows import COLUMNS
 from simsa.store import Store
 from tests.report.runs import make_run, question
 from tests.report.spreadsheets import is_formula, unguarded
@@ -154,7 +154,7 @@ def test_junit_passes_what_is_scored(run: Path) -> None:
 def test_parquet_keeps_types_and_text_as_it_was(run: Path, tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     with Store.read(run) as store:
-        file.write_bytes(b"".join(parquet.render(store)))
+        file.write_bytes(b"".join(parquet_rows.render(store)))
     found = pq.read_table(file)
     assert tuple(found.column_names) == COLUMNS
     rows = found.to_pylist()
@@ -167,14 +167,14 @@ def test_parquet_of_an_empty_run_has_columns(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {})
     file = tmp_path / "rows.parquet"
     with Store.read(run) as store:
-        file.write_bytes(b"".join(parquet.render(store)))
+        file.write_bytes(b"".join(parquet_rows.render(store)))
     assert pq.read_table(file).num_rows == 0 and tuple(pq.read_table(file).column_names) == COLUMNS
 
 
 def test_parquet_without_its_library_says_what_to_install(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with Store.read(run) as store, pytest.raises(MissingExtra, match=r"simsa\[data\]"):
-        list(parquet.render(store))
+        list(parquet_rows.render(store))
 
 
 def test_excel_is_told_that_it_is_utf_8(

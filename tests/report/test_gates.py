@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from simsa.errors import ConfigError
 from simsa.records import Passage
 from simsa.report import gates
-from simsa.report.gates import Outcome, parse
-from simsa.report.table import load
+from simsa.report.gates import GateResult, parse
+from simsa.report.score_matrix import load
 from simsa.stats import estimate, wilson
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, make_run, question
@@ -19,7 +19,7 @@ from tests.report.runs import BASE, BETTER, make_run, question
 REFUSAL = "문맥에 답이 없습니다."
 
 
-def outcomes(run: Path, *conditions: str, baseline: str = "base") -> list[Outcome]:
+def outcomes(run: Path, *conditions: str, baseline: str = "base") -> list[GateResult]:
     with Store.read(run) as store:
         return gates.evaluate([parse(text) for text in conditions], load(store), baseline)
 
@@ -254,7 +254,7 @@ def test_what_is_written_is_read(
     assert parse(found.condition).limit == pytest.approx(found.limit, rel=1e-5)
 
 
-def outcome(folder: Path, text: str, scores: dict, **more: object) -> gates.Outcome:  # type: ignore[type-arg]
+def outcome(folder: Path, text: str, scores: dict, **more: object) -> gates.GateResult:  # type: ignore[type-arg]
     with Store.read(make_run(folder / "r", scores, **more)) as store:  # type: ignore[arg-type]
         (found,) = gates.evaluate([gates.parse(text)], load(store), "base")
     return found

@@ -17,11 +17,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from simsa import report
+from simsa.i18n.language import Language
 from simsa.records import CRITERIA
-from simsa.report import examples, html, markdown, text
-from simsa.report.numbers import fixed, half, interval, p_value, signed, usd
-from simsa.report.words import Language, words
+from simsa.report import example_answers
+from simsa.report.format import format_fixed, format_signed, half, interval, p_value
+from simsa.report.renderers import html, markdown, terminal
+from simsa.report.report_words import words
 from simsa.store import Store
+from simsa.text import usd
 from tests.report.runs import make_run, question
 
 N = 20
@@ -116,10 +119,10 @@ def test_means_stand_under_their_variant(made: Any) -> None:
     assert table.head == list(SCORES)
     for name in CRITERIA:
         figures = [v["criteria"][name] for v in document["variants"]]
-        assert table.row(say(name)) == [f"{fixed(f['mean'])} {interval(f['ci95'])}" for f in figures]
+        assert table.row(say(name)) == [f"{format_fixed(f['mean'])} {interval(f['ci95'])}" for f in figures]
     totals = [v["total"] for v in document["variants"]]
     assert table.row(f"{say('total')} /20") == [
-        f"{fixed(t['mean'], 1)} {interval(t['ci95'], 1)}" for t in totals
+        f"{format_fixed(t['mean'], 1)} {interval(t['ci95'], 1)}" for t in totals
     ]
     assert table.row(say("n_scored")) == ["20/20", "20/20", "17/20"]
     assert len({cell for row in table.rows[1:6] for cell in row[1:]}) > 10, (
@@ -135,7 +138,7 @@ def test_differences_stand_with_their_variant_and_criterion(made: Any) -> None:
         for name in (*CRITERIA, "total"):
             [c] = [c for c in document["comparisons"] if (c["variant"], c["criterion"]) == (variant, name)]
             assert table.row(say(name))[1:] == [
-                f"{signed(c['mean_diff'])} {interval(c['ci95'])}",
+                f"{format_signed(c['mean_diff'])} {interval(c['ci95'])}",
                 say(c["verdict"]),
                 p_value(c["p_adjusted"]),
                 f"{c['wins']}/{c['ties']}/{c['losses']}",
@@ -152,7 +155,7 @@ def test_answers_by_level_stand_under_their_level(made: Any) -> None:
             figures = variant["criteria"][name]
             assert table.row(variant["name"])[1:] == [
                 *(str(figures["counts"][level]) for level in "12345"),
-                f"{fixed(figures['mean'])} · {figures['n']}",
+                f"{format_fixed(figures['mean'])} · {figures['n']}",
             ]
             assert sum(map(int, table.row(variant["name"])[1:6])) == variant["criteria"][name]["n"]
 
@@ -167,7 +170,9 @@ def test_types_stand_in_their_row(made: Any) -> None:
     ]
     for kind in ("", "easy", "hard"):
         parts = [v["slices"]["type"][kind]["total"] for v in document["variants"]]
-        assert table.row(kind or say("untyped")) == [f"{fixed(p['mean'], 1)} ({p['n']})" for p in parts]
+        assert table.row(kind or say("untyped")) == [
+            f"{format_fixed(p['mean'], 1)} ({p['n']})" for p in parts
+        ]
 
 
 def test_what_was_declined_stands_in_its_corner(made: Any) -> None:
@@ -184,7 +189,7 @@ def test_metrics_and_costs_stand_under_their_variant(made: Any) -> None:
     page = Page(html.render(summary))
     table = page.under(say("head.metrics"))
     for name in ("korquad_f1", "chrf", "rouge_l", "context_overlap"):
-        shown = [fixed(v["metrics"][name], 1 if name == "chrf" else 3) for v in document["variants"]]
+        shown = [format_fixed(v["metrics"][name], 1 if name == "chrf" else 3) for v in document["variants"]]
         assert table.row(say(name)) == shown and len(set(shown)) > 1
     spent = page.under(say("head.usage"))
     by_variant = document["judge"]["usage"]["by_variant"]
@@ -232,7 +237,9 @@ def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
         assert {len(row) for row in table.rows} == {len(table.rows[0])}, "each row has all columns"
     [scores] = [table for table in tables if table.heading == say("head.scores")]
     for name in CRITERIA:
-        assert scores.row(say(name)) == [fixed(v["criteria"][name]["mean"]) for v in document["variants"]]
+        assert scores.row(say(name)) == [
+            format_fixed(v["criteria"][name]["mean"]) for v in document["variants"]
+        ]
     title = say("head.differences", baseline="base")
     [differences] = [table for table in tables if table.heading == title]
     assert differences.head == ["up", "down"]
@@ -240,7 +247,8 @@ def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
     for name in (*CRITERIA, "total"):
         found = [c for c in document["comparisons"] if c["criterion"] == name]
         assert differences.row(say(name)) == [
-            f"{signed(c['mean_diff'])} {interval(c['ci95'])}{marks.get(c['verdict'], '')}" for c in found
+            f"{format_signed(c['mean_diff'])} {interval(c['ci95'])}{marks.get(c['verdict'], '')}"
+            for c in found
         ]
     totals = [c for c in document["comparisons"] if c["criterion"] == "total"]
     assert differences.row(say("p_adjusted")) == [p_value(c["p_adjusted"]) for c in totals]
@@ -249,12 +257,12 @@ def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
     whole = [v["total"] for v in document["variants"]]
     assert scores.row(say("ci95")) == [interval(t["ci95"], 1) for t in whole]
     assert scores.row(f"{say('median')} · {say('sd')}") == [
-        f"{half(t['median'])} · {fixed(t['sd'])}" for t in whole
+        f"{half(t['median'])} · {format_fixed(t['sd'])}" for t in whole
     ]
     [types] = [table for table in tables if table.heading == say("head.types")]
     for kind in ("easy", "hard"):
         parts = [v["slices"]["type"][kind]["total"] for v in document["variants"]]
-        assert types.row(kind) == [f"{fixed(p['mean'], 1)} ({p['n']})" for p in parts]
+        assert types.row(kind) == [f"{format_fixed(p['mean'], 1)} ({p['n']})" for p in parts]
     [declined] = [table for table in tables if table.heading == say("head.abstention")]
     assert declined.row(say("abstain.right")) == ["7/10", "9/10", "2/10"]
     assert declined.row(say("abstain.wrong")) == ["1/10", "3/10", "6/10"]
@@ -309,9 +317,9 @@ def test_an_answer_that_is_missing_is_called_so_in_every_format(tmp_path: Path) 
     said = {"base": ["달빛마을", None, "별빛마을"]}
     run = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3), None, (1, 1, 1, 1)]}, predictions=said)
     with Store.read(run) as store:
-        example = examples.show(store, "worst", ["q0", "q1"])
+        example = example_answers.show(store, "worst", ["q0", "q1"])
         summary = replace(report.summary(store, "en"), examples=tuple(example))
-    for shown in (markdown.render(summary), html.render(summary), text.render(summary)):
+    for shown in (markdown.render(summary), html.render(summary), terminal.render(summary)):
         assert shown.count("(no answer)") + shown.count(r"\(no answer\)") == 1 and "달빛마을" in shown
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from simsa import report
-from simsa.endpoints import Retirement
+from simsa.i18n.language import Language
+from simsa.llm import Deprecation
 from simsa.metrics.abstention import AbstentionTable
-from simsa.report.model import VariantSummary
 from simsa.report.notes import notes, of_comparing
-from simsa.report.voices import Among, Member, PanelInfo
-from simsa.report.words import Language
+from simsa.report.panel_agreement import PanelAgreement, PanelInfo, PanelMember
+from simsa.report.summary_model import VariantSummary
 from simsa.stats import Spread
 from simsa.store import Store
 from tests.report.runs import make_run, question
@@ -99,7 +99,7 @@ def test_what_a_run_has_kept_is_told_in_the_readers_language_unless_the_figures_
 
 
 def test_of_many_disputed_questions_five_are_named(summary: report.Summary) -> None:
-    from simsa.report.abstaining import JudgedAbstention
+    from simsa.report.abstention_report import JudgedAbstention
 
     for n in (5, 6):
         judged = JudgedAbstention(1, 1, 0, 0, tuple(f"q{i}" for i in range(n)))
@@ -159,8 +159,11 @@ def of_judge(summary: report.Summary, language: Language = "en", **more: Any) ->
 def test_a_panel_that_disagrees_is_told_below_the_bar(
     summary: report.Summary, alpha: float | None, is_said: bool
 ) -> None:
-    agreement = {"answer_correctness": Among(40, 0.5, 0.7, alpha), "context_recall": Among(40, 0.1, 0.2, 0.9)}
-    members = (Member("one", 40, {}, {}), Member("two", 30, {"refused": 8, "truncated": 2}, {}))
+    agreement = {
+        "answer_correctness": PanelAgreement(40, 0.5, 0.7, alpha),
+        "context_recall": PanelAgreement(40, 0.1, 0.2, 0.9),
+    }
+    members = (PanelMember("one", 40, {}, {}), PanelMember("two", 30, {"refused": 8, "truncated": 2}, {}))
     found = of_judge(summary, panel=PanelInfo(members, agreement))
     assert ("panel_disagrees" in found) is is_said
     if is_said:
@@ -179,7 +182,7 @@ def test_a_judge_that_leaves_is_told_with_days_successor_and_how_old_the_news_is
     summary: report.Summary,
 ) -> None:
     today = datetime.date(2026, 11, 24)
-    soon = Retirement("gpt-x", datetime.date(2026, 12, 4), today, "gpt-y", as_of="2026-10")
+    soon = Deprecation("gpt-x", datetime.date(2026, 12, 4), today, "gpt-y", as_of="2026-10")
     assert of_judge(summary, retiring=(soon,))["judge_retiring"] == (
         "The judge gpt-x is shut down on 2026-12-04, in 10 days. After that nothing can be measured again with it. "
         "Suggested successor: gpt-y."

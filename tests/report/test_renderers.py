@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from rich.cells import cell_len
 
-from simsa.report import csv, html, junit, markdown, parquet, summary, text
-from simsa.report.rows import COLUMNS
+from simsa.report import summary
+from simsa.report.renderers import csv_rows, html, junit, markdown, parquet_rows, terminal
+from simsa.report.score_rows import COLUMNS
 from simsa.store import Store
 from tests.report import hostile
 from tests.report.runs import make_run
@@ -61,7 +62,7 @@ def test_no_line_of_text_is_wider_than_the_terminal(
     tmp_path: Path, case: str, width: int, language: str
 ) -> None:
     with made(tmp_path, case) as store:
-        shown = text.render(summary(store, language), width)  # type: ignore[arg-type]
+        shown = terminal.render(summary(store, language), width)  # type: ignore[arg-type]
     assert shown.strip()
     assert "\x1b" not in shown, "no colour unless asked for"
     assert "\x07" not in shown
@@ -71,14 +72,14 @@ def test_no_line_of_text_is_wider_than_the_terminal(
 
 def test_colour_where_it_is_asked_for(tmp_path: Path) -> None:
     with made(tmp_path, "whole") as store:
-        plain, colour = (text.render(summary(store, "en"), 80, wanted) for wanted in (False, True))
+        plain, colour = (terminal.render(summary(store, "en"), 80, wanted) for wanted in (False, True))
     assert "\x1b[" in colour
     assert re.sub(r"\x1b\[[0-9;]*m", "", colour).split() == plain.split()
 
 
 def test_markup_of_the_terminal_library_is_text(tmp_path: Path) -> None:
     with made(tmp_path, "hostile") as store:
-        shown = " ".join(text.render(summary(store, "en"), 160).split())
+        shown = " ".join(terminal.render(summary(store, "en"), 160).split())
     assert "[bold]x[/bold] :smile:" in shown
 
 
@@ -122,12 +123,16 @@ def test_hostile_text_is_on_the_page_as_text(tmp_path: Path) -> None:
 
 
 def test_the_verdict_comes_first(tmp_path: Path) -> None:
-    from simsa.report.sentences import headline
+    from simsa.report.headline import headline
 
     with made(tmp_path, "whole") as store:
         found = summary(store, "ko", n_examples=1)
     first = headline(found)[0]
-    for shown in (Page(html.render(found)).text, text.render(found, 160), html_free(markdown.render(found))):
+    for shown in (
+        Page(html.render(found)).text,
+        terminal.render(found, 160),
+        html_free(markdown.render(found)),
+    ):
         flat = " ".join(shown.split())
         begins = flat.index(first)
         for later in ("gpt-4o", "점수: 기준마다 1–5", "알아둘 점", "별빛마을"):
@@ -159,8 +164,8 @@ def test_markdown_has_whole_tables_and_no_live_text(tmp_path: Path, case: str) -
 def test_csv_parquet_and_junit_have_every_planned_row(tmp_path: Path, case: str) -> None:
     with made(tmp_path, case) as store:
         planned = store.count("plan")
-        sheet = list(csv_reader.reader(io.StringIO(b"".join(csv.render(store)).decode("utf-8"))))
-        table = pq.read_table(io.BytesIO(b"".join(parquet.render(store))))
+        sheet = list(csv_reader.reader(io.StringIO(b"".join(csv_rows.render(store)).decode("utf-8"))))
+        table = pq.read_table(io.BytesIO(b"".join(parquet_rows.render(store))))
         suite = ElementTree.fromstring(b"".join(junit.render(store)))[0]
     assert sheet[0] == list(COLUMNS)
     assert len(sheet) - 1 == table.num_rows == len(suite) == int(suite.attrib["tests"]) == planned
@@ -175,11 +180,11 @@ def test_csv_parquet_and_junit_have_every_planned_row(tmp_path: Path, case: str)
 
 @pytest.mark.parametrize("opening", ["=", "+", "-", "@", "\t=", "\r=", "＝", "\n=", "\u200b=", " =", "\x00="])
 def test_what_begins_like_a_formula_is_quoted(opening: str) -> None:
-    assert not is_formula(csv.safe(f"{opening}1+1"))
+    assert not is_formula(csv_rows.safe(f"{opening}1+1"))
 
 
 def test_ordinary_text_is_left_alone_in_a_cell() -> None:
-    assert csv.safe("3호 마을 = 별빛") == "3호 마을 = 별빛"
+    assert csv_rows.safe("3호 마을 = 별빛") == "3호 마을 = 별빛"
 
 
 def test_junit_says_why_a_row_has_no_score(tmp_path: Path) -> None:

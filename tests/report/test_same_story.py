@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 from simsa import report
 from simsa.cli.main import run as simsa
 from simsa.records import CRITERIA
-from simsa.report import csv as csv_report
-from simsa.report import html, junit, markdown, parquet, text
-from simsa.report.numbers import fixed, interval, signed
+from simsa.report.format import format_fixed, format_signed, interval
+from simsa.report.renderers import csv_rows as csv_report
+from simsa.report.renderers import html, junit, markdown, parquet_rows, terminal
 from simsa.store import Store
 from tests.report.runs import Scored, make_run, question
 from tests.report.test_any_text import Page
@@ -46,10 +46,10 @@ class Told:
         with Store.read(run) as store:
             self.summary = report.summary(store, "en")
             self.csv = b"".join(csv_report.render(store)).decode()
-            self.parquet = b"".join(parquet.render(store))
+            self.parquet = b"".join(parquet_rows.render(store))
             self.junit = b"".join(junit.render(store))
         self.json: dict[str, Any] = self.summary.to_dict()
-        self.text = " ".join(text.render(self.summary, 400).split())
+        self.text = " ".join(terminal.render(self.summary, 400).split())
         self.markdown = re.sub(r"\\(.)|\*\*", r"\1", markdown.render(self.summary))
         self.html = " ".join(Page(html.render(self.summary)).text.split())
 
@@ -97,7 +97,7 @@ def check_variant(
             assert found["sd"] == pytest.approx(stdev(values))
         if name != "total":
             assert {int(k): n for k, n in found["counts"].items() if n} == Counter(values)
-        shown = fixed(found["mean"], 1 if name == "total" else 2)
+        shown = format_fixed(found["mean"], 1 if name == "total" else 2)
         for where in (told.text, told.markdown, told.html):
             assert shown in where, (name, shown)
     scored = f"{variant['n_scored']}/{variant['n']}"
@@ -119,7 +119,7 @@ def check_comparison(told: Told, found: dict[str, Any], columns: list[dict[str, 
         assert found["mean_diff"] is None
         return
     assert found["mean_diff"] == pytest.approx(fmean(apart))
-    shown = f"{signed(found['mean_diff'])} {interval(found['ci95'])}"
+    shown = f"{format_signed(found['mean_diff'])} {interval(found['ci95'])}"
     assert shown in told.text and shown in told.markdown
     if found["ci95"]:
         assert shown in told.html and found["ci95"][0] <= found["mean_diff"] + 1e-9

@@ -13,11 +13,12 @@ import pytest
 from simsa import report
 from simsa.cli.main import run
 from simsa.records import CLAIMS, Claim, Judgement
-from simsa.report import examples, html, markdown, text
-from simsa.report.claims import Disputed
+from simsa.report import example_answers
+from simsa.report.claim_summary import Disputed
 from simsa.report.gates import evaluate, parse
-from simsa.report.model import Kind
-from simsa.report.table import load
+from simsa.report.renderers import html, markdown, terminal
+from simsa.report.score_matrix import load
+from simsa.report.summary_model import Kind
 from simsa.stats import wilson
 from simsa.store import Answered, Store, results
 from tests.report.runs import Scored, answer_again, make_run, question
@@ -158,15 +159,15 @@ def test_claims_are_counted_over_answers_and_shared_by_question(claiming: Path) 
     assert (claims.total, claims.supported) == (5, 3)
     assert claims.too_kind == (Disputed("q0", 5, 1, 2, 1),)
     assert claims.to_dict()["too_kind"][0]["sample"] == 1
-    out = " ".join(text.render(summary).split())
+    out = " ".join(terminal.render(summary).split())
     assert "5/6" in out
     assert "1 (q0 #2)" in out
 
 
 def test_the_disputed_answer_is_the_one_that_is_shown(claiming: Path) -> None:
     with Store.read(claiming) as store:
-        assert examples.pick(load(store), "disputed", 5) == ["q0"]
-        [found] = examples.show(store, "disputed", ["q0"])
+        assert example_answers.pick(load(store), "disputed", 5) == ["q0"]
+        [found] = example_answers.show(store, "disputed", ["q0"])
     [answer] = found.answers
     assert (answer.sample, answer.scores["context_faithfulness"]) == (1, 5)
     assert answer.claimed is not None
@@ -208,7 +209,7 @@ def test_questions_are_chosen_by_their_means(
     several: Path, kind: Kind, variants: tuple[str, ...], expected: list[str]
 ) -> None:
     with Store.read(several) as store:
-        assert examples.pick(load(store), kind, 9, variants) == expected
+        assert example_answers.pick(load(store), kind, 9, variants) == expected
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_the_answer_is_shown_that_the_list_is_about(
     several: Path, kind: Kind, question_id: str, expected: list[tuple[str, int]]
 ) -> None:
     with Store.read(several) as store:
-        [found] = examples.show(store, kind, [question_id])
+        [found] = example_answers.show(store, kind, [question_id])
     assert [(one.variant, one.sample) for one in found.answers] == expected
     for one in found.answers:
         assert sorted([one.sample, *(other.sample for other in one.others)]) == [0, 1, 2]
@@ -258,7 +259,7 @@ def test_every_face_of_the_report_lists_the_unsteady_ones(several: Path) -> None
         ("best", "q2"), ("worst", "q0"), ("differs", "q1"),
     ], "each question once, and there are only three"  # fmt: skip
     with Store.read(several) as store:
-        unsteady = examples.show(store, "unsteady", ["q1"])
+        unsteady = example_answers.show(store, "unsteady", ["q1"])
     for language, title, which in (
         ("en", "Least steady answers", "answer 2 of 3"),
         ("ko", "엇갈린", "답변 2/3"),
@@ -266,7 +267,7 @@ def test_every_face_of_the_report_lists_the_unsteady_ones(several: Path) -> None
         with Store.read(several) as store:
             made = report.summary(store, language, n_examples=0)  # type: ignore[arg-type]
         made = replace(made, examples=tuple(unsteady))
-        for render in (text.render, markdown.render, html.render):
+        for render in (terminal.render, markdown.render, html.render):
             out = " ".join(render(made).split())
             assert title in out
             assert which in out

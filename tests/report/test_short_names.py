@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from simsa.report import html, summary, text
-from simsa.report.short_names import short_names, shortened
+from simsa.report import summary
+from simsa.report.format import short_names, shortened
+from simsa.report.renderers import html, terminal
 from simsa.store import Store
 from tests.cli.terminals import Shown
 from tests.report.runs import BASE, BETTER, make_run
@@ -78,7 +79,7 @@ def test_no_two_look_the_same_and_all_fit(found: list[str], cells: int) -> None:
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_the_tables_of_a_report_stay_tables(folder: Path, width: int) -> None:
     with Store.read(folder) as store:
-        printed = text.render(summary(store), width)
+        printed = terminal.render(summary(store), width)
     assert Shown(printed.replace("\n", "\r\n").encode(), width).broken == []
     tables, _, _ = printed.partition("알아둘 점")
     assert len(re.findall("답변 정확성", tables)) <= {60: 8, 80: 5, 160: 3}[width], "few parts side by side"
@@ -99,10 +100,12 @@ def test_examples_name_variants_in_little_room(folder: Path) -> None:
     from simsa.cli.main import run
 
     with Store.read(folder) as store:
-        from simsa.report import examples, table
+        from simsa.report import example_answers, score_matrix
 
-        found = examples.show(store, "worst", examples.pick(table.load(store), "worst", 1, (), None))
-    printed = text.render_examples(found, "ko", 80)
+        found = example_answers.show(
+            store, "worst", example_answers.pick(score_matrix.load(store), "worst", 1, (), None)
+        )
+    printed = terminal.render_examples(found, "ko", 80)
     assert LONG[2] in printed.replace("\n  ", ""), "whole at the end"
     first = printed[: printed.index(" = ")]
     assert LONG[0][:20] not in first

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simsa.report.stat_notes import said
+from simsa.report.stat_notes import localized_note
 from simsa.stats import agree, agree_unrounded, compare, compare_all, corrected_mean, estimate
 
 
@@ -32,18 +32,18 @@ def test_every_remark_is_said_in_korean() -> None:
     found = list(remarks())
     assert len(set(found)) >= 10
     for note in found:
-        assert said(note, "en") == note
-        korean = said(note, "ko")
+        assert localized_note(note, "en") == note
+        korean = localized_note(note, "ko")
         assert korean != note
         assert any("가" <= letter <= "힣" for letter in korean), note
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_what_is_not_known_is_left_as_it_is(language: str) -> None:
-    assert said("something new", language) == "something new"  # type: ignore[arg-type]
+    assert localized_note("something new", language) == "something new"  # type: ignore[arg-type]
 
 
 def test_the_figures_that_are_missing_are_named() -> None:
-    assert said("spearman, kendall_tau_b: one side does not vary", "ko").startswith(
+    assert localized_note("spearman, kendall_tau_b: one side does not vary", "ko").startswith(
         "Spearman ρ, Kendall τ-b: "
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simsa import report
 from simsa.records import CRITERIA, Passage, Question
-from simsa.report.model import Summary
+from simsa.report.summary_model import Summary
 from simsa.store import Store
 from tests.report.runs import JUDGE, make_run, question
 

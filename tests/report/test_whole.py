@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from simsa import report
-from simsa.probing.examining import SCHEMA
+from simsa.i18n.language import Language
+from simsa.judge_eval.probe import SCHEMA
 from simsa.records import CRITERIA, Passage
-from simsa.report import Summary, html
-from simsa.report.words import Language
+from simsa.report import Summary
+from simsa.report.renderers import html
 from simsa.store import Store
 from tests.report.runs import JUDGE, make_run, question
 from tests.report.test_any_text import Page

@@ -15,8 +15,8 @@ from simsa.config import JudgeConfig
 from simsa.judges import make
 from simsa.judges.llm import LLMJudge
 from simsa.records import STATUSES, Claim, Message, Passage, Question
-from simsa.rubrics import Unreadable
-from simsa.rubrics.claims import SCHEMA, Listed, claims_prompt, passages, read_claims, stands
+from simsa.rubrics import ParseFailure
+from simsa.rubrics.claims import SCHEMA, ParsedClaims, claims_prompt, passages, read_claims, stands
 from tests.rubrics.injections import INJECTIONS
 from tests.servers.chat import listed
 
@@ -29,7 +29,7 @@ GOOD = listed(
     ("한강은 서울을 흐른다", 2, "서울을 가로질러 흐르며"),
     ("별빛 도서관은 크다", None, None),
 )
-READ = Listed(
+READ = ParsedClaims(
     (
         Claim("별빛 도서관은 1987년에 열었다", 1, "1987년 3월에 문을 열었다", supported=True),
         Claim("한강은 서울을 흐른다", 2, "서울을 가로질러 흐르며", supported=True),
@@ -46,7 +46,7 @@ def one(**changes: Any) -> str:
 
 def claim_of(text: str) -> Claim:
     found = read_claims(text, FOUND)
-    assert isinstance(found, Listed), found
+    assert isinstance(found, ParsedClaims), found
     (claim,) = found.claims
     return claim
 
@@ -75,7 +75,7 @@ def test_a_list_is_read_however_it_is_wrapped(text: str) -> None:
 
 def test_an_answer_that_claims_nothing_has_an_empty_list() -> None:
     for text in ('{"claims": []}', '```json\n{"claims": []}\n```', '{"claims": [], "why": "인사뿐"}'):
-        assert read_claims(text, FOUND) == Listed(())
+        assert read_claims(text, FOUND) == ParsedClaims(())
 
 
 @pytest.mark.parametrize("spelt", [1, "1", " 1 ", 1.0, "[[ref1]]", "ref1"])
@@ -127,7 +127,7 @@ def test_a_quotation_that_is_not_there_bears_nothing_out() -> None:
 )
 def test_what_is_not_a_list_of_claims_is_none(text: str, reason: str) -> None:
     found = read_claims(text, FOUND)
-    assert isinstance(found, Unreadable), found
+    assert isinstance(found, ParseFailure), found
     assert found.status == "unreadable"
     assert reason in found.reason
 
@@ -135,7 +135,7 @@ def test_what_is_not_a_list_of_claims_is_none(text: str, reason: str) -> None:
 def test_one_bad_claim_of_many_is_named_by_its_number() -> None:
     rows = [json.loads(one())["claims"][0]] * 3 + [{"claim": "끝"}]
     found = read_claims(json.dumps({"claims": rows}), FOUND)
-    assert found == Unreadable("unreadable", "claim 4: passage, quote is missing")
+    assert found == ParseFailure("unreadable", "claim 4: passage, quote is missing")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_one_bad_claim_of_many_is_named_by_its_number() -> None:
 )
 def test_each_kind_of_failure_has_its_status(text: str, status: str) -> None:
     found = read_claims(text, FOUND)
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, ParseFailure)
     assert found.status == status
 
 
@@ -158,7 +158,7 @@ def test_each_kind_of_failure_has_its_status(text: str, status: str) -> None:
 def test_cut_off_anywhere_it_is_truncated(before: str) -> None:
     for end in range(1, len(GOOD)):
         found = read_claims(before + GOOD[:end], FOUND)
-        assert isinstance(found, Unreadable), GOOD[:end]
+        assert isinstance(found, ParseFailure), GOOD[:end]
         assert found.status == "truncated", GOOD[:end]
 
 
@@ -168,10 +168,10 @@ def test_the_same_claim_twice_is_one(again: str) -> None:
     borne_out = Claim(again, 1, "1987년 3월", supported=True)
     other = Claim("크다", None, None, supported=False)
     rows = [("1987년에 열었다", None, None), ("크다", None, None)]
-    assert read_claims(listed(*rows, *rows, rows[0]), FOUND) == Listed((first, other))
+    assert read_claims(listed(*rows, *rows, rows[0]), FOUND) == ParsedClaims((first, other))
     found = read_claims(listed(*rows, (again, 1, "1987년 3월")), FOUND)
-    assert found == Listed((borne_out, other)), "in the first one's place"
-    assert read_claims(listed((again, 1, "1987년 3월"), *rows), FOUND) == Listed((borne_out, other))
+    assert found == ParsedClaims((borne_out, other)), "in the first one's place"
+    assert read_claims(listed((again, 1, "1987년 3월"), *rows), FOUND) == ParsedClaims((borne_out, other))
 
 
 # What the judged text cannot do -----------------------------------------------------
@@ -184,9 +184,11 @@ def test_a_list_that_is_copied_from_the_answer_is_not_the_judges(fake: str, spac
     copied = fake.replace(", ", spaced)
     for text in (copied, f"그럼 {copied}", f"```json\n{copied}\n```"):
         found = read_claims(text, FOUND, (prediction,))
-        assert found == Unreadable("unreadable", "the list is a copy of text in the material; give your own")
+        assert found == ParseFailure(
+            "unreadable", "the list is a copy of text in the material; give your own"
+        )
     own = listed(("1987년이다", 1, "1987년 3월"))
-    assert isinstance(read_claims(f"답변은 {fake}라고 하지만 {own}", FOUND, (prediction,)), Listed)
+    assert isinstance(read_claims(f"답변은 {fake}라고 하지만 {own}", FOUND, (prediction,)), ParsedClaims)
 
 
 @pytest.mark.parametrize(
@@ -203,13 +205,13 @@ def test_a_list_inside_a_claim_is_text(quoted: str) -> None:
     proper = listed((f"답변은 {quoted}라고 한다", None, None), ("1987년에 열었다", 1, "1987년 3월"))
     for text in (proper, f"```json\n{proper}\n```", f"<think>흠</think>{proper}", f"목록 {proper} 끝."):
         found = read_claims(text, FOUND)
-        assert isinstance(found, Listed)
+        assert isinstance(found, ParsedClaims)
         assert [claim.supported for claim in found.claims] == [False, True]
 
 
 def test_an_unfinished_list_never_falls_back_to_an_echo() -> None:
     found = read_claims(f"{GOOD}\n최종: {GOOD[:-3]}", FOUND)
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, ParseFailure)
     assert found.status == "truncated"
 
 
@@ -330,7 +332,7 @@ _CLAIM = st.fixed_dictionaries(
 )
 def test_whatever_is_said_is_a_checked_list_or_a_status(text: str, found: tuple[Passage, ...]) -> None:
     read = read_claims(text, found)
-    if isinstance(read, Unreadable):
+    if isinstance(read, ParseFailure):
         assert read.status in STATUSES
         assert read.reason
         return
@@ -358,7 +360,7 @@ def test_whatever_is_said_is_a_checked_list_or_a_status(text: str, found: tuple[
 def test_what_is_listed_comes_back_in_order(rows: list[tuple[str, tuple[int | None, str | None]]]) -> None:
     text = listed(*((claim, passage, quote) for claim, (passage, quote) in rows))
     read = read_claims(text, FOUND)
-    assert isinstance(read, Listed)
+    assert isinstance(read, ParsedClaims)
     assert [(c.claim, (c.passage, c.quote)) for c in read.claims] == rows
     assert [c.supported for c in read.claims] == [
         quote in ("1987년 3월", "서울을 가로질러") for _, (_, quote) in rows
@@ -396,7 +398,7 @@ def test_a_chat_row_without_passages_is_held_against_its_instructions() -> None:
     assert passages(question) == (Passage("검색 결과: 도서관은 1987년에 열었다."),)
     assert claims_prompt("ko").material(question, "1987년")["context"].startswith("[[ref1]] 검색 결과")
     found = read_claims(listed(("1987년에 열었다", 1, "1987년에 열었다")), passages(question))
-    assert isinstance(found, Listed) and found.claims[0].supported
+    assert isinstance(found, ParsedClaims) and found.claims[0].supported
     assert passages(Question("q", "언제?", FOUND, messages=told)) == FOUND
     assert passages(Question("q", "언제?")) == ()
 
@@ -448,25 +450,25 @@ def test_no_claim_is_borne_out_by_the_answer_that_makes_it(attack: str) -> None:
     quoted = ("언제?", "[[ref1]] 별빛 도서관", attack)
     for said in unescaped(attack):
         found = read_claims(said, FOUND, quoted)
-        assert isinstance(found, Unreadable) or (
+        assert isinstance(found, ParseFailure) or (
             found.claims and not any(c.supported for c in found.claims)
         ), said
     proper = listed((f"답변은 {attack}라고 한다", None, None), ("1987년에 열었다", 1, "1987년 3월"))
     found = read_claims(proper, FOUND, quoted)
-    assert isinstance(found, Listed), "escaped it is text"
+    assert isinstance(found, ParsedClaims), "escaped it is text"
     assert [claim.supported for claim in found.claims] == [False, True]
-    assert isinstance(read_claims(OWN, FOUND, quoted), Listed)
+    assert isinstance(read_claims(OWN, FOUND, quoted), ParsedClaims)
 
 
 @pytest.mark.parametrize("attack", INJECTIONS.values(), ids=INJECTIONS.keys())
 def test_injections_that_want_a_score_make_no_list(attack: str) -> None:
     quoted = ("언제?", "[[ref1]] 별빛 도서관", attack)
-    assert isinstance(read_claims(attack, FOUND, quoted), Unreadable)
+    assert isinstance(read_claims(attack, FOUND, quoted), ParseFailure)
     for said in (*unescaped(attack), f"<think>{attack}</think>{OWN}", f"{attack}\n{OWN}", f"{OWN}\n{attack}"):
         found = read_claims(said, FOUND, quoted)
-        assert isinstance(found, Unreadable) or not any(claim.supported for claim in found.claims), said
+        assert isinstance(found, ParseFailure) or not any(claim.supported for claim in found.claims), said
     proper = json.dumps({"claims": [{"claim": f"답변은 {attack}라고 한다", "passage": None, "quote": None}]})
-    assert isinstance(read_claims(proper, FOUND, quoted), Listed)
+    assert isinstance(read_claims(proper, FOUND, quoted), ParsedClaims)
 
 
 @pytest.mark.parametrize("attack", INJECTIONS.values(), ids=INJECTIONS.keys())

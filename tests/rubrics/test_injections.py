@@ -18,7 +18,7 @@ from simsa import judges
 from simsa.config import JudgeConfig
 from simsa.judges.llm import LLMJudge
 from simsa.records import CRITERIA, Passage, Question
-from simsa.rubrics import Scored, Unreadable, read_verdict
+from simsa.rubrics import ParsedScores, ParseFailure, read_verdict
 from tests.rubrics.injections import FAKE, INJECTIONS, KEYS
 
 OWN = dict(zip(CRITERIA, (2, 1, 2, 1), strict=True))
@@ -68,7 +68,7 @@ def test_a_judge_that_quotes_one_gives_its_own_scores_or_none(
     attack: str, said: Callable[[str], str]
 ) -> None:
     found = read_verdict(said(attack), quoted=("질문", attack, "정답"))
-    if isinstance(found, Scored):
+    if isinstance(found, ParsedScores):
         assert found.scores == OWN
     else:
         assert found.reason
@@ -81,7 +81,7 @@ def test_a_judge_that_quotes_one_gives_its_own_scores_or_none(
 )
 def test_a_judge_that_only_repeats_one_is_not_believed(attack: str, around: str) -> None:
     found = read_verdict(around.replace("{}", attack), quoted=("질문", attack, "정답"))
-    assert isinstance(found, Unreadable), found
+    assert isinstance(found, ParseFailure), found
 
 
 @attacks
@@ -92,8 +92,8 @@ def test_where_it_stands_makes_no_difference(attack: str) -> None:
         ("질문", f"[[ref1]] {attack}\n[[ref2]] 다른 문서", "답"),
         ("질문", "답", attack),
     ):
-        assert isinstance(read_verdict(attack, quoted=quoted), Unreadable)
-        assert read_verdict(own(), quoted=quoted) == Scored(OWN, "날짜가 다르다.")
+        assert isinstance(read_verdict(attack, quoted=quoted), ParseFailure)
+        assert read_verdict(own(), quoted=quoted) == ParsedScores(OWN, "날짜가 다르다.")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_where_it_stands_makes_no_difference(attack: str) -> None:
 )
 def test_a_copy_without_what_is_not_seen_is_a_copy(name: str) -> None:
     found = read_verdict(FAKE, quoted=("질문", f"답은 42. {INJECTIONS[name]}"))
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, ParseFailure)
     assert "copy" in found.reason
 
 
@@ -163,11 +163,13 @@ def sections(user: str, code: str) -> list[tuple[str, str]]:
 
 def test_a_verdict_with_two_scores_for_a_criterion_is_doubtful_where_a_text_names_it() -> None:
     twice = f'{{"answer_correctness": 1, {KEYS}}}'
-    assert isinstance(read_verdict(twice, quoted=("답", f"아무 말 {FAKE}")), Unreadable)
-    assert isinstance(read_verdict(f"판정 {twice}", quoted=("답", f"아무 말 {FAKE}")), Unreadable)
+    assert isinstance(read_verdict(twice, quoted=("답", f"아무 말 {FAKE}")), ParseFailure)
+    assert isinstance(read_verdict(f"판정 {twice}", quoted=("답", f"아무 말 {FAKE}")), ParseFailure)
     same = f'{{"answer_correctness": 5, {KEYS}}}'
-    assert isinstance(read_verdict(same, quoted=("질문", f"{FAKE} 아님")), Scored)
-    assert isinstance(read_verdict(twice, quoted=("질문", "답")), Scored), "as in any JSON, the later one"
+    assert isinstance(read_verdict(same, quoted=("질문", f"{FAKE} 아님")), ParsedScores)
+    assert isinstance(read_verdict(twice, quoted=("질문", "답")), ParsedScores), (
+        "as in any JSON, the later one"
+    )
 
 
 pieces = st.lists(
@@ -187,10 +189,10 @@ def test_fuzz_whatever_they_are_put_together_to_no_score_is_theirs(
     attack: str, said: Callable[[str], str]
 ) -> None:
     found = read_verdict(said(attack), quoted=("질문", attack, "정답"))
-    assert not isinstance(found, Scored) or found.scores == OWN
+    assert not isinstance(found, ParsedScores) or found.scores == OWN
 
 
 @settings(max_examples=200)
 @given(attack=pieces)
 def test_fuzz_repeating_them_is_no_verdict(attack: str) -> None:
-    assert isinstance(read_verdict(attack, quoted=("질문", attack, "정답")), Unreadable)
+    assert isinstance(read_verdict(attack, quoted=("질문", attack, "정답")), ParseFailure)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from simsa import rubrics
 from simsa.errors import RubricError
 from simsa.records import CRITERIA, Message, Passage, Question
-from simsa.rubrics.base import fill
+from simsa.rubrics.rubric import fill
 
 QUESTION = Question(
     "q1",
@@ -180,7 +180,9 @@ def test_the_schema_asks_for_exactly_a_readable_verdict(criteria: tuple[str, ...
     }
     assert list(schema["properties"]) == ["analysis", *criteria]  # grounds are written before scores
     good = {"analysis": "x", **dict.fromkeys(criteria, 3)}
-    assert rubrics.read_verdict(json.dumps(good), criteria) == rubrics.Scored(dict.fromkeys(criteria, 3), "x")
+    assert rubrics.read_verdict(json.dumps(good), criteria) == rubrics.ParsedScores(
+        dict.fromkeys(criteria, 3), "x"
+    )
 
 
 # Versions ---------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from simsa.stats import (
     spread,
     summarise,
 )
-from simsa.stats.summary import CRITERION_SCALE
+from simsa.stats.comparison import CRITERION_SCALE
 from tests.report.runs import make_run, question
 
 CELL = st.none() | st.integers(1, 5)

@@ -37,8 +37,8 @@ from simsa.stats import (
     wilson,
 )
 from simsa.stats.agreement import LEVELS
+from simsa.stats.comparison import CRITERION_SCALE
 from simsa.stats.intervals import cluster_bootstrap, cluster_codes
-from simsa.stats.summary import CRITERION_SCALE
 
 Floats = NDArray[np.float64]
 CLOSE = 1e-9

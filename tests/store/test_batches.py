@@ -11,7 +11,7 @@ import pytest
 from simsa.errors import RunError
 from simsa.records import Judgement
 from simsa.store import Store
-from simsa.store.batches import Job, Ledger
+from simsa.store.batches import BatchTable, Job
 
 URL = "http://127.0.0.1:1/v1"
 
@@ -26,7 +26,7 @@ def job(key: str, n: int = 2, usd: float | None = 0.2) -> Job:
     return Job(key, URL, "judge", "written", 0, {"length_field": "max_tokens", "refused": []}, n, 100, usd)
 
 
-def intend(ledger: Ledger, key: str, *hashes: str, usd: float | None = 0.1) -> None:
+def intend(ledger: BatchTable, key: str, *hashes: str, usd: float | None = 0.1) -> None:
     ledger.intend(job(key, len(hashes)), [(request, usd) for request in hashes])
 
 
@@ -39,7 +39,7 @@ def write(store: Store, *statements: tuple[str, tuple[object, ...]]) -> None:
 
 
 def test_a_job_is_there_with_its_requests_before_anything_is_sent(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a", "b")
     (found,) = ledger.open_jobs()
     assert (found.key, found.stage, found.requests, found.file_id) == ("k1", "written", 2, None)
@@ -48,11 +48,11 @@ def test_a_job_is_there_with_its_requests_before_anything_is_sent(store: Store) 
     assert ledger.under_way() == {"a", "b"}
     assert ledger.keys() == {"k1"}
     with Store.read(store.folder) as reader:
-        assert Ledger(reader).open_jobs() == [found], "whoever reads sees it"
+        assert BatchTable(reader).open_jobs() == [found], "whoever reads sees it"
 
 
 def test_a_key_is_used_once_and_a_failed_intent_leaves_nothing(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a")
     with pytest.raises(RunError):
         intend(ledger, "k1", "b")
@@ -60,7 +60,7 @@ def test_a_key_is_used_once_and_a_failed_intent_leaves_nothing(store: Store) -> 
 
 
 def test_facts_about_a_job_are_kept(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a")
     updated = ledger.update("k1", stage="submitted", batch_id="batch_1", status="in_progress", answered=1)
     assert ledger.job("k1") == updated
@@ -68,7 +68,7 @@ def test_facts_about_a_job_are_kept(store: Store) -> None:
 
 
 def test_a_request_is_in_the_last_job_that_took_it(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a", "b")
     ledger.release("k1")
     assert ledger.standings() == {"a": "again", "b": "again"}
@@ -79,7 +79,7 @@ def test_a_request_is_in_the_last_job_that_took_it(store: Store) -> None:
 
 
 def test_the_first_reply_counts_and_only_to_the_round_that_was_asked(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a", "b")
     assert (
         ledger.keep("k1", [("a", 0, b"one"), ("a", 0, b"two"), ("b", 1, b"early"), ("x", 0, b"foreign")]) == 1
@@ -93,7 +93,7 @@ def test_the_first_reply_counts_and_only_to_the_round_that_was_asked(store: Stor
 
 
 def test_a_closed_job_leaves_nobody_waiting(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a", "b", "c")
     ledger.keep("k1", [("b", 0, b"said")])
     assert ledger.close("k1", b"lost") == 2
@@ -104,7 +104,7 @@ def test_a_closed_job_leaves_nobody_waiting(store: Store) -> None:
 
 
 def test_asked_again_it_is_in_its_next_round_with_what_it_has_taken(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a")
     ledger.close("k1", b"lost")
     write(store, ledger.again("a", 1, 3, {"cost_usd": 0.25}))
@@ -117,7 +117,7 @@ def test_asked_again_it_is_in_its_next_round_with_what_it_has_taken(store: Store
 
 
 def test_what_is_judged_is_gone_with_the_judgement_or_neither_is(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a", "b")
     made = Judgement("a", "judge", "rubric", "scored", {"answer_correctness": 3})
 
@@ -135,7 +135,7 @@ def test_what_is_judged_is_gone_with_the_judgement_or_neither_is(store: Store) -
 
 
 def test_replies_from_files_are_kept_all_or_none(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a")
 
     def broken() -> Iterator[tuple[str, int, bytes]]:
@@ -153,7 +153,7 @@ def test_replies_from_files_are_kept_all_or_none(store: Store) -> None:
 
 
 def test_money_that_judgements_do_not_show(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     assert ledger.committed_usd() == 0.0
     intend(ledger, "k1", "a", "b", "c", usd=0.1)
     assert ledger.committed_usd() == pytest.approx(0.3)
@@ -167,14 +167,14 @@ def test_money_that_judgements_do_not_show(store: Store) -> None:
 
 
 def test_estimates_that_were_too_high_are_left_alone(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a")
     write(store, ledger.heard("k1", 0.01, 0.1))
     assert ledger.estimates_fall_short() == 1.0
 
 
 def test_without_a_price_nothing_is_committed(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a", usd=None)
     assert ledger.committed_usd() == 0.0
     assert ledger.estimates_fall_short() == 1.0
@@ -189,13 +189,13 @@ def test_what_is_asked_anew_is_asked_on_by_whoever_comes_later(store: Store, bef
             await store.add_judgement(Judgement("a", "judge", "rubric", before, cost_usd=0.5))  # type: ignore[arg-type]
 
     asyncio.run(work())
-    intend(Ledger(store), "k1", "a")
+    intend(BatchTable(store), "k1", "a")
     assert store.db.execute("SELECT status FROM judgements").fetchall() == [(after,)]
     assert store.spent_usd() == 0.5, "what it cost is not forgotten"
 
 
 def test_the_forms_of_jobs_that_still_have_requests(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger = BatchTable(store)
     intend(ledger, "k1", "a")
     intend(ledger, "k2", "b")
     write(store, ledger.judged("b"))

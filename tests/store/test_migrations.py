@@ -11,8 +11,18 @@ import pytest
 
 from simsa.errors import RunError
 from simsa.records import CRITERIA, Judgement
-from simsa.store import TRANSIENT, Store, Voice, judge_usage, judgements, measures, results, statuses, voices
-from simsa.store.batches import Ledger
+from simsa.store import (
+    TRANSIENT,
+    Store,
+    SubJudgement,
+    judge_usage,
+    judgements,
+    measures,
+    results,
+    statuses,
+    sub_judgements,
+)
+from simsa.store.batches import BatchTable
 from simsa.store.migrations import MIGRATIONS, migrate
 
 VERSIONS = range(1, len(MIGRATIONS))
@@ -104,9 +114,9 @@ def test_an_older_run_says_the_same(tmp_path: Path, version: int, writing: bool)
         )
         usage = judge_usage(store)
         assert (usage.calls, usage.reused, usage.prompt_tokens, usage.cost_usd) == (3, 0, 200, None)
-        assert voices(store, "j0") == []
+        assert sub_judgements(store, "j0") == []
         assert store.examination("k") is None
-        assert Ledger(store).open_jobs() == []
+        assert BatchTable(store).open_jobs() == []
     assert version_of(folder) == CURRENT
 
 
@@ -125,12 +135,12 @@ def test_an_older_run_goes_on_where_it_stopped(tmp_path: Path, version: int) -> 
             async with store.writing():
                 store.add_judgement(Judgement("half", "gpt", "r@1", "scored", scores))
                 made = Judgement("j2", "panel", "r@1", "scored", scores)
-                await store.add_judgement(made, [Voice("member", "a", "half")], {"c": "half"})
+                await store.add_judgement(made, [SubJudgement("member", "a", "half")], {"c": "half"})
                 await store.add_verdict(block[0], "k", [("joint", "j2")])
 
         asyncio.run(judge())
         assert statuses(store) == {"scored": 2, "refused": 1, "no_prediction": 1}
-        assert [one.name for one, _ in voices(store, "j2")] == ["a"]
+        assert [one.name for one, _ in sub_judgements(store, "j2")] == ["a"]
         assert store.standing(["c"]) == {"c": "half"}
 
 

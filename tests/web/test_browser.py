@@ -11,9 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from simsa.cli.main import run
-from simsa.labels import Labels, read
 from simsa.records import CRITERIA, Passage, Question
 from simsa.store import Store
+from simsa.store.labels import Labels, read
 from tests.report.runs import make_run, question
 from tests.web.browser import REFUSED, Browser, needs_browser
 from tests.web.keyboard import missed_by_tab, unlit

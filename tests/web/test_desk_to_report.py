@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simsa.calibration import calibrate, judged_by_run, read_labels
-from simsa.calibration.drawing import choose
-from simsa.calibration.weighted import weighted_mean
 from simsa.cli.main import run
-from simsa.labels import Labels, read, weights
+from simsa.judge_eval.calibration import calibrate, judged_by_run
+from simsa.judge_eval.label_files import read_labels
+from simsa.judge_eval.sampling import choose
 from simsa.records import CRITERIA
 from simsa.stats import agree
+from simsa.stats.stratified import weighted_mean
 from simsa.store import Store, results
-from simsa.web.desk import Desk
+from simsa.store.labels import Labels, read, weights
+from simsa.web.labeling import LabelingDesk
 from tests.report.runs import Scored, make_run
 from tests.web.serving import Viewing
 from tests.web.visiting import Reply, Visitor, field
@@ -157,7 +158,7 @@ def test_weighted_labels_show_what_all_labels_would(folder: Path) -> None:
     """Agreement and means of the weighted sample are those of labelling everything, within their intervals."""
     with Store.read(folder) as store:
         judged = judged_by_run(store)
-    desk = Desk(folder)
+    desk = LabelingDesk(folder)
     assert desk.draw(100, 2, stratified=True) == 100
     with Labels(folder) as labels:
         for item in labels.items("지우"):

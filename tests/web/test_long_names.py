@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from simsa.web.asking import Ask
-from simsa.web.pages import Pages
-from simsa.web.runs import Run
-from simsa.web.visit import Visit
+from simsa.web.query import QuestionFilter
+from simsa.web.runs import RunPage
+from simsa.web.security import RequestContext
+from simsa.web.views import Pages
 from tests.report.runs import BASE, BETTER, make_run
 from tests.report.test_short_names import LONG
 
@@ -22,7 +22,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     folder = tmp_path_factory.mktemp("long")
     names = ("base", *LONG, HOSTILE)
     run = make_run(folder / "run", dict(zip(names, (BASE, BETTER, BASE, BETTER, BASE), strict=True)))
-    found = [Run(run, folder, "ko")]
+    found = [RunPage(run, folder, "ko")]
     assert found[0].summary.get(wait=60) is not None
     yield Pages(found)
 
@@ -32,7 +32,7 @@ def shortened(page: str) -> dict[str, str]:
 
 
 def test_the_overview_shows_short_names_and_their_whole(pages: Pages) -> None:
-    page = pages.overview(0, Visit("", ""))
+    page = pages.overview(0, RequestContext("", ""))
     named = shortened(page)
     assert set(LONG) < set(named)
     assert len(set(named.values())) == len(named) == len(LONG) + 1
@@ -43,7 +43,7 @@ def test_the_overview_shows_short_names_and_their_whole(pages: Pages) -> None:
 
 
 def test_runs_over_time_too(pages: Pages) -> None:
-    page = pages.over_time("total", Visit("", ""))
+    page = pages.over_time("total", RequestContext("", ""))
     head = page[page.index("<thead>") : page.index("</thead>")]
     assert set(LONG) < set(shortened(head))
     assert "base</th>" in head, "what is short stays as it is"
@@ -51,7 +51,7 @@ def test_runs_over_time_too(pages: Pages) -> None:
 
 def test_the_list_of_questions_too(pages: Pages) -> None:
     pages.runs[0].index.get(wait=60)
-    page = pages.questions(0, Ask(a=1, b=2), Visit("", ""))
+    page = pages.questions(0, QuestionFilter(a=1, b=2), RequestContext("", ""))
     head = page[page.index("<thead") : page.index("</thead>")]
     named = shortened(head)
     assert set(LONG) <= set(named)

@@ -18,14 +18,13 @@ from multidict import MultiDict
 
 from simsa.records import CRITERIA, Claim, Passage
 from simsa.store import Store
-from simsa.web.asking import DIFFERENCES, SORTS, Ask, ask_from, folded
-from simsa.web.guard import Guard
-from simsa.web.index import PAGE, Index, build, sought
-from simsa.web.pages import Pages
-from simsa.web.runs import Run
-from simsa.web.visit import Visit
+from simsa.web.query import DIFFERENCES, SORTS, QuestionFilter, filter_from, folded
+from simsa.web.question_list import PAGE, QuestionIndex, build, search_terms
+from simsa.web.runs import RunPage
+from simsa.web.security import AccessControl, RequestContext
+from simsa.web.views import Pages
 from tests.report.runs import make_run, question
-from tests.report.test_claims import NO, YES, with_claims
+from tests.report.test_claim_summary import NO, YES, with_claims
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> {{7*7}} \u202eabc\u200b =HYPERLINK(1) [[ref1]]"
@@ -128,20 +127,20 @@ def test_other_names_and_other_sites_are_refused(address: str) -> None:
 
 
 def test_only_another_host_has_a_token() -> None:
-    assert Guard("127.0.0.1", 1).token is None
-    first, second = Guard("0.0.0.0", 1).token, Guard("0.0.0.0", 1).token
+    assert AccessControl("127.0.0.1", 1).token is None
+    first, second = AccessControl("0.0.0.0", 1).token, AccessControl("0.0.0.0", 1).token
     assert first and second and first != second
 
 
 @pytest.fixture(scope="module")
-def index(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
+def index(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> QuestionIndex:
     with Store.read(folder) as store:
         path = tmp_path_factory.mktemp("index") / "i.sqlite"
         build(path, store)
-    return Index(path)
+    return QuestionIndex(path)
 
 
-def score(ask: Ask, variant: int, place: int) -> int | None:
+def score(ask: QuestionFilter, variant: int, place: int) -> int | None:
     """The score that `ask` is about."""
     found = (BASE, LORA)[variant][place]
     if not isinstance(found, tuple):
@@ -150,7 +149,7 @@ def score(ask: Ask, variant: int, place: int) -> int | None:
 
 
 asks = st.builds(
-    Ask,
+    QuestionFilter,
     type=st.sampled_from([None, "mrc_question", "no_answer", "other"]),
     variant=st.sampled_from([None, 0, 1]),
     criterion=st.sampled_from(["total", *CRITERIA]),
@@ -170,7 +169,7 @@ asks = st.builds(
 
 
 @given(asks)
-def test_filters_and_order_are_those_of_plain_python(index: Index, ask: Ask) -> None:
+def test_filters_and_order_are_those_of_plain_python(index: QuestionIndex, ask: QuestionFilter) -> None:
     def fits(place: int) -> bool:
         of = (0, 1) if ask.variant is None else (ask.variant,)
         if ask.type is not None and ask.type != ("no_answer", "mrc_question")[place % 2]:
@@ -225,8 +224,8 @@ def test_filters_and_order_are_those_of_plain_python(index: Index, ask: Ask) -> 
         ]
     ),
 )
-def test_a_search_narrows_what_is_asked_for(index: Index, ask: Ask, search: str) -> None:
-    def all_of(ask: Ask) -> list[str]:
+def test_a_search_narrows_what_is_asked_for(index: QuestionIndex, ask: QuestionFilter, search: str) -> None:
+    def all_of(ask: QuestionFilter) -> list[str]:
         pages = [index.find(ask.changed(page=page)) for page in (1, 2, 3)]
         rows = [row for page in pages for row in page.rows]
         assert [page.n_fitting for page in pages] == [len(rows)] * 3
@@ -239,7 +238,7 @@ def test_a_search_narrows_what_is_asked_for(index: Index, ask: Ask, search: str)
         known = (question_id, asked, HOSTILE if n == 3 else f"별빛마을 {n}호", HOSTILE, f"하늘빛 {n}")
         # The row that has a megabyte for its reference holds none of the words there.
         texts = tuple(text for text in known if n != 4 or "별빛마을" not in text)
-        wanted, unwanted = sought(search)
+        wanted, unwanted = search_terms(search)
         has = {word: any(word in folded(text) for text in texts) for word in (*wanted, *unwanted)}
         return all(has[word] for word in wanted) and not any(has[word] for word in unwanted)
 
@@ -267,9 +266,9 @@ further = st.builds(
 
 
 @given(further)
-def test_an_address_says_what_was_asked(ask: Ask) -> None:
+def test_an_address_says_what_was_asked(ask: QuestionFilter) -> None:
     variants = ("base", "lora")
-    assert ask_from(MultiDict(parse_qsl(ask.query(variants))), variants) == ask
+    assert filter_from(MultiDict(parse_qsl(ask.query(variants))), variants) == ask
 
 
 @pytest.mark.parametrize(
@@ -289,14 +288,14 @@ def test_an_address_says_what_was_asked(ask: Ask) -> None:
 def test_what_is_compared_is_a_variant_with_the_baseline_and_old_links_keep_their_meaning(
     query: str, expected: tuple[int, int]
 ) -> None:
-    ask = ask_from(dict(parse_qsl(query)), ("base", "lora", "early"))
+    ask = filter_from(dict(parse_qsl(query)), ("base", "lora", "early"))
     assert (ask.a, ask.b) == expected
-    assert ask_from({}, ("early", "base", "lora"), baseline=1).a == 0
+    assert filter_from({}, ("early", "base", "lora"), baseline=1).a == 0
 
 
 @pytest.mark.parametrize("value", ["1e5", "nan", "inf", "--1", "٣", "1" * 400, ""])
 def test_a_bound_that_is_no_number_bounds_nothing(value: str) -> None:
-    ask = ask_from({"metric": "chrf", "mlow": value}, ("base",))
+    ask = filter_from({"metric": "chrf", "mlow": value}, ("base",))
     assert ask.mlow is None
     assert ask.is_plain
 
@@ -343,8 +342,10 @@ def test_a_question_shows_the_claims_of_its_answers(tmp_path: Path) -> None:
     folder = with_claims(
         make_run(tmp_path / "run", {"base": [(1, 2, 3, 4)] * 3, "lora": [(1, 2, 3, 4)] * 3}), lists
     )
-    pages = Pages([Run(folder, tmp_path, "en")])
-    found = [pages.question(0, f"q{n}", Ask(), None, Visit("n", "t")) or "" for n in range(3)]
+    pages = Pages([RunPage(folder, tmp_path, "en")])
+    found = [
+        pages.question(0, f"q{n}", QuestionFilter(), None, RequestContext("n", "t")) or "" for n in range(3)
+    ]
     assert "✓ 별빛마을이다" in found[0]
     assert "[1] «별빛마을»" in found[0]
     assert "<script>alert" not in found[0]

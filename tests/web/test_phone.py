@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simsa.labels import read
 from simsa.records import CRITERIA, Passage
+from simsa.store.labels import read
 from tests.report.runs import BASE, BETTER, answer_again, make_run, question
 from tests.web.browser import Browser, needs_browser
 from tests.web.serving import Viewing, until

@@ -11,8 +11,8 @@ import pytest
 
 from simsa.records import CRITERIA
 from simsa.report import summary
+from simsa.report.charts import level_bars
 from simsa.store import Store
-from simsa.web.pictures import bars
 from tests.report.runs import BASE, BETTER, Scored, answer_again, make_run
 from tests.web.serving import Viewing, until
 from tests.web.visiting import Visitor
@@ -158,7 +158,7 @@ def test_a_long_answer_is_had_whole(tmp_path: Path) -> None:
 def test_bars_count_every_answer_and_lead_to_no_list_by_another_count(folder: Path) -> None:
     """A mean of 6.7 is no level, but each of the three answers has one."""
     with Store.read(folder) as store:
-        found = bars(summary(store, "en"))
+        found = level_bars(summary(store, "en"))
     assert [name for name, _ in found] == list(CRITERIA)
     for _, (base, better) in found:
         assert (base.n, better.n) == (3 * N, 3 * N)

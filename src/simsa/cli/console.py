@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar
 import click
 
 from simsa.errors import InputError, RunError
-from simsa.language import Language, spoken
-from simsa.text import alike, visible
+from simsa.i18n.language import Language, localize
+from simsa.text import closest, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,7 +118,7 @@ def tell(text: str, language: Language | None = None) -> None:
     """Says something on stderr: in `language`, or in the locale's where no run has told one."""
     from simsa.config import locale_language
 
-    say(visible(spoken(text, listener(language or locale_language()))))
+    say(visible(localize(text, listener(language or locale_language()))))
 
 
 def say(text: str) -> None:
@@ -199,7 +199,7 @@ def _meant(path: Path) -> str:
     """What may have been meant by a run that is not there."""
     with contextlib.suppress(OSError):
         there = [*runs_in(path.parent), *path.parent.glob("*.toml")]
-        near = alike(path.name, (found.name for found in there))
+        near = closest(path.name, (found.name for found in there))
         if near:
             return f"did you mean {str(path.with_name(near))!r}?"
     return f"give {RUN}"
@@ -234,7 +234,7 @@ def to_json(document: Any) -> str:
 
 def print_report(summary: Summary) -> None:
     """Prints a report for people, as wide and colourful as stdout takes it."""
-    from simsa.report import text
+    from simsa.report.renderers import terminal as text
 
     show(text.render(summary, *terminal()))
 

@@ -45,7 +45,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"simsa.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"simsa.cli.commands.{cmd_name}").command
         return command
 
     def resolve_command(
@@ -68,9 +68,9 @@ class _Lazy(click.Group):
 
 
 def _no_command(given: str) -> str:
-    from simsa.text import alike
+    from simsa.text import closest
 
-    near = alike(given, COMMANDS)
+    near = closest(given, COMMANDS)
     if near is None and Path(given).exists():
         near = f"run {given}"
     return f"No such command {given!r}." + (f" Did you mean 'simsa {near}'?" if near else "")
@@ -139,10 +139,10 @@ def _say_which_runs(wrong: click.ClickException) -> None:
 
 def _say_interrupted(how_to_go_on: str) -> None:
     from simsa.cli.console import tell
-    from simsa.language import joined
-    from simsa.spoken import told
+    from simsa.i18n.language import join_text
+    from simsa.i18n.messages import msg
 
-    tell(joined("", ("simsa: ", how_to_go_on or told("interrupted"))))
+    tell(join_text("", ("simsa: ", how_to_go_on or msg("interrupted"))))
 
 
 def _say(text: str) -> None:

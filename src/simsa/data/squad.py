@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simsa.data.values import not_a
+from simsa.data.schema import not_a
 from simsa.errors import DataError
 
 _OWN = {"paragraphs", "qas", "context", "raw_html"}

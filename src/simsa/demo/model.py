@@ -16,8 +16,8 @@ from pathlib import Path
 from simsa.config import environment
 from simsa.demo.convert import CHAT_TEMPLATE
 from simsa.errors import EngineError, MissingExtra
+from simsa.i18n.messages import msg
 from simsa.records import content_hash
-from simsa.spoken import told
 
 NAME = "gemma-3-270m"
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
@@ -43,7 +43,7 @@ def ensure_model(cache: Path, say: Callable[[str], None]) -> Path:
         return folder
     if any(find_spec(name) is None for name in _NEEDED):
         raise MissingExtra("the demo model", "demo")
-    say(told("demo.converting", folder=str(folder)))
+    say(msg("demo.converting", folder=str(folder)))
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="converting-") as scratch:
         gguf = Path(scratch) / f"{NAME}.gguf"

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from simsa import identity, rubrics
+from simsa import request_hash, rubrics
 from simsa.config import Config, JudgeConfig, secret
-from simsa.endpoints import price
 from simsa.errors import ConfigError
+from simsa.judges.aggregate import median_judgement, merge_criteria, merge_previous_usage
 from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
-from simsa.judges.composing import of_criteria, of_many, with_earlier
+from simsa.llm import price
 from simsa.records import content_hash
-from simsa.weights import weights_hash
+from simsa.request_hash import weights_hash
 
 __all__ = [
     "JOINT",
@@ -22,11 +22,11 @@ __all__ = [
     "JudgeRequest",
     "combine",
     "make",
+    "median_judgement",
+    "merge_criteria",
+    "merge_previous_usage",
     "of",
-    "of_criteria",
-    "of_many",
     "require_prices",
-    "with_earlier",
 ]
 
 
@@ -40,7 +40,7 @@ def of(
     """The judge of `config`, or `judge`, which is the same with other settings. Raises as `make` does."""
     one = judge or config.judge
     assert one is not None, "there is no judge"
-    base = identity.of_served(config, None) if one.adapter else None
+    base = request_hash.of_served(config, None) if one.adapter else None
     return make(one, root=config.root, base=base, say=say, keyless=keyless)
 
 

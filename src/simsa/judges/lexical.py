@@ -31,13 +31,13 @@ from functools import lru_cache
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from simsa.i18n.messages import msg
 from simsa.judges.base import JOINT, Affords, JudgeRequest
 from simsa.metrics.abstention import is_abstention
 from simsa.metrics.citations import strip_citations
-from simsa.metrics.morphemes import content_morphemes
+from simsa.metrics.morphology import content_morphemes
 from simsa.records import CRITERIA, Judgement, Question, content_hash
 from simsa.rubrics import instructions
-from simsa.spoken import told
 
 _RULES = "1"
 """Counts up when a change to this file can change a score."""
@@ -82,7 +82,7 @@ class LexicalJudge:
     mode = JOINT
     key = task = verdict_task = content_hash("lexical", _RULES)
     width = 16
-    notes = (told("judge.lexical"),)
+    notes = (msg("judge.lexical"),)
 
     def __init__(self, language: str = "ko") -> None:
         self._language = language
@@ -132,7 +132,7 @@ def score(question: Question, prediction: str) -> dict[str, Reason]:
         return {}
     texts = [f"{passage.title or ''} {passage.text}" for passage in question.contexts]
     passages = [_words(text) for text in texts or [instructions(question)]]
-    row = _Row(
+    row = _LexicalRow(
         question=_words(question.question),
         passages=passages,
         context=_joined(passages),
@@ -166,7 +166,7 @@ class _Words(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _LexicalRow:
     """A row, with its texts as words."""
 
     question: _Words
@@ -179,7 +179,7 @@ class _Row:
     should_decline: bool
 
 
-def _correctness(row: _Row) -> Reason:
+def _correctness(row: _LexicalRow) -> Reason:
     if not row.said.units and not row.declined:
         return Reason(1, "답변이 비어 있음", "the answer is empty")
     if row.should_decline:
@@ -191,7 +191,7 @@ def _correctness(row: _Row) -> Reason:
     return max(_agreement(row, reference) for reference in row.references)
 
 
-def _agreement(row: _Row, reference: str) -> Reason:
+def _agreement(row: _LexicalRow, reference: str) -> Reason:
     """How well the prediction agrees with one reference."""
     wanted, said = _words(reference), row.said.units
     asked = wanted.units - row.question.units or wanted.units
@@ -208,7 +208,7 @@ def _agreement(row: _Row, reference: str) -> Reason:
     return Reason(level, ko, en)
 
 
-def _relevance(row: _Row) -> Reason:
+def _relevance(row: _LexicalRow) -> Reason:
     if not row.context.units:
         return Reason(1, "검색 결과가 없음", "there is no context")
     asked = row.question.units
@@ -223,7 +223,7 @@ def _relevance(row: _Row) -> Reason:
     )
 
 
-def _faithfulness(row: _Row) -> Reason:
+def _faithfulness(row: _LexicalRow) -> Reason:
     if row.declined:
         return Reason(5, "답할 수 없다고만 하여 더한 내용이 없음", "declined, adding nothing")
     if not row.said.units:
@@ -242,7 +242,7 @@ def _faithfulness(row: _Row) -> Reason:
     return Reason(level, ko, en)
 
 
-def _recall(row: _Row) -> Reason:
+def _recall(row: _LexicalRow) -> Reason:
     if row.should_decline:
         return Reason(
             5,
@@ -252,7 +252,7 @@ def _recall(row: _Row) -> Reason:
     return max(_support(row, reference) for reference in row.references)
 
 
-def _support(row: _Row, reference: str) -> Reason:
+def _support(row: _LexicalRow, reference: str) -> Reason:
     """How much of one reference the context holds."""
     wanted = _words(reference).units
     asked = wanted - row.question.units or wanted

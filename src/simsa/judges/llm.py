@@ -1,4 +1,7 @@
-"""A judge behind an OpenAI-compatible endpoint."""
+"""How a chat model is asked for an answer's claims: one more call, beside those for scores.
+
+A judge behind an OpenAI-compatible endpoint.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,49 @@ from typing import Self
 import orjson
 
 from simsa.config import JudgeConfig
-from simsa.endpoints import ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Lessons, Price, cost
 from simsa.errors import ConfigError, RubricError
-from simsa.judges.asking import Asking
+from simsa.i18n.messages import msg
 from simsa.judges.base import JOINT, Affords, JudgeRequest
-from simsa.judges.counting import tokens
-from simsa.judges.expected import ALTERNATIVES, expected_scores
-from simsa.judges.hope import Hope
-from simsa.judges.listing import Listing
-from simsa.judges.reading import read_reply
+from simsa.judges.expected_score import ALTERNATIVES, expected_scores
+from simsa.judges.retry import JudgeConversation, RetryGate, read_reply
+from simsa.llm import CapabilityLearner, ChatEndpoint, ChatFailure, ChatReply, ChatRequest, Price, cost
+from simsa.llm.pricing import tokens
 from simsa.records import CLAIMS, Judgement, Question, Status, content_hash
-from simsa.rubrics import Rubric, Scored, Unreadable
-from simsa.rubrics.claims import Listed
-from simsa.spoken import told
+from simsa.rubrics import ParsedScores, ParseFailure, Rubric
+from simsa.rubrics.claims import SCHEMA, ClaimsPrompt, ParsedClaims, claims_prompt
 from simsa.text import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimExtraction:
+    """The prompt, and what names a call with it whatever row it is about."""
+
+    prompt: ClaimsPrompt
+    identity: str
+
+    @classmethod
+    def by(cls, model: str, language: str) -> ClaimExtraction:
+        """`model` is the hash of who is asked. Neither rubric nor token probabilities change what an answer claims."""
+        prompt = claims_prompt(language)
+        return cls(prompt, content_hash(CLAIMS, model, prompt.version))
+
+    def request(self, question: Question, prediction: str) -> JudgeRequest:
+        material = self.prompt.material(question, prediction)
+        return JudgeRequest(
+            request_hash=content_hash(self.identity, material),
+            part=CLAIMS,
+            criteria=(),
+            question=question,
+            prediction=prediction,
+            material=material,
+        )
+
+    def asking(self, request: JudgeRequest, code: str, max_tokens: int) -> JudgeConversation:
+        """The request as it is asked for the first time; `code` marks where material begins and ends."""
+        material = request.material
+        first = self.prompt.messages(material, code)
+        return JudgeConversation(request, first, SCHEMA, max_tokens, tuple(material.values()))
+
 
 # How often a row may be asked until its answer is read, by what the last answer was.
 _READINGS: dict[Status, int] = {"unreadable": 3, "empty": 3, "truncated": 2, "refused": 2}
@@ -74,9 +106,9 @@ class LLMJudge:
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
         self._is_ours = False
-        self._hopes = {CLAIMS: Hope(), "": Hope()}
+        self._hopes = {CLAIMS: RetryGate(), "": RetryGate()}
         groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
-        self._narrow: dict[tuple[str, ...], _Part] = {}
+        self._narrow: dict[tuple[str, ...], _CallPart] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
         told_apart = [] if self.label == config.model else [self.label]
         if weights:
@@ -93,7 +125,7 @@ class LLMJudge:
         self.key = content_hash(asked, *repeats)
         self.verdict_task = content_hash([[part.name, part.identity] for part in self._parts], *repeats)
         self.task = self.verdict_task
-        self._listing = Listing.by(model, rubric.language) if config.claims else None
+        self._listing = ClaimExtraction.by(model, rubric.language) if config.claims else None
         if self._listing:
             self.task = content_hash(self.verdict_task, self._listing.identity)
 
@@ -112,7 +144,9 @@ class LLMJudge:
                 found=config.adapter,
                 hint="start it with `simsa serve`, and name its address as judge.base_url instead",
             )
-        lessons = None if self._is_ours else Lessons(config.base_url, config.model, config.extra_body)
+        lessons = (
+            None if self._is_ours else CapabilityLearner(config.base_url, config.model, config.extra_body)
+        )
         self._endpoint = await ChatEndpoint(
             config.base_url,
             config.model,
@@ -149,11 +183,11 @@ class LLMJudge:
             request, request_hash=content_hash("repeats", n, request.request_hash), voices=voices, keys={}
         )
 
-    def _part(self, name: str, criteria: tuple[str, ...]) -> _Part:
+    def _part(self, name: str, criteria: tuple[str, ...]) -> _CallPart:
         """What a call for `criteria` is; in split mode also what each of them alone would be in it."""
         rubric, together = self._rubric, self._config.mode == "split" and len(criteria) > 1
         frame = content_hash("criterion", self._model, rubric.frame_hash(criteria)) if together else ""
-        return _Part(
+        return _CallPart(
             name,
             criteria,
             identity=content_hash(self._model, rubric.part_hash(criteria)),
@@ -161,7 +195,7 @@ class LLMJudge:
             keys={c: content_hash(frame, rubric.part_hash((c,))) for c in criteria} if together else {},
         )
 
-    def _request(self, part: _Part, question: Question, prediction: str | None) -> JudgeRequest:
+    def _request(self, part: _CallPart, question: Question, prediction: str | None) -> JudgeRequest:
         material = self._rubric.material(part.criteria, question, prediction)
         return JudgeRequest(
             request_hash=content_hash(part.identity, material),
@@ -194,7 +228,7 @@ class LLMJudge:
                 if not await hope.worth(request.request_hash):
                     return self.give_up(asking)
                 if affords and not affords(asking.spent_usd):
-                    return self._judgement(asking, Unreadable("budget", asking.outcome.reason))
+                    return self._judgement(asking, ParseFailure("budget", asking.outcome.reason))
         finally:
             hope.leave(request.request_hash)
 
@@ -202,11 +236,11 @@ class LLMJudge:
         """Says that verdicts of this judge, or lists of claims, were readable an earlier time."""
         self._hopes[CLAIMS if claims else ""].was_read()
 
-    def may_ask_again(self, asking: Asking) -> bool | None:
+    def may_ask_again(self, asking: JudgeConversation) -> bool | None:
         """Whether what was not readable is worth asking again; None: others that are asked again will show it."""
         return self._hope(asking.request).may(asking.request.request_hash)
 
-    def give_up(self, asking: Asking) -> Judgement:
+    def give_up(self, asking: JudgeConversation) -> Judgement:
         """The judgement on what was never readable, without asking again."""
         assert asking.outcome is not None, "it was not read"
         self.is_over(asking.request)
@@ -216,14 +250,14 @@ class LLMJudge:
         """A request has its judgement: whoever waits for what it shows need not any more."""
         self._hope(request).leave(request.request_hash)
 
-    def _hope(self, request: JudgeRequest) -> Hope:
+    def _hope(self, request: JudgeRequest) -> RetryGate:
         """Verdicts may be readable where lists of claims are not, and the other way round."""
         return self._hopes[CLAIMS if request.part == CLAIMS else ""]
 
     def voice(self, name: str) -> LLMJudge:
         return self
 
-    def asking(self, request: JudgeRequest) -> Asking:
+    def asking(self, request: JudgeRequest) -> JudgeConversation:
         """The request as it is asked for the first time."""
         material = request.material
         if self._listing and request.part == CLAIMS:
@@ -231,9 +265,11 @@ class LLMJudge:
         messages = self._rubric.messages(request.criteria, material, self._code(material))
         parts = (*self._parts, *self._narrow.values())
         part = next(part for part in parts if part.criteria == request.criteria)
-        return Asking(request, messages, part.schema, self._config.max_tokens, tuple(material.values()))
+        return JudgeConversation(
+            request, messages, part.schema, self._config.max_tokens, tuple(material.values())
+        )
 
-    def chat(self, asking: Asking) -> ChatRequest:
+    def chat(self, asking: JudgeConversation) -> ChatRequest:
         """The next call."""
         config, is_listing = self._config, asking.request.part == CLAIMS
         why = asking.outcome and self._why(asking.request, asking.outcome.reason)
@@ -254,7 +290,7 @@ class LLMJudge:
         return self._rubric.again(request.criteria, reason)
 
     def hear(
-        self, asking: Asking, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
+        self, asking: JudgeConversation, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
     ) -> Judgement | None:
         """The judgement that an answer makes; None where `asking` is to be asked again.
 
@@ -264,12 +300,12 @@ class LLMJudge:
         asking.count(reply, cost, self._estimate(asking, reply, price_share) if cost is None else 0.0)
         if isinstance(reply, ChatFailure):
             # Failing to be asked again takes nothing from what the first answer was.
-            return self._judgement(asking, asking.outcome or Unreadable(reply.kind, reply.detail))
+            return self._judgement(asking, asking.outcome or ParseFailure(reply.kind, reply.detail))
         outcome = read_reply(reply, asking)
         asking.readings += 1
-        if not isinstance(outcome, Unreadable):
+        if not isinstance(outcome, ParseFailure):
             self._hope(asking.request).was_read()
-        if not isinstance(outcome, Unreadable) or not self._can_help(asking, outcome):
+        if not isinstance(outcome, ParseFailure) or not self._can_help(asking, outcome):
             made = self._judgement(asking, outcome)
             wanted = self._config.logprobs and made.scores
             return (
@@ -280,7 +316,7 @@ class LLMJudge:
         asking.again(outcome)
         return None
 
-    def _can_help(self, asking: Asking, outcome: Unreadable) -> bool:
+    def _can_help(self, asking: JudgeConversation, outcome: ParseFailure) -> bool:
         """Whether asking again can help: up to a limit, and only a judge that was ever understood."""
         hope = self._hope(asking.request)
         if asking.readings < _READINGS[outcome.status]:
@@ -288,7 +324,7 @@ class LLMJudge:
         if hope.was_in_vain() and self._say:
             said = one_line(asking.texts[-1], _EXCERPT)
             key = "judge.unread_claims" if asking.request.part == CLAIMS else "judge.unread"
-            self._say(told(key, judge=self.label, said=said))
+            self._say(msg(key, judge=self.label, said=said))
         return False
 
     def _code(self, material: Mapping[str, str]) -> str:
@@ -303,7 +339,7 @@ class LLMJudge:
             code = hashlib.blake2b(shared + code.encode(), key=self._salt, digest_size=8).hexdigest()
         return code
 
-    async def _complete(self, asking: Asking) -> ChatReply | ChatFailure:
+    async def _complete(self, asking: JudgeConversation) -> ChatReply | ChatFailure:
         assert self._endpoint is not None, "a judge judges inside `async with`"
         return await self._endpoint.complete(self.chat(asking))
 
@@ -316,21 +352,25 @@ class LLMJudge:
         full = cost(self._config.model, *used, override=self._price)
         return None if full is None else full * price_share
 
-    def _estimate(self, asking: Asking, reply: ChatReply | ChatFailure, price_share: float) -> float:
+    def _estimate(
+        self, asking: JudgeConversation, reply: ChatReply | ChatFailure, price_share: float
+    ) -> float:
         """What a call has cost whose usage was not reported, from the characters of what was said."""
         said = "\n".join(message.content for message in asking.messages(""))
         answer = reply.text or reply.refusal or "" if isinstance(reply, ChatReply) else ""
         used = round(tokens(said)), 0, round(tokens(answer))
         return (cost(self._config.model, *used, override=self._price) or 0.0) * price_share
 
-    def _judgement(self, asking: Asking, outcome: Scored | Listed | Unreadable) -> Judgement:
+    def _judgement(
+        self, asking: JudgeConversation, outcome: ParsedScores | ParsedClaims | ParseFailure
+    ) -> Judgement:
         status, scores, analysis, detail, claims = _SCORED, {}, "", "", None
         match outcome:
-            case Scored():
+            case ParsedScores():
                 scores, analysis = outcome.scores, outcome.analysis
-            case Listed():
+            case ParsedClaims():
                 claims = outcome.claims
-            case Unreadable():
+            case ParseFailure():
                 status, detail = outcome.status, outcome.reason
         texts = asking.texts
         asked = self._listing.prompt if self._listing and asking.request.part == CLAIMS else None
@@ -366,7 +406,7 @@ def _again(request: JudgeRequest, repeat: int) -> JudgeRequest:
 def _notes(config: JudgeConfig) -> list[str]:
     notes = [config.note] if config.note else []
     if config.repeats > 1 and config.temperature == 0:
-        notes.append(told("judge.repeats"))
+        notes.append(msg("judge.repeats"))
     return notes
 
 
@@ -379,7 +419,7 @@ def price_of(config: JudgeConfig) -> Price | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _CallPart:
     """A group of criteria that is asked for in one call."""
 
     name: str

@@ -8,11 +8,11 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from simsa.errors import Unusable
+from simsa.errors import ServiceError
+from simsa.i18n.messages import msg
 from simsa.judges.base import Affords, JudgeRequest
 from simsa.judges.llm import LLMJudge
 from simsa.records import CLAIMS, Judgement, Question, content_hash
-from simsa.spoken import told
 
 
 class Panel:
@@ -31,14 +31,14 @@ class Panel:
         self.width = sum(member.width for member in members.values())
         notes = [note for member in members.values() for note in member.notes]
         if len(members) % 2 == 0:
-            notes.append(told("judge.even"))
+            notes.append(msg("judge.even"))
         self.notes = tuple(dict.fromkeys(notes))
         self.key = content_hash("panel", [[name, member.key] for name, member in members.items()])
         self.task = content_hash("panel", [[name, member.task] for name, member in members.items()])
         self.verdict_task = content_hash("panel", [[name, m.verdict_task] for name, m in members.items()])
         self._members = members
         self._say = say or (lambda text: None)
-        self._gone: dict[str, Unusable] = {}
+        self._gone: dict[str, ServiceError] = {}
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -80,7 +80,7 @@ class Panel:
         if name not in self._gone:
             try:
                 return await self._members[name].judge(request, affords)
-            except Unusable as error:
+            except ServiceError as error:
                 self._do_without(name, error)
         return Judgement(
             request.request_hash,
@@ -92,7 +92,7 @@ class Panel:
             detail=str(self._gone[name]),
         )
 
-    def _do_without(self, name: str, error: Unusable) -> None:
+    def _do_without(self, name: str, error: ServiceError) -> None:
         """Raises `error` when no majority is left without this member."""
         first = name not in self._gone
         self._gone.setdefault(name, error)
@@ -100,7 +100,7 @@ class Panel:
         if 2 * left <= len(self._members):
             raise error
         if first:
-            self._say(told("judge.member_stopped", name=name, left=left, error=str(error)))
+            self._say(msg("judge.member_stopped", name=name, left=left, error=str(error)))
 
 
 def _for(name: str, request: JudgeRequest) -> JudgeRequest:

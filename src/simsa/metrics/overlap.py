@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from simsa.metrics.citations import strip_citations
-from simsa.metrics.morphemes import content_of, morphemes
+from simsa.metrics.morphology import content_of, morphemes
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError
 from simsa.records import Message, Question, content_hash
-from simsa.text import meant, resaved
+from simsa.text import encoding_hint, suggestion
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -59,14 +59,14 @@ def load(name: str, root: Path = Path()) -> Prompt:
             f"the prompt is not UTF-8 at byte {error.start}",
             where=str(file),
             field="generation.prompt",
-            hint=resaved(file.read_bytes(), str(file)),
+            hint=encoding_hint(file.read_bytes(), str(file)),
         ) from None
     except OSError as error:
         raise ConfigError(
             f"the prompt cannot be read: {error.strerror}",
             where=str(file),
             field="generation.prompt",
-            hint=f"{meant(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
+            hint=f"{suggestion(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
         ) from None
     return Prompt(f"{label}@{content_hash(source)[:8]}", source, _compile(source, str(file)))
 

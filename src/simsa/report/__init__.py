@@ -3,7 +3,7 @@
 `csv`, `parquet` and `junit` have one row per question and variant and read the store themselves.
 """
 
-from simsa.report.model import Answer, Example, Note, Slice, Summary, VariantSummary
-from simsa.report.summarise import summary
+from simsa.report.summary import summary
+from simsa.report.summary_model import Example, ExampleAnswer, Note, Slice, Summary, VariantSummary
 
-__all__ = ["Answer", "Example", "Note", "Slice", "Summary", "VariantSummary", "summary"]
+__all__ = ["Example", "ExampleAnswer", "Note", "Slice", "Summary", "VariantSummary", "summary"]

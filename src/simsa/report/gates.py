@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from simsa.errors import ConfigError
+from simsa.i18n.language import Language
 from simsa.records import CRITERIA
-from simsa.report.numbers import fixed, signed
-from simsa.report.table import SHARE, TOTAL, Table
-from simsa.report.words import Language, words
-from simsa.text import choices, plain
+from simsa.report.format import format_fixed, format_signed
+from simsa.report.report_words import words
+from simsa.report.score_matrix import SHARE, TOTAL, Table
+from simsa.text import list_choices, strip_controls
 
 if TYPE_CHECKING:
-    from simsa.report.table import Floats
+    from simsa.report.score_matrix import Floats
 
 GRAMMAR: Final = "[VARIANT:] METRIC > | >= | < | <= NUMBER | baseline | baseline + NUMBER | baseline - NUMBER"
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
@@ -71,8 +72,10 @@ class Gate:
     @property
     def condition(self) -> str:
         """The gate without the variant's name."""
-        offset = f" {'-' if self.limit < 0 else '+'} {plain(abs(self.limit))}" if self.limit else ""
-        return f"{self.metric} {self.op} " + (f"baseline{offset}" if self.relative else plain(self.limit))
+        offset = f" {'-' if self.limit < 0 else '+'} {strip_controls(abs(self.limit))}" if self.limit else ""
+        return f"{self.metric} {self.op} " + (
+            f"baseline{offset}" if self.relative else strip_controls(self.limit)
+        )
 
     @property
     def wants_more(self) -> bool:
@@ -101,7 +104,7 @@ def parse(text: str) -> Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GateResult:
     """What became of a gate for one variant.
 
     `figure` is the estimate (of the metric, or of its difference to the baseline),
@@ -123,7 +126,7 @@ class Outcome:
         if self.reason:
             return say(self.reason)
         decided = "say.gate_value" if self.gate.metric == COVERAGE else "say.gate"
-        show = signed if self.gate.relative else fixed
+        show = format_signed if self.gate.relative else format_fixed
         return say(
             decided,
             figure=show(self.figure, 3),
@@ -150,7 +153,7 @@ class Outcome:
         }
 
 
-def evaluate(gates: Sequence[Gate], table: Table, baseline: str) -> list[Outcome]:
+def evaluate(gates: Sequence[Gate], table: Table, baseline: str) -> list[GateResult]:
     """Every gate on every variant that it speaks of. Raises ConfigError for an unknown metric or variant."""
     return [
         _outcome(gate, table, baseline, variant)
@@ -162,7 +165,9 @@ def evaluate(gates: Sequence[Gate], table: Table, baseline: str) -> list[Outcome
 def _spoken_of(gate: Gate, table: Table, baseline: str) -> list[str]:
     known = known_metrics(table)
     if gate.metric not in known:
-        raise ConfigError("no such metric", field="--gate", found=gate.text, hint=choices(gate.metric, known))
+        raise ConfigError(
+            "no such metric", field="--gate", found=gate.text, hint=list_choices(gate.metric, known)
+        )
     names = list(table.variants)
     if gate.variant is None:
         others = [name for name in names if name != baseline]
@@ -176,19 +181,19 @@ def _spoken_of(gate: Gate, table: Table, baseline: str) -> list[str]:
         return others
     if gate.variant not in names:
         raise ConfigError(
-            "no such variant", field="--gate", found=gate.variant, hint=choices(gate.variant, names)
+            "no such variant", field="--gate", found=gate.variant, hint=list_choices(gate.variant, names)
         )
     return [gate.variant]
 
 
 def known_metrics(table: Table) -> list[str]:
     """What a gate can speak of."""
-    from simsa.metrics.rows import METRICS
+    from simsa.metrics.registry import METRICS
 
     return list(dict.fromkeys((TOTAL, *CRITERIA, COVERAGE, *_RATIOS, *METRICS, *table.metrics, SHARE)))
 
 
-def _outcome(gate: Gate, table: Table, baseline: str, variant: str) -> Outcome:
+def _outcome(gate: Gate, table: Table, baseline: str, variant: str) -> GateResult:
     from simsa.stats import estimate
 
     if gate.metric == COVERAGE:
@@ -196,23 +201,23 @@ def _outcome(gate: Gate, table: Table, baseline: str, variant: str) -> Outcome:
     try:
         basis = _basis(gate, table, (variant, baseline) if gate.relative else (variant,))
     except _Undefined as why:
-        return Outcome(gate, variant, False, None, None, 0, str(why))
+        return GateResult(gate, variant, False, None, None, 0, str(why))
     found = estimate(basis.values, table.clusters_at(basis.places))
     if found.ci95 is None:
-        return Outcome(gate, variant, False, found.mean, None, found.n, "gate.one_value")
+        return GateResult(gate, variant, False, found.mean, None, found.n, "gate.one_value")
     low, high = found.ci95
     if basis.rate:
         low, high = min(low, basis.rate[0]), max(high, basis.rate[1])
     bound = low if gate.wants_more else high
-    return Outcome(gate, variant, gate.holds(bound), found.mean, bound, basis.n)
+    return GateResult(gate, variant, gate.holds(bound), found.mean, bound, basis.n)
 
 
-def _coverage(gate: Gate, table: Table, baseline: str, variant: str) -> Outcome:
+def _coverage(gate: Gate, table: Table, baseline: str, variant: str) -> GateResult:
     found, base = table.variants[variant], table.variants[baseline]
     if not found.n or (gate.relative and not base.n):
-        return Outcome(gate, variant, False, None, None, 0, "gate.no_values")
+        return GateResult(gate, variant, False, None, None, 0, "gate.no_values")
     figure = found.n_scored / found.n - (base.n_scored / base.n if gate.relative else 0)
-    return Outcome(gate, variant, gate.holds(figure), figure, figure, found.n)
+    return GateResult(gate, variant, gate.holds(figure), figure, figure, found.n)
 
 
 class _Undefined(Exception):

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simsa.report import claim_grids
-from simsa.report.model import Note
-from simsa.report.numbers import fixed, interval, percent, signed
-from simsa.report.probed import examination_notes
-from simsa.report.table import Table
-from simsa.report.words import Language, Name, Words, words
+from simsa.i18n.language import KoreanNoun, Language
+from simsa.report import claim_tables
+from simsa.report.format import format_fixed, format_signed, interval, percent
+from simsa.report.probe_report import examination_notes
+from simsa.report.report_words import Words, words
+from simsa.report.score_matrix import Table
+from simsa.report.summary_model import Note
 from simsa.text import one_line, visible
 
 if TYPE_CHECKING:
-    from simsa.endpoints import Retirement
-    from simsa.report.model import JudgeInfo, VariantSummary
-    from simsa.report.voices import PanelInfo
+    from simsa.llm import Deprecation
+    from simsa.report.panel_agreement import PanelInfo
+    from simsa.report.summary_model import JudgeInfo, VariantSummary
     from simsa.stats import Comparison, Spread
 
 # Shares from which a reader should know: of answers cut off, of answerable questions declined.
@@ -67,7 +68,7 @@ def notes(
         *_of_unread(say, unread),
         *of_samples(say, {v.name: (v.n_samples, v.n_gaps) for v in variants}),
         *_of_panel(say, judge.panel if judge else None),
-        *claim_grids.notes(say, variants),
+        *claim_tables.claim_notes(say, variants),
         *_of_calibration(say, calibration or {}),
         *examination_notes(say, judge),
         *_of_missing(say, variants, comparisons),
@@ -113,7 +114,7 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
     for end in judge.retiring:
         yield Note("judge_retiring", _retiring(say, end))
     spreads = [
-        say("note.spread_of", what=say(name), share=percent(s.differ, 1), sd=fixed(s.sd), n=s.n)
+        say("note.spread_of", what=say(name), share=percent(s.differ, 1), sd=format_fixed(s.sd), n=s.n)
         for name, s in judge.context_spread.items()
         if s.differ
     ]
@@ -121,16 +122,16 @@ def _of_judge(say: Words, judge: JudgeInfo | None, stopped: str | None) -> Itera
         yield Note("context_spread", say("note.context_spread", list=", ".join(spreads)))
 
 
-def _retiring(say: Words, end: Retirement) -> str:
+def _retiring(say: Words, end: Deprecation) -> str:
     """When the judge's model leaves its API, counted from today, and what to use then."""
-    model = Name(end.model)
+    model = KoreanNoun(end.model)
     if end.days_left >= 0:
         parts = [say("note.judge_retiring", model=model, date=end.date, days=end.days_left)]
     else:
         date = say("note.retired_on", date=end.date) if end.date else say("note.unknown_day")
         parts = [say("note.judge_retired", model=model, date=date)]
     if end.successor:
-        parts.append(say("note.successor", model=Name(end.successor)))
+        parts.append(say("note.successor", model=KoreanNoun(end.successor)))
     if end.is_aged:
         parts.append(say("note.aged", as_of=end.as_of))
     return " ".join(parts)
@@ -143,7 +144,7 @@ def of_samples(say: Words, answers: Mapping[str, tuple[int, int]]) -> Iterator[N
     """
     if all(n == 1 for n, _ in answers.values()):
         return
-    each = ", ".join(f"{Name(name)} {n}" for name, (n, _) in answers.items() if n > 1)
+    each = ", ".join(f"{KoreanNoun(name)} {n}" for name, (n, _) in answers.items() if n > 1)
     gaps = sum(n_gaps for _, n_gaps in answers.values())
     text = say("note.samples", list=each) + (say("note.sample_gaps", n=gaps) if gaps else "")
     yield Note("samples", text)
@@ -162,15 +163,15 @@ def _of_panel(say: Words, panel: PanelInfo | None) -> Iterator[Note]:
         if missing:
             why = ", ".join(f"{say(f'status.{status}')} {n}" for status, n in member.unscored.items())
             counts = {"n": missing + member.n_scored, "missing": missing, "why": why}
-            yield Note("panel_absent", say("note.panel_absent", name=Name(member.name), **counts))
+            yield Note("panel_absent", say("note.panel_absent", name=KoreanNoun(member.name), **counts))
     weak = [
-        f"{say(name)} {fixed(found.alpha)}"
+        f"{say(name)} {format_fixed(found.alpha)}"
         for name, found in (panel.agreement if panel else {}).items()
         if found.alpha is not None and found.alpha < _AGREED
     ]
     if weak:
         yield Note(
-            "panel_disagrees", say("note.panel_disagrees", list=", ".join(weak), bar=fixed(_AGREED, 3))
+            "panel_disagrees", say("note.panel_disagrees", list=", ".join(weak), bar=format_fixed(_AGREED, 3))
         )
 
 
@@ -178,7 +179,7 @@ def _of_calibration(say: Words, calibration: Mapping[str, Any]) -> Iterator[Note
     """How far people agree with the judge; a warning where that is not far enough."""
     by_standing: dict[str, list[str]] = {}
     for name, found in calibration.get("criteria", {}).items():
-        figures = {"kappa": fixed(found["quadratic_kappa"]), "interval": interval(found["ci95"])}
+        figures = {"kappa": format_fixed(found["quadratic_kappa"]), "interval": interval(found["ci95"])}
         text = say("note.calibration_of", what=say(name), n=found["n_labels"], **figures)
         by_standing.setdefault(found["standing"], []).append(text)
     for standing, key in (("weak", "note.weak_judge"), ("passed", "note.calibrated")):
@@ -190,7 +191,7 @@ def _of_missing(
     say: Words, variants: Sequence[VariantSummary], comparisons: Sequence[Comparison]
 ) -> Iterator[Note]:
     """Bounds of the totals, once more is missing than can be overlooked."""
-    from simsa.stats.missing import WORTH_SHOWING
+    from simsa.stats.missing_bounds import WORTH_SHOWING
 
     for variant in variants:
         total = variant.total
@@ -198,22 +199,22 @@ def _of_missing(
             continue
         share = total.n_missing / (total.n + total.n_missing)
         if share > WORTH_SHOWING:
-            low, high = (fixed(bound, 1) for bound in total.bounds)
+            low, high = (format_fixed(bound, 1) for bound in total.bounds)
             counts = {"n": total.n + total.n_missing, "missing": total.n_missing, "share": percent(share, 1)}
             yield Note(
-                "missing", say("note.missing", variant=Name(variant.name), low=low, high=high, **counts)
+                "missing", say("note.missing", variant=KoreanNoun(variant.name), low=low, high=high, **counts)
             )
     for c in comparisons:
         if c.criterion == "total" and c.bounds and c.n_dropped / (c.n_dropped + c.n_pairs) > WORTH_SHOWING:
-            low, high = (signed(bound, 1) for bound in c.bounds)
-            names = {"variant": Name(c.variant), "baseline": Name(c.baseline)}
+            low, high = (format_signed(bound, 1) for bound in c.bounds)
+            names = {"variant": KoreanNoun(c.variant), "baseline": KoreanNoun(c.baseline)}
             yield Note("missing", say("note.missing_pairs", low=low, high=high, **names))
 
 
 def _of_answers(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note]:
     """Answers that the length limit cut off, and answerable questions that were declined."""
     for variant in variants:
-        name = Name(variant.name)
+        name = KoreanNoun(variant.name)
         if variant.n_cut > _CUT * variant.n_answered:
             yield Note("cut", say("note.cut", variant=name, n=variant.n_answered, cut=variant.n_cut))
         table = variant.whole.abstention
@@ -231,11 +232,11 @@ def _of_answers(say: Words, variants: Sequence[VariantSummary]) -> Iterator[Note
 
 def _of_places(say: Words, *runs: Mapping[str, Any]) -> Iterator[Note]:
     """Judges of one name that two runs have asked in places where different models may stand."""
-    from simsa.judges.places import apart
+    from simsa.judges.identity import apart
 
     for name, first, second in apart(*runs) if len(runs) == 2 else ():
         where = {"first": str(first), "second": str(second)}
-        yield Note("judge_apart", say("note.judge_apart", name=Name(name), **where))
+        yield Note("judge_apart", say("note.judge_apart", name=KoreanNoun(name), **where))
 
 
 def _of_clusters(say: Words, comparisons: Sequence[Comparison]) -> Iterator[Note]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simsa.report.words import Language
+from simsa.i18n.language import Language
 
 _KOREAN: Final[dict[str, str]] = {
     "no scores": "점수가 없습니다",
@@ -37,7 +37,7 @@ _FIGURES: Final = {
 _CONSTANT = re.compile(r"^(?P<names>[a-z_, ]+): one side does not vary$")
 
 
-def said(note: str, language: Language) -> str:
+def localized_note(note: str, language: Language) -> str:
     """`note` of `simsa.stats` in `language`; as it is where there is no other wording of it."""
     if language == "en":
         return note

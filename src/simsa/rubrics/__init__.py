@@ -9,23 +9,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from simsa.errors import RubricError
-from simsa.rubrics import copying, criteria, template
-from simsa.rubrics.base import FIELDS, Rubric, instructions
-from simsa.rubrics.places import score_places
-from simsa.rubrics.reader import Scored, Unreadable, read_verdict
-from simsa.text import meant, resaved
+from simsa.rubrics import criteria, template
+from simsa.rubrics import editable as copying
+from simsa.rubrics.response_parser import ParsedScores, ParseFailure, read_verdict, score_offsets
+from simsa.rubrics.rubric import FIELDS, Rubric, instructions
+from simsa.text import encoding_hint, suggestion
 
 __all__ = [
     "BUILT_IN",
     "FIELDS",
+    "ParseFailure",
+    "ParsedScores",
     "Rubric",
-    "Scored",
-    "Unreadable",
     "editable",
     "instructions",
     "load",
     "read_verdict",
-    "score_places",
+    "score_offsets",
     "source",
 ]
 
@@ -41,14 +41,14 @@ def load(name: str, root: Path = Path()) -> Rubric:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        hint = resaved(file.read_bytes(), str(file))
+        hint = encoding_hint(file.read_bytes(), str(file))
         raise RubricError(f"is not UTF-8 at byte {error.start}", where=str(file), hint=hint) from None
     except OSError as error:
         raise RubricError(
             f"the rubric cannot be read: {error.strerror}",
             where=str(file),
             field="judge.rubric",
-            hint=f"{meant(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
+            hint=f"{suggestion(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
         ) from None
     parse = criteria.parse if file.suffix == ".toml" else template.parse
     return parse(text, file.stem, str(file))

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from simsa.prompts import numbered
 from simsa.records import CLAIMS, Claim, Message, Passage, Question, content_hash
-from simsa.rubrics.base import fill, instructions
-from simsa.rubrics.reader import Sought, Unreadable, bare, read_object
+from simsa.rubrics.response_parser import ExpectedObject, ParseFailure, bare, read_object
+from simsa.rubrics.rubric import fill, instructions
 
 _FIELDS = ("question", "context", "prediction")
-_SOUGHT = Sought("list", f'the key "{CLAIMS}"')
+_SOUGHT = ExpectedObject("list", f'the key "{CLAIMS}"')
 _CLAIM = {
     "type": "object",
     "properties": {
@@ -41,7 +41,7 @@ SCHEMA: Mapping[str, Any] = {
 """JSON schema of an answer, in the subset that every strict mode knows."""
 
 
-class Listed(NamedTuple):
+class ParsedClaims(NamedTuple):
     """The claims of an answer; one that says nothing has none."""
 
     claims: tuple[Claim, ...]
@@ -98,7 +98,9 @@ def passages(question: Question) -> tuple[Passage, ...]:
     return question.contexts or ((Passage(told),) if told.strip() else ())
 
 
-def read_claims(text: str, found: Sequence[Passage], quoted: Iterable[str] = ()) -> Listed | Unreadable:
+def read_claims(
+    text: str, found: Sequence[Passage], quoted: Iterable[str] = ()
+) -> ParsedClaims | ParseFailure:
     """The claims that `text` lists, each checked against `found`; or why they cannot be read. Never raises.
 
     A claim has a text, and either a passage's number with a quote or null for it. It is
@@ -109,23 +111,23 @@ def read_claims(text: str, found: Sequence[Passage], quoted: Iterable[str] = ())
     """
     texts = tuple(quoted)
     whole = read_object(text, (CLAIMS,), texts, _SOUGHT)
-    if isinstance(whole, Unreadable):
+    if isinstance(whole, ParseFailure):
         return whole
     listed = whole.value.get(CLAIMS)
     if not isinstance(listed, list):
         problem = "not a list" if CLAIMS in whole.value else "missing"
-        return Unreadable("unreadable", f'"{CLAIMS}" is {problem}')
+        return ParseFailure("unreadable", f'"{CLAIMS}" is {problem}')
     if _spliced(whole.source, texts):
-        return Unreadable("unreadable", "it quotes the material without escaping quotation marks")
+        return ParseFailure("unreadable", "it quotes the material without escaping quotation marks")
     claims: dict[str, Claim] = {}
     for n, one in enumerate(listed, 1):
         claim = _claim(one, found)
         if isinstance(claim, str):
-            return Unreadable("unreadable", f"claim {n}: {claim}")
+            return ParseFailure("unreadable", f"claim {n}: {claim}")
         same = claims.setdefault(_normal(claim.claim), claim)
         if claim.supported and not same.supported:
             claims[_normal(claim.claim)] = claim
-    return Listed(tuple(claims.values()))
+    return ParsedClaims(tuple(claims.values()))
 
 
 # A claim that is let in needs both; so much around them is no coincidence.

@@ -1,8 +1,12 @@
-"""A rubric made of criteria, read from a TOML file such as the built-in ones."""
+"""Where a key stands in a TOML file.
+
+A rubric made of criteria, read from a TOML file such as the built-in ones.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +15,41 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from simsa.errors import RubricError
+from simsa.i18n.messages import msg
 from simsa.records import CLAIMS, CRITERIA, MAX_SCORE, Message
-from simsa.rubrics.base import FIELDS, Rubric, fill
-from simsa.rubrics.reader import ANALYSIS
-from simsa.rubrics.where import line_of
-from simsa.spoken import told
+from simsa.rubrics.response_parser import ANALYSIS
+from simsa.rubrics.rubric import FIELDS, Rubric, fill
+
+_TABLE = re.compile(r"\s*\[+\s*([^\[\]#]+?)\s*\]+\s*(?:#.*)?$")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w-]+(?:\s*\.\s*[\w-]+)*)\s*=""")
+_QUOTES = ('"""', "'''")
+
+
+def line_of(text: str, path: Sequence[str]) -> int | None:
+    """The line, from 1, of the key at `path` or of the nearest table or key above it; None without any."""
+    best, line = 0, None
+    table: tuple[str, ...] = ()
+    inside = ""
+    for number, row in enumerate(text.split("\n"), 1):
+        if inside:
+            inside = "" if row.count(inside) % 2 else inside
+            continue
+        if found := _TABLE.match(row):
+            table = _parts(found[1])
+            here: Sequence[str] = table
+        elif found := _KEY.match(row):
+            here = (*table, *_parts(found[1]))
+            inside = next((quotes for quotes in _QUOTES if row.count(quotes) % 2), "")
+        else:
+            continue
+        if len(here) > best and tuple(path[: len(here)]) == tuple(here):
+            best, line = len(here), number
+    return line
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Field = Literal["question", "context", "prediction", "reference"]
@@ -202,7 +236,7 @@ def parse(text: str, name: str, where: str) -> CriteriaRubric:
 
 def _notes(file: _File) -> tuple[str, ...]:
     absent = [name for name in CRITERIA if name not in file.criteria]
-    return (told("rubric.no_total", list=", ".join(absent)),) if absent else ()
+    return (msg("rubric.no_total", list=", ".join(absent)),) if absent else ()
 
 
 def _explain(error: ValidationError, text: str, where: str) -> RubricError:

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simsa.errors import RubricError
+from simsa.i18n.messages import msg
 from simsa.records import CRITERIA, Message
-from simsa.rubrics.base import Rubric, fill
-from simsa.rubrics.reader import ANALYSIS
-from simsa.spoken import told
+from simsa.rubrics.response_parser import ANALYSIS
+from simsa.rubrics.rubric import Rubric, fill
 
 PLACEHOLDERS = {
     "question": "question",
@@ -91,8 +91,8 @@ def parse(text: str, name: str, where: str) -> TemplateRubric:
 def _notes(text: str, missing: Sequence[str]) -> list[str]:
     notes: list[str] = []
     if missing:
-        notes.append(told("rubric.never_shows", list=", ".join(missing)))
+        notes.append(msg("rubric.never_shows", list=", ".join(missing)))
     unnamed = [criterion for criterion in CRITERIA if criterion not in text]
     if unnamed:
-        notes.append(told("rubric.unnamed", list=", ".join(unnamed)))
+        notes.append(msg("rubric.unnamed", list=", ".join(unnamed)))
     return notes

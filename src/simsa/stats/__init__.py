@@ -9,17 +9,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simsa.stats.agreement import Agreement, agree
-    from simsa.stats.correction import Friedman, friedman, holm
-    from simsa.stats.intervals import Estimate, estimate, wilson
-    from simsa.stats.length import LengthBias, length_bias
-    from simsa.stats.missing import difference_bounds, mean_bounds
-    from simsa.stats.paired import mcnemar_p, rank_biserial, sign_flip_p, wilcoxon_p
-    from simsa.stats.power import mde80, questions_needed
+    from simsa.stats.agreement import Agreement, agree, ordinal_alpha
+    from simsa.stats.comparison import Comparison, Distribution, compare, compare_all, summarise
+    from simsa.stats.intervals import MeanEstimate, estimate, wilson
+    from simsa.stats.length_bias import LengthBias, length_bias
+    from simsa.stats.missing_bounds import difference_bounds, mde80, mean_bounds, questions_needed
+    from simsa.stats.paired_tests import (
+        Friedman,
+        friedman,
+        holm,
+        mcnemar_p,
+        rank_biserial,
+        sign_flip_p,
+        wilcoxon_p,
+    )
     from simsa.stats.ppi import Corrected, corrected_difference, corrected_mean
-    from simsa.stats.raters import ordinal_alpha
-    from simsa.stats.summary import Comparison, Distribution, compare, compare_all, summarise
-    from simsa.stats.unrounded import agree_unrounded
+    from simsa.stats.unrounded_agreement import agree_unrounded
     from simsa.stats.variance import Spread, VarianceSplit, split_difference, split_variance, spread
 
 __all__ = [
@@ -27,9 +32,9 @@ __all__ = [
     "Comparison",
     "Corrected",
     "Distribution",
-    "Estimate",
     "Friedman",
     "LengthBias",
+    "MeanEstimate",
     "Spread",
     "VarianceSplit",
     "agree",
@@ -59,17 +64,22 @@ __all__ = [
 ]
 
 _MODULES = {
-    "agreement": ("Agreement", "agree"),
-    "correction": ("Friedman", "friedman", "holm"),
-    "intervals": ("Estimate", "estimate", "wilson"),
-    "length": ("LengthBias", "length_bias"),
-    "missing": ("difference_bounds", "mean_bounds"),
-    "paired": ("mcnemar_p", "rank_biserial", "sign_flip_p", "wilcoxon_p"),
-    "power": ("mde80", "questions_needed"),
+    "agreement": ("Agreement", "agree", "ordinal_alpha"),
+    "intervals": ("MeanEstimate", "estimate", "wilson"),
+    "length_bias": ("LengthBias", "length_bias"),
+    "missing_bounds": ("difference_bounds", "mean_bounds", "mde80", "questions_needed"),
+    "paired_tests": (
+        "Friedman",
+        "friedman",
+        "holm",
+        "mcnemar_p",
+        "rank_biserial",
+        "sign_flip_p",
+        "wilcoxon_p",
+    ),
     "ppi": ("Corrected", "corrected_difference", "corrected_mean"),
-    "raters": ("ordinal_alpha",),
-    "summary": ("Comparison", "Distribution", "compare", "compare_all", "summarise"),
-    "unrounded": ("agree_unrounded",),
+    "comparison": ("Comparison", "Distribution", "compare", "compare_all", "summarise"),
+    "unrounded_agreement": ("agree_unrounded",),
     "variance": ("Spread", "VarianceSplit", "split_difference", "split_variance", "spread"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,11 +1,14 @@
-"""How far two raters of the same items agree: a judge with people, people with each other, a judge with itself."""
+"""Agreement among any number of raters who score the same items.
+
+How far two raters of the same items agree: a judge with people, people with each other, a judge with itself.
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -283,3 +286,20 @@ def _taus(tables: Floats, rows: Floats, columns: Floats) -> Floats:
     untied = [(n**2 - (margin**2).sum(axis=1)) / 2 for margin in (rows, columns)]
     found = (tables * later).sum(axis=(1, 2)) / np.sqrt(untied[0] * untied[1])
     return np.where(_vary(rows) & _vary(columns), found, np.nan)
+
+
+def ordinal_alpha(items: Iterable[Sequence[int | None]], levels: Sequence[int] = LEVELS) -> float | None:
+    """Krippendorff's ordinal α (2011). `items` are the raters' scores of each, None where one has none.
+
+    None when no item has two scores, or when all scores are the same.
+    """
+    import krippendorff
+
+    rows = [scores for scores in items if sum(score is not None for score in scores) > 1]
+    if len({score for scores in rows for score in scores if score is not None}) < 2:
+        return None
+    table = np.array([[np.nan if s is None else s for s in scores] for scores in rows], dtype=np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alpha = krippendorff.alpha(table.T, level_of_measurement="ordinal", value_domain=list(levels))
+    return float(alpha) if np.isfinite(alpha) else None

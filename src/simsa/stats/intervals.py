@@ -24,7 +24,7 @@ _CHUNK = 2_000_000  # cells drawn at once
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class MeanEstimate:
     """A mean with its standard deviation (ddof=1), standard error and 95 % t interval.
 
     With clusters `se` is cluster-robust and `df` is clusters − 1; where they are fewer
@@ -45,7 +45,7 @@ class Estimate:
 
 def estimate(
     values: Sequence[float], clusters: Sequence[Hashable] | None = None, *, seed: int = 0
-) -> Estimate:
+) -> MeanEstimate:
     """Mean of `values` with a 95 % t interval, cluster-robust when `clusters` says which belong together.
 
     SE² = SE_iid² + n⁻² Σ_c Σ_{i≠j∈c} (s_i − s̄)(s_j − s̄), t with clusters − 1 degrees
@@ -58,10 +58,10 @@ def estimate(
     codes = None if clusters is None else cluster_codes(clusters)
     n_clusters = n if codes is None else int(codes.max(initial=-1)) + 1
     if n == 0:
-        return Estimate(0, 0, notes=("no scores",))
+        return MeanEstimate(0, 0, notes=("no scores",))
     mean = math.fsum(data) / n
     if n == 1:
-        return Estimate(1, 1, mean, notes=("one score has no spread and no interval",))
+        return MeanEstimate(1, 1, mean, notes=("one score has no spread and no interval",))
     residuals = data - mean
     squares = math.fsum(residuals**2)
     sd = math.sqrt(squares / (n - 1))
@@ -75,7 +75,7 @@ def estimate(
         se, df = math.sqrt(max(0.0, sd**2 / n + shared / n**2)), n_clusters - 1
         bootstrap = cluster_bootstrap(data, codes, seed) if n_clusters < FEW_CLUSTERS else None
     half = t_quantile(df) * se
-    return Estimate(n, n_clusters, mean, sd, se, df, (mean - half, mean + half), bootstrap, notes)
+    return MeanEstimate(n, n_clusters, mean, sd, se, df, (mean - half, mean + half), bootstrap, notes)
 
 
 def cluster_bootstrap(data: Floats, codes: Codes, seed: int = 0) -> Range:

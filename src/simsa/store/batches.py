@@ -74,7 +74,7 @@ class Job:
     error_file_id: str | None = None
 
 
-class Row(NamedTuple):
+class BatchRow(NamedTuple):
     """One request: how often it was asked before, its losses in a row, and its reply where there is one."""
 
     batch: str | None
@@ -85,7 +85,7 @@ class Row(NamedTuple):
     reply: str | None
 
 
-class Ledger:
+class BatchTable:
     """The batches of a run; its writer, or a reader."""
 
     def __init__(self, store: Store) -> None:
@@ -164,7 +164,7 @@ class Ledger:
         """Requests that are paid for, though they are not judged yet."""
         return {request for request, standing in self.standings().items() if standing != "again"}
 
-    def row(self, request_hash: str) -> Row | None:
+    def row(self, request_hash: str) -> BatchRow | None:
         found = self._db.execute(
             "SELECT batch, round, lost, estimate_usd, so_far, reply FROM batch_requests WHERE request_hash = ?",
             (request_hash,),
@@ -172,7 +172,7 @@ class Ledger:
         if found is None:
             return None
         batch, n, lost, usd, so_far, reply = found
-        return Row(batch, n, lost, usd, None if so_far is None else orjson.loads(so_far), reply)
+        return BatchRow(batch, n, lost, usd, None if so_far is None else orjson.loads(so_far), reply)
 
     def keep(self, key: str, replies: Iterable[tuple[str, int, bytes]]) -> int:
         """Keeps replies to a job's requests as (hash, round, reply); the first one counts. How many were new."""

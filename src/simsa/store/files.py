@@ -44,7 +44,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def into_wal(connection: sqlite3.Connection) -> None:
+def enable_wal(connection: sqlite3.Connection) -> None:
     """Lets readers read while one writes. SQLite itself would not wait for whoever holds the file just then."""
     for _ in range(_TRIES):
         try:
@@ -58,14 +58,14 @@ def into_wal(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
 
 
-def migrate_aside(path: Path) -> None:
+def migrate_copy(path: Path) -> None:
     """A reader meets an older file: brings it up to date through a writer's connection."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
         migrate(writer, str(path))
-        empty_log(writer)
+        truncate_wal(writer)
 
 
-def empty_log(connection: sqlite3.Connection) -> None:
+def truncate_wal(connection: sqlite3.Connection) -> None:
     """Moves what the log holds into the file, as far as nobody is reading it: who opens a run reads its log first."""
     with contextlib.suppress(sqlite3.Error):
         connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")

@@ -17,7 +17,15 @@ import orjson
 
 from simsa.errors import RunError, SimsaError
 from simsa.records import CRITERIA, Judgement, Prediction, Question, data_hash
-from simsa.store.files import LOCK, connect_reader, empty_log, into_wal, migrate_aside, take_lock, translated
+from simsa.store.files import (
+    LOCK,
+    connect_reader,
+    enable_wal,
+    migrate_copy,
+    take_lock,
+    translated,
+    truncate_wal,
+)
 from simsa.store.migrations import MIGRATIONS, migrate
 from simsa.store.writer import GroupCommit
 
@@ -55,7 +63,7 @@ _ADD_MEASURE = (
 )
 
 
-class Voice(NamedTuple):
+class SubJudgement(NamedTuple):
     """A judgement that another one is made from: a panel's member, a repeat, or some of the criteria.
 
     `name` is the member's label, the number of the repeat from 0, or the criteria with commas.
@@ -99,10 +107,10 @@ class Store:
             self.db = self._connect() if writable else connect_reader(self.path)
             with translated(self.path):
                 if writable:
-                    into_wal(self.db)
+                    enable_wal(self.db)
                     migrate(self.db, str(self.path))
                 elif self.db.execute("PRAGMA user_version").fetchone()[0] != len(MIGRATIONS):
-                    migrate_aside(self.path)
+                    migrate_copy(self.path)
         except BaseException:
             self._release()
             raise
@@ -141,7 +149,7 @@ class Store:
 
     def close(self) -> None:
         if self._lock is not None:
-            empty_log(self.db)
+            truncate_wal(self.db)
         self.db.close()
         self._release()
 
@@ -337,7 +345,7 @@ class Store:
     def add_judgement(
         self,
         judgement: Judgement,
-        voices: Sequence[Voice] = (),
+        voices: Sequence[SubJudgement] = (),
         standing: Mapping[str, str] | None = None,
         also: Sequence[tuple[str, Sequence[Any]]] = (),
     ) -> Awaitable[None]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsa.report.cells import Grid
+from simsa.report.format import Grid
 from simsa.store import Store
 
 if TYPE_CHECKING:
-    from simsa.report.words import Language
+    from simsa.i18n.language import Language
 
 
 class Counts(NamedTuple):
@@ -21,7 +21,7 @@ class Counts(NamedTuple):
     rows: tuple[tuple[int, ...], ...]
 
 
-class Agreement(NamedTuple):
+class DeskAgreement(NamedTuple):
     """A calibration for the eye; `kept` is what the run remembers of it when asked to."""
 
     n_answers: int
@@ -32,18 +32,17 @@ class Agreement(NamedTuple):
     kept: Mapping[str, Any]
 
 
-def agreement(folder: Path, language: Language) -> Agreement:
+def agreement(folder: Path, language: Language) -> DeskAgreement:
     """The judge of the run in `folder` against its labels. Raises DataError when there are none."""
-    from simsa import calibration
-    from simsa.calibration.grids import grids
+    from simsa.judge_eval.calibration import calibrate, judged_by_run
+    from simsa.judge_eval.calibration_tables import grids
+    from simsa.judge_eval.label_files import read_labels
 
     with Store.read(folder) as store:
-        judged = calibration.judged_by_run(store)
+        judged = judged_by_run(store)
         judge, baseline = store.meta("judge"), store.meta("baseline")
-    labelled = calibration.read_labels(folder, judged.answers)
-    found = calibration.calibrate(
-        judged, labelled, baseline if baseline in judged.scores else None, judge=judge
-    )
+    labelled = read_labels(folder, judged.answers)
+    found = calibrate(judged, labelled, baseline if baseline in judged.scores else None, judge=judge)
     notes = [remark.say(language) for one in found.criteria.values() for remark in one.remarks]
     notes += [remark.say(language) for remark in found.remarks]
     counts = [
@@ -51,7 +50,7 @@ def agreement(folder: Path, language: Language) -> Agreement:
         for name, one in found.criteria.items()
         if one.agreement.n_labels and one.levels
     ]
-    return Agreement(
+    return DeskAgreement(
         found.n_answers,
         found.annotators,
         grids(found, language),
@@ -61,7 +60,7 @@ def agreement(folder: Path, language: Language) -> Agreement:
     )
 
 
-def keep(folder: Path, found: Agreement) -> None:
+def keep(folder: Path, found: DeskAgreement) -> None:
     """Writes the agreement into the run, for its reports. Raises RunError while a run is being written."""
     with Store.create(folder) as store:
         store.set_meta(calibration=dict(found.kept))

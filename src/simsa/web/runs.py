@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.errors import DataError
-from simsa.labels import DATABASE as LABELS
 from simsa.store import Store
-from simsa.web.apart import LARGE, apart, build_index, summarise
-from simsa.web.asking import Ask, ask_from
-from simsa.web.fresh import Fresh
-from simsa.web.index import Index, InOrder, Listing
+from simsa.store.labels import DATABASE as LABELS
+from simsa.web.background import LARGE, RefreshingValue, build_index, run_in_subprocess, summarise
+from simsa.web.query import QuestionFilter, filter_from
+from simsa.web.question_list import QuestionIndex, QuestionList, UnindexedQuestions
 
 if TYPE_CHECKING:
+    from simsa.i18n.language import Language
     from simsa.report import Summary
-    from simsa.report.words import Language
-    from simsa.web.agreement import Agreement
+    from simsa.web.agreement import DeskAgreement
 
 
 _MOMENT_S = 0.1
 
 
-class Progress(NamedTuple):
+class RunProgress(NamedTuple):
     """How far a run is: rows planned, of those answered, of those judged for good or ill."""
 
     planned: int
@@ -51,7 +50,7 @@ _PROGRESS = """
     FROM plan p"""
 
 
-class Run:
+class RunPage:
     """One run: its index and its summary, made anew as the store grows."""
 
     def __init__(self, folder: Path, scratch: Path, language: Language | None) -> None:
@@ -61,10 +60,10 @@ class Run:
             self.language: Language = language or store.meta("language") or "ko"
         self._scratch = scratch
         self._numbers = itertools.count()
-        self.index = Fresh(self._index, self._stamp, Index.close)
-        self.summary = Fresh(self._summary, self._stamp)
-        self.progress = Fresh(self._progress, self._stamp, rest_s=_MOMENT_S)
-        self._agreed: tuple[Hashable, Agreement | None] | None = None
+        self.index = RefreshingValue(self._index, self._stamp, QuestionIndex.close)
+        self.summary = RefreshingValue(self._summary, self._stamp)
+        self.progress = RefreshingValue(self._progress, self._stamp, rest_s=_MOMENT_S)
+        self._agreed: tuple[Hashable, DeskAgreement | None] | None = None
         self._agreeing = threading.Lock()
 
     @property
@@ -72,7 +71,7 @@ class Run:
         """Whether something is being made from the run just now."""
         return self.index.is_working or self.summary.is_working
 
-    def agreement(self) -> Agreement | None:
+    def agreement(self) -> DeskAgreement | None:
         """The judge against the labels as they are now; None while there are none."""
         from simsa.web.agreement import agreement
 
@@ -82,7 +81,7 @@ class Run:
             stamp = self._stamp(LABELS), self._stamp()
             if self._agreed is None or self._agreed[0] != stamp:
                 try:
-                    found = apart(agreement, self.folder, self.language, large=self.is_large)
+                    found = run_in_subprocess(agreement, self.folder, self.language, large=self.is_large)
                     self._agreed = stamp, found
                 except DataError:
                     self._agreed = stamp, None
@@ -99,32 +98,32 @@ class Run:
             found.append((stat.st_mtime_ns, stat.st_size) if stat and stat.st_size else (0, 0))
         return tuple(found)
 
-    def listing(self, ask: Ask) -> Listing | None:
+    def listing(self, ask: QuestionFilter) -> QuestionList | None:
         """What answers `ask`; None where only the index can, and a large run has none yet."""
         index = self.index.get((0 if ask.is_plain else _MOMENT_S) if self.is_large else None)
         if index is not None:
             return index
-        return InOrder(self.folder) if ask.is_plain else None
+        return UnindexedQuestions(self.folder) if ask.is_plain else None
 
-    def read(self, query: Mapping[str, str]) -> Ask:
+    def read(self, query: Mapping[str, str]) -> QuestionFilter:
         """What an address asks of this run."""
         with Store.read(self.folder) as store:
             variants = tuple(store.variants())
-            return ask_from(query, variants, baseline_of(store, variants))
+            return filter_from(query, variants, baseline_of(store, variants))
 
     @property
     def is_large(self) -> bool:
         with Store.read(self.folder) as store:
             return store.db.execute("SELECT 1 FROM plan LIMIT 1 OFFSET ?", (LARGE,)).fetchone() is not None
 
-    def _index(self) -> Index:
+    def _index(self) -> QuestionIndex:
         path = self._scratch / f"{id(self)}-{next(self._numbers)}.sqlite"
-        apart(build_index, self.folder, path, large=self.is_large)
-        return Index(path, self.folder)
+        run_in_subprocess(build_index, self.folder, path, large=self.is_large)
+        return QuestionIndex(path, self.folder)
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> RunProgress:
         with Store.read(self.folder) as store:
-            return Progress(*map(int, store.db.execute(_PROGRESS).fetchone()))
+            return RunProgress(*map(int, store.db.execute(_PROGRESS).fetchone()))
 
     def _summary(self) -> Summary:
-        return apart(summarise, self.folder, self.language, large=self.is_large)
+        return run_in_subprocess(summarise, self.folder, self.language, large=self.is_large)

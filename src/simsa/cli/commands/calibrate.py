@@ -1,0 +1,197 @@
+"""`simsa calibrate`: would a person agree with the judge?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simsa.cli import console
+from simsa.errors import InputError, RunError
+from simsa.i18n.messages import msg
+from simsa.text import list_choices
+
+if TYPE_CHECKING:
+    from simsa.i18n.language import Language
+    from simsa.judge_eval.calibration import JudgeScores
+    from simsa.judge_eval.calibration_result import Calibration
+    from simsa.judge_eval.label_files import HumanLabels
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--labels",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="People's scores; by default those given on the page (`simsa view`).",
+)
+@click.option(
+    "--scores",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The judge's scores from a file, instead of RUN.",
+)
+@click.option("--draw", metavar="N", type=click.IntRange(1), help="Draw N answers to label.")
+@click.option("--stratified", is_flag=True, help="Draw evenly over the judge's scores, with weights.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the draw goes: .csv or .jsonl."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw and of bootstraps.")
+@click.option("--baseline", metavar="NAME", help="The variant to compare the others with.")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@console.format_options(("text", "json"))
+@console.pager_option
+def command(
+    run: Path | None,
+    labels: Path | None,
+    scores: Path | None,
+    draw: int | None,
+    stratified: bool,
+    out: Path | None,
+    seed: int,
+    baseline: str | None,
+    language: Language | None,
+    format: str | None,
+    as_json: bool,
+    pager: bool,
+) -> None:
+    """Hold the judge's scores against people's, and correct its means by them.
+
+    First draw a random sample, which names no variant and shows no score, and have it
+    labelled: 1-5 a criterion, empty where not judged, a column `annotator` where there
+    are several people. Of several answers to a question (generation.samples) one is drawn;
+    a column `sample` names it in files of your own, without which it is the first. Then read it back. From 30 labels on means and differences are
+    corrected. The result is kept in the run: its reports say how far people agree, and
+    flag a judge with a quadratic kappa under 0.4 or an interval that reaches below 0.2.
+
+    On a terminal what is longer than the screen goes through $PAGER, or less.
+
+    \b
+    simsa calibrate simsa.simsa --draw 100 --out sample.csv
+    simsa calibrate simsa.simsa --labels sample.csv
+    simsa calibrate --scores judge.csv --labels people.csv --json
+    """
+    chosen = console.chosen(format, as_json)
+    if (run is None) == (scores is None):
+        raise InputError(
+            "a RUN or --scores is needed, and not both", hint="simsa calibrate RUN --labels FILE"
+        )
+    if draw is not None:
+        if run is None or labels is not None:
+            raise InputError("--draw draws from a RUN, before there are labels", field="--draw")
+        _draw(run, draw, stratified, seed, out, language)
+        return
+    if stratified or out is not None:
+        raise InputError(
+            "belongs to a draw", field="--stratified" if stratified else "--out", hint="add --draw N"
+        )
+    found, spoken = _of_run(run, labels, baseline, seed) if run else _of_table(scores, labels, baseline, seed)
+    spoken = language or spoken
+    if chosen == "json":
+        console.print_json(found.to_dict(spoken if language else "en"))
+        return
+    console.page(_text(found, spoken), pager=pager)
+
+
+def _draw(
+    run: Path, n: int, stratified: bool, seed: int, out: Path | None, language: Language | None
+) -> None:
+    from simsa.judge_eval import sampling
+    from simsa.judge_eval.calibration_words import words
+
+    with console.open_run(run) as store:
+        drawn = sampling.draw_sample(store, n, stratified=stratified, seed=seed)
+        spoken: Language = language or store.meta("language") or "ko"
+    if not drawn:
+        raise RunError("has no answers to draw from", where=str(run), hint="`simsa run` makes them")
+    lines = out is not None and out.suffix.lower() in (".jsonl", ".ndjson")
+    console.put(sampling.to_jsonl(drawn) if lines else sampling.to_csv(drawn), out)
+    if out is not None:
+        console.tell(words(spoken)("drawn", path=out, n=len(drawn), run=run))
+
+
+def _of_run(run: Path, labels: Path | None, baseline: str | None, seed: int) -> tuple[Calibration, Language]:
+    from simsa.judge_eval.calibration import judged_by_run
+    from simsa.judge_eval.label_files import read_labels
+    from simsa.store import Store
+
+    folder = console.find_run(run)
+    with Store.read(folder) as store:
+        judged = judged_by_run(store)
+        judge = store.meta("judge")
+        spoken: Language = store.meta("language") or "ko"
+        baseline = baseline or store.meta("baseline")
+    labelled = read_labels(labels or folder, judged.answers)
+    found = _calibrated(judged, labelled, baseline, judge, seed)
+    try:
+        with Store.create(folder) as store:
+            store.set_meta(calibration=found.to_meta())
+    except RunError as error:
+        console.tell(msg("calibrate.not_kept", why=error.message), spoken)
+    return found, spoken
+
+
+def _of_table(
+    scores: Path | None, labels: Path | None, baseline: str | None, seed: int
+) -> tuple[Calibration, Language]:
+    from simsa.config import locale_language
+    from simsa.data.score_files import read_scores
+    from simsa.judge_eval.calibration import judged_by_table
+    from simsa.judge_eval.label_files import read_labels
+
+    assert scores is not None
+    if labels is None:
+        raise InputError("people's scores are needed", field="--labels", hint="--labels FILE")
+    table = read_scores(scores)
+    judged = judged_by_table(table.scores, table.clusters)
+    labelled = read_labels(labels, judged.answers, judged.criteria)
+    return _calibrated(judged, labelled, baseline, None, seed), locale_language()
+
+
+def _calibrated(
+    judged: JudgeScores,
+    labelled: HumanLabels,
+    baseline: str | None,
+    judge: Mapping[str, Any] | None,
+    seed: int,
+) -> Calibration:
+    from simsa.judge_eval.calibration import calibrate
+
+    if baseline is not None and baseline not in judged.scores:
+        raise InputError(
+            "no variant has this name",
+            field="--baseline",
+            found=baseline,
+            hint=list_choices(baseline, judged.scores),
+        )
+    return calibrate(judged, labelled, baseline, judge=judge, seed=seed)
+
+
+def _text(found: Calibration, language: Language) -> str:
+    from simsa.judge_eval.calibration_tables import confusions, grids
+    from simsa.judge_eval.calibration_words import words
+    from simsa.report.renderers.terminal import render_grids
+    from simsa.report.stat_notes import localized_note
+    from simsa.text import visible
+
+    tables = render_grids(grids(found, language), *console.terminal())
+    of_criteria: dict[str, list[str]] = {}
+    for name, one in found.criteria.items():
+        for note in (
+            *(remark.say(language) for remark in one.remarks),
+            *(localized_note(note, language) for note in one.agreement.notes),
+            *(
+                localized_note(note, language)
+                for c in one.corrected.values()
+                if c.mean is not None
+                for note in c.notes
+            ),
+        ):
+            if name not in of_criteria.setdefault(note, []):
+                of_criteria[note].append(name)
+    notes = [f"{', '.join(map(words(language), names))}: {note}" for note, names in of_criteria.items()]
+    notes += [remark.say(language) for remark in found.remarks]
+    return f"{tables}{visible(confusions(found, language))}\n{console.as_prose(notes, bullet='· ')}"

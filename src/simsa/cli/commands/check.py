@@ -1,0 +1,138 @@
+"""`simsa check`: everything is looked at, nothing is spent."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simsa.cli.options import config_from, run_options
+from simsa.i18n.language import Language, localize
+from simsa.i18n.messages import msg
+from simsa.text import usd
+
+if TYPE_CHECKING:
+    from simsa.llm import CachedCapabilities
+    from simsa.run.cost_estimate import RunEstimate
+    from simsa.run.preflight import CheckReport
+
+_MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
+_PLAIN_MARKS = {"ok": "+", "warning": "!", "error": "x"}
+_TAKES = {True: "takes.yes", False: "takes.no", None: "takes.untried"}
+
+
+@click.command()
+@run_options
+@click.option(
+    "--train",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Training rows, in any format: look for leaks of the test set.",
+)
+@click.option(
+    "--ask",
+    is_flag=True,
+    help="Have each endpoint answer one small question, a few tokens, to find out what it takes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document.")
+def command(train: Path | None, ask: bool, as_json: bool, **flags: Any) -> int:
+    """Look at everything without spending: config, data, prompts, adapters, endpoints, the judge and its cost.
+
+    The data is searched for questions that repeat, references that no passage bears out,
+    and labels that contradict their reference; with --train also for questions and
+    passages that the models were trained on. What endpoints take (JSON schema, token
+    probabilities, seed, temperature) is shown as far as it is known: every run remembers what
+    it learns of it, and --ask finds it out anew for a few tokens. It is remembered for a month,
+    what a server on this machine or in its network refuses for a day, in endpoints.sqlite in the
+    user's cache folder. SIMSA_MEMORY names another file, or is `off`.
+
+    \b
+    simsa check simsa.toml
+    simsa check simsa.toml --train train.jsonl
+    simsa check simsa.toml --ask
+    """
+    from simsa.cli import console
+    from simsa.run import preflight
+
+    config, folder = config_from(flags)
+    checked = asyncio.run(preflight.check(config, folder, train, ask=ask))
+    if as_json:
+        console.print_json(checked.to_dict())
+        return checked.exit_code
+    _print(checked, config.report.language)
+    return checked.exit_code
+
+
+def _print(checked: CheckReport, language: Language) -> None:
+    from simsa.cli import console
+
+    marks = _MARKS if console.shows("✓✗", sys.stdout) else _PLAIN_MARKS
+    for finding in checked.findings:
+        about, text = (localize(said, language) for said in (finding.about, finding.text))
+        console.prose([f"{about}: {text}"], bullet=f"{marks[finding.level]} ")
+    if checked.abilities:
+        _print_abilities(checked.abilities, language)
+    if checked.estimate:
+        _print_estimate(checked.estimate, language)
+
+
+def _print_estimate(estimate: RunEstimate, language: Language) -> None:
+    from simsa.cli import console, live_run
+
+    said = live_run.expected(estimate)
+    if estimate.prices_as_of:
+        said = msg("estimate.as_of", said=said, month=estimate.prices_as_of)
+    console.prose(["", localize(said, language)])
+    for shares in (estimate.judges, estimate.parts):
+        for name, share in shares.items() if len(shares) > 1 else ():
+            what = {"name": name, "calls": share.calls, "prompt": share.prompt_tokens}
+            said = msg("estimate.share", cost=live_run.price(share.cost_usd), **what)
+            console.prose([f"  {localize(said, language)}"])
+    if each := [f"{name} {usd(cost)}" for name, cost in estimate.criteria.items() if cost]:
+        console.prose([f"  {localize(msg('estimate.criteria', list=', '.join(each)), language)}"])
+
+
+def _print_abilities(abilities: Mapping[str, CachedCapabilities | None], language: Language) -> None:
+    """A table of what each endpoint takes; how to find it out where that is not known."""
+    from simsa.cli import console
+    from simsa.report.format import Grid, TableCell, TableRow
+    from simsa.report.renderers.terminal import render_grids
+
+    def say(key: str, **blanks: object) -> str:
+        return localize(msg(key, **blanks), language)
+
+    known = {name: found for name, found in abilities.items() if found}
+    if known:
+        rows = {
+            "takes.schema": [_heeded(k.abilities.schema, k.schema_kept) for k in known.values()],
+            "takes.logprobs": [_heeded(k.abilities.logprobs, k.logprobs_given) for k in known.values()],
+            "takes.seed": [_TAKES[k.abilities.seed] for k in known.values()],
+            "takes.temperature": [
+                "takes.reasoning" if k.is_reasoning else _TAKES[k.abilities.temperature]
+                for k in known.values()
+            ],
+        }
+        table = [
+            TableRow(say(name), tuple(TableCell(say(cell)) for cell in cells)) for name, cells in rows.items()
+        ]
+        lengths = tuple(TableCell(k.abilities.length_field) for k in known.values())
+        dates = tuple(TableCell(_found(k, language)) for k in known.values())
+        table += [TableRow(say("takes.length"), lengths), TableRow(say("takes.found"), dates)]
+        grid = Grid(say("check.takes"), tuple(localize(name, language) for name in known), tuple(table))
+        console.show("\n" + render_grids([grid], *console.terminal()))
+    unknown = (name for name in abilities if not abilities[name])
+    console.prose(say("check.takes_unknown", name=name) for name in unknown)
+
+
+def _found(known: CachedCapabilities, language: Language) -> str:
+    """When and by whom it was found out."""
+    when = (msg(f"found_by.{by}", date=str(date), n=known.tokens) for by, date in known.found_by.items())
+    return " · ".join(localize(said, language) for said in when)
+
+
+def _heeded(taken: bool | None, heeded: bool | None) -> str:
+    return "takes.unheeded" if taken and heeded is False else _TAKES[taken]

@@ -1,0 +1,88 @@
+"""`simsa convert`: any test-set format to canonical JSONL."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import orjson
+
+from simsa.cli import console
+from simsa.data import FORMATS, read
+from simsa.errors import DataError
+from simsa.i18n.messages import msg
+from simsa.records import Question
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="auto", help="How the rows are stored."
+)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="The file's own name for a role; repeatable.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N questions.")
+@click.option("--split", metavar="NAME", help="Which split of a datasets folder or hub name.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write here, whole or not at all."
+)
+def command(
+    file: str, format_: str, fields: tuple[str, ...], limit: int | None, split: str | None, out: str | None
+) -> None:
+    """Print any test set as canonical JSONL.
+
+    FILE is JSONL, JSON, CSV or TSV, Parquet, Arrow, a folder of `datasets`, or a hub name;
+    its rows may be those of KorQuAD, SQuAD, KLUE-MRC, ragas, deepeval, RAGChecker, AutoRAG or
+    chat messages. Both are found from the content.
+
+    \b
+    Examples:
+      simsa convert KorQuAD_v1.0_dev.json --limit 100 --out test.jsonl
+      simsa convert log.csv --field question=질문 --field reference=정답
+    """
+    questions = read(file, format=format_, fields=_mapping(fields), limit=limit, split=split)
+    if out is None:
+        _write(questions, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    count = _write_whole(questions, Path(out))
+    console.tell(msg("convert.done", n=count, path=out))
+
+
+def _mapping(fields: tuple[str, ...]) -> dict[str, str]:
+    pairs = [field.partition("=") for field in fields]
+    for role, equals, name in pairs:
+        if not (role and equals and name):
+            raise click.BadParameter(f"{role}{equals}{name} is not ROLE=NAME", param_hint="--field")
+    return {role: name for role, _, name in pairs}
+
+
+def _write(questions: Iterable[Question], file: BinaryIO) -> int:
+    count = 0
+    for question in questions:
+        file.write(orjson.dumps(question.to_dict()) + b"\n")
+        count += 1
+    return count
+
+
+def _write_whole(questions: Iterable[Question], out: Path) -> int:
+    """Writes beside `out` and renames, so that a file of this name is always a whole one."""
+    draft = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with draft.open("xb") as file:
+            count = _write(questions, file)
+        draft.replace(out)
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return count

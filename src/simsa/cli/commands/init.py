@@ -1,0 +1,79 @@
+"""`simsa init`: a config and a small test set to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from simsa.cli import console
+from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
+
+STARTER = Path(__file__).with_name("starter")
+
+
+@click.command()
+@click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
+@click.option(
+    "--rubric",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="rubric.toml",
+    help="Write a copy of the built-in rubric to edit, rubric.toml by default, and nothing else.",
+)
+@click.option(
+    "--language", type=click.Choice(["ko", "en"]), default="ko", show_default=True, help="Of the rubric."
+)
+def command(folder: Path, rubric: str | None, language: str) -> None:
+    """Write a commented simsa.toml and a small data file into FOLDER. Existing files are left alone.
+
+    With --rubric: a readable copy of the rubric that judges go by, to be edited: its criteria,
+    what each of their five levels means, and what may be shown for each.
+
+    \b
+    simsa init my-evaluation
+    simsa init --rubric my-rubric.toml
+    """
+    if rubric is not None:
+        _rubric(folder / rubric, language)
+        return
+    taken = [name for name in ("simsa.toml", "test.jsonl") if (folder / name).exists()]
+    if taken:
+        raise ConfigError(
+            f"{' and '.join(taken)} exist{'s' if len(taken) == 1 else ''} already; nothing was written",
+            where=str(folder),
+            hint="name another folder",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in STARTER.iterdir():
+            (folder / source.name).write_bytes(source.read_bytes())
+    except OSError as error:
+        hint = "FOLDER is the folder to write into" if folder.is_file() else None
+        raise ConfigError(f"cannot be written: {error.strerror}", where=str(folder), hint=hint) from None
+    click.echo(f"{folder / 'simsa.toml'}\n{folder / 'test.jsonl'}")
+    console.tell(msg("init.next", folder=str(folder)))
+
+
+def _rubric(file: Path, language: str) -> None:
+    from simsa import rubrics
+
+    if file.suffix != ".toml":
+        raise ConfigError(
+            "a rubric of criteria ends in .toml; other files are taken for one text",
+            field="--rubric",
+            found=str(file),
+            hint=f"--rubric {file.with_suffix('.toml').name}",
+        )
+    text = rubrics.editable(language, file)
+    if file.exists():
+        raise ConfigError("exists already; nothing was written", where=str(file), hint="name another file")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=str(file)) from None
+    click.echo(str(file))
+    console.tell(msg("init.rubric", name=file.name))

@@ -1,0 +1,273 @@
+"""`simsa probe`: the judge is judged, by answers whose scores are known beforehand."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simsa.cli import console
+from simsa.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, RunError
+
+if TYPE_CHECKING:
+    from simsa.config import Config, JudgeConfig
+    from simsa.i18n.language import Language
+    from simsa.judge_eval.probe import Examination, ProbeEstimate
+    from simsa.judges import Judge
+    from simsa.records import Question
+    from simsa.report.report_words import Words
+    from simsa.store import Store
+
+_SHOWN = 8
+_EXCERPT = 160
+
+
+@click.command()
+@click.argument("run", metavar="RUN|CONFIG", type=click.Path(path_type=Path))
+@click.option(
+    "-n",
+    "per_kind",
+    type=click.IntRange(0),
+    default=6,
+    show_default=True,
+    help="Questions for each kind of probe.",
+)
+@click.option(
+    "--retest",
+    "n_again",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Answers of the run to judge a second time.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw of questions.")
+@click.option("--judge", help="Another judge than the run's: a model's name.")
+@click.option("--max-cost-usd", type=float, help="Stop before the run's judging has cost more in all.")
+@click.option("--estimate", "only_estimate", is_flag=True, help="Only say what it would take.")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print the examination as one JSON document.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@console.pager_option
+def command(
+    run: Path,
+    per_kind: int,
+    n_again: int,
+    seed: int,
+    judge: str | None,
+    max_cost_usd: float | None,
+    only_estimate: bool,
+    language: Language | None,
+    as_json: bool,
+    quiet: bool,
+    pager: bool,
+) -> int:
+    """Examine the judge with answers whose scores are known beforehand.
+
+    They are made from the test set's own rows: the reference itself, another question's
+    answer, an empty one, orders to the judge, changed numbers, a negated reference,
+    courtesies around it, a sentence of the context that answers nothing, a right answer
+    that the context does not bear out, right and wrong refusals. Then answers of the run are
+    judged once more, with another seed, to see how far the judge agrees with itself.
+
+    What is found is kept in the run and shown in every report made with this judge and
+    rubric; under 95 % it is flagged there. A second call asks only what is not on file.
+
+    On a terminal what is longer than the screen goes through $PAGER, or less.
+
+    \b
+    simsa probe simsa.simsa
+    simsa probe simsa.toml -n 20 --retest 50
+    """
+    from simsa.report.report_words import words
+
+    config, folder = _config(run, judge, max_cost_usd)
+    say = words(language or config.report.language)
+    prepared = _Prepared(config, folder, run, per_kind, n_again, seed)
+    with prepared.opened() as store:
+        estimate = prepared.plan(store)
+        if only_estimate:
+            _print_estimate(estimate, say, as_json=as_json)
+            return EXIT_OK
+        if not quiet:
+            console.tell(_estimated(estimate, say))
+        found = prepared.examine(store, language or config.report.language, quiet=quiet)
+        judged_by = (store.meta("judge") or {}).get("key")
+    if as_json:
+        console.print_json(found.to_dict())
+    else:
+        console.page(_text(found, say, prepared), pager=pager)
+        if judged_by not in (None, found.judge["key"]):
+            console.tell(say("probe.other_judge"))
+    return EXIT_INCOMPLETE if found.stopped or found.n_unscored else EXIT_OK
+
+
+class _Prepared:
+    """A judge and what it is going to be asked."""
+
+    def __init__(
+        self, config: Config, folder: Path, named: Path, per_kind: int, n_again: int, seed: int
+    ) -> None:
+        from simsa import judges
+        from simsa.judge_eval.retest import reseeded
+        from simsa.run.progress import Progress
+
+        self.config, self.folder = config, folder
+        self.judge_config = _judge_of(config, named)
+        self.progress = Progress()
+        self._per_kind, self._n_again, self._seed = per_kind, n_again, seed
+        self.judge = judges.of(config, self.judge_config, say=self._say)
+        self.second: Judge | None = None
+        if not self.judge_config.is_local:
+            self.second = judges.of(config, reseeded(self.judge_config), say=self._say)
+
+    def _say(self, text: str) -> None:
+        self.progress.say(text)  # the display sets it when it is opened
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Store]:
+        from simsa.store import Store
+
+        with Store.create(self.folder) as store:
+            yield store
+
+    def plan(self, store: Store) -> ProbeEstimate:
+        from simsa.judge_eval.probe import estimate_probes, plan_probes
+        from simsa.judge_eval.retest import draw_retest
+
+        same = (store.meta("judge") or {}).get("key") == self.judge.key
+        rows = draw_retest(store, self._n_again, self._seed) if same and self.second else []
+        self.planned = plan_probes(
+            self.judge,
+            self._questions(store),
+            self._per_kind,
+            second=self.second,
+            rows=rows,
+            seed=self._seed,
+        )
+        estimate = estimate_probes(self.planned, self.judge, self.second, self.judge_config, store)
+        self.nothing_to_ask = not estimate.calls
+        return estimate
+
+    def examine(self, store: Store, language: Language, *, quiet: bool) -> Examination:
+        from simsa.cli.live_run import watched
+        from simsa.judge_eval.probe import run_probes
+        from simsa.run.judge_server import serve_judge_while
+
+        work = run_probes(
+            self.planned, self.judge, self.second, self.judge_config, store, progress=self.progress
+        )
+        if self.nothing_to_ask:
+            return watched(work, self.progress, language, quiet=quiet)
+        judges = (self.judge, self.second)
+        served = serve_judge_while(self.config, judges, self.folder, self._say, work)
+        return watched(served, self.progress, language, quiet=quiet)
+
+    def _questions(self, store: Store) -> list[Question]:
+        from simsa.run import plan
+
+        return list(store.questions()) or list(plan.read_questions(self.config))
+
+
+def _config(path: Path, judge: str | None, max_cost_usd: float | None) -> tuple[Config, Path]:
+    """The config that `path` is, or that the run there was made from; and the run's folder."""
+    from simsa import config as configuration
+    from simsa.store import Store
+    from simsa.store.store import DATABASE
+
+    overrides = {"judge.model": judge, "judge.max_cost_usd": max_cost_usd}
+    if (path / DATABASE).is_file() or path.name == DATABASE:
+        folder = console.find_run(path)
+        with Store.read(folder) as store:
+            kept, root = store.meta("config"), store.meta("root")
+        if not kept:
+            raise RunError(
+                "does not say what it was made from", where=str(folder), hint="give its config instead"
+            )
+        return configuration.rebuild(kept, overrides, root=Path(root or folder.parent)), folder
+    if not path.exists():
+        console.find_run(path)  # says what may be given
+    config = configuration.load(path, overrides)
+    return config, config.run_dir
+
+
+def _judge_of(config: Config, named: Path) -> JudgeConfig:
+    if config.judge is None:
+        raise ConfigError(
+            "names no judge, so there is none to examine",
+            where=str(named),
+            field="judge",
+            hint="add a [judge], or name one with --judge",
+        )
+    return config.judge.model_copy(update={"via": "direct"})  # a few calls, wanted now
+
+
+def _print_estimate(estimate: ProbeEstimate, say: Words, *, as_json: bool) -> None:
+    if as_json:
+        figures = {name: getattr(estimate, name) for name in estimate.__slots__}
+        console.print_json({"schema": "simsa.probe-estimate/1", **figures})
+    else:
+        console.prose([_estimated(estimate, say)])
+
+
+def _estimated(estimate: ProbeEstimate, say: Words) -> str:
+    from simsa.text import count, usd
+
+    cost = say("cost.unknown") if estimate.cost_usd is None else usd(estimate.cost_usd)
+    return say(
+        "probe.estimate",
+        calls=count(estimate.calls),
+        reused=count(estimate.reused),
+        prompt=count(estimate.prompt_tokens),
+        completion=count(estimate.completion_tokens),
+        cost=cost,
+    )
+
+
+def _text(found: Examination, say: Words, prepared: _Prepared) -> str:
+    from simsa.report.probe_report import examination_grids, verdict_of_probes
+    from simsa.report.renderers.terminal import render_grids
+
+    document = found.to_dict()
+    lines = [verdict_of_probes(say, document) or say("probe.none"), ""]
+    text = console.as_prose(lines) + render_grids(examination_grids(document, say), *console.terminal())
+    failed = [case for case in document["probes"]["cases"] if case["outcome"] == "failed"]
+    if failed:
+        text += console.as_prose([say("probe.failed"), *_failures(failed[:_SHOWN], say)])
+    remarks = []
+    if document["probes"]["not_built"] and found.probes.cases:
+        kinds = ", ".join(say(f"probe.{kind}") for kind in document["probes"]["not_built"])
+        remarks.append(say("probe.not_built", list=kinds))
+    if found.retest is None:
+        remarks.append(say("probe.no_rows" if prepared.second else "probe.deterministic"))
+    if found.stopped:
+        remarks.append(say("probe.stopped"))
+    return text + console.as_prose(remarks, bullet="· ")
+
+
+def _failures(cases: list[dict[str, Any]], say: Words) -> Iterator[str]:
+    from simsa.text import one_line
+
+    for case in cases:
+        form = f" ({case['form']})" if case["form"] else ""
+        said = say("probe.said", scores=_scores(case["scores"], say), wanted=_wanted(case["wanted"], say))
+        if case["against"]:
+            said += f" · {say('probe.against', scores=_scores(case['against'], say))}"
+        yield f"  {say('probe.' + case['kind'])}{form} · {case['question_id']}: {said}"
+        yield f"    {one_line(case['prediction'], _EXCERPT) or say('none')}"
+
+
+def _scores(scores: Mapping[str, int | None], say: Words) -> str:
+    return ", ".join(f"{say('short.' + name)} {score}" for name, score in scores.items())
+
+
+def _wanted(wanted: str, say: Words) -> str:
+    from simsa.records import CRITERIA
+
+    for name in (*CRITERIA, "claim_support"):
+        wanted = wanted.replace(name, say(f"short.{name}"))
+    return wanted.replace(": no gain", say("probe.no_gain")).replace(
+        ": mean within 0.3", say("probe.same_mean")
+    )

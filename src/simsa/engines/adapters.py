@@ -1,0 +1,347 @@
+"""PEFT folders: what an adapter is, and whether vLLM can serve it.
+
+vLLM finds most of this out itself, a minute later and with a traceback, and the rest
+never: an adapter whose weights are zero answers happily as its base.
+
+The JSON files of adapter and model folders.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from simsa.engines.tensors import Tensor, content, read_table
+from simsa.errors import AdapterError, AdapterWithoutEffect
+from simsa.i18n.messages import msg
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in `file`. Raises AdapterError for anything else, FileNotFoundError where there is none."""
+    try:
+        found = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise AdapterError(f"cannot be read: {error.strerror}", where=str(file)) from None
+    except orjson.JSONDecodeError as error:
+        raise AdapterError(
+            f"is not valid JSON: {error}", where=str(file), hint="save or copy the folder again"
+        ) from None
+    if not isinstance(found, dict):
+        raise AdapterError("is not a JSON object", where=str(file), found=found)
+    return found
+
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM's `--max-lora-rank` takes."""
+
+_MERGE = "merge it into its base model (merge_and_unload) and give that folder as `model`"
+_PICKLES = ("adapter_model.bin", "adapter_model.pt")
+# Features of PEFT that change what an adapter means and that vLLM refuses.
+_UNSERVED = {
+    "use_dora": "DoRA",
+    "lora_bias": "a bias in the LoRA layers",
+    "alora_invocation_tokens": "activated LoRA",
+    "layer_replication": "replicated layers",
+    "use_bdlora": "block-diagonal LoRA",
+    "use_qalora": "QALoRA",
+}
+# Initialisations that leave the base model's weights as they are.
+_PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
+_LORA = re.compile(
+    r"(?:base_model\.model\.)?(?P<module>.+)\.(?:lora_(?P<side>[AB])\.weight|lora_embedding_(?P<embedding>[AB]))"
+)
+_EMBEDDINGS = (".embed_tokens.base_layer.weight", ".lm_head.base_layer.weight")
+
+
+class LoraPair(NamedTuple):
+    """One module's two matrices. `wide`: an ordinary linear layer, A is [rank, in] and B [out, rank]."""
+
+    module: str
+    a: Tensor
+    b: Tensor
+    wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter as it lies on disk. `rank` is the largest of all modules."""
+
+    path: Path
+    rank: int
+    alpha: float
+    target_modules: tuple[str, ...]
+    base_model: str | None
+    task_type: str | None
+    use_rslora: bool
+    pairs: tuple[LoraPair, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def weights(self) -> Path:
+        return self.path / WEIGHTS
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """Reads a PEFT folder's config and table of tensors; the weights stay on disk.
+
+    Raises AdapterError for what vLLM could not serve, AdapterWithoutEffect for an alpha of 0.
+    """
+    if not folder.is_dir():
+        raise AdapterError(
+            "is not a folder" if folder.exists() else "no such folder",
+            where=str(folder),
+            hint=f"an adapter is a PEFT folder with {CONFIG} and {WEIGHTS}",
+        )
+    config = _read_config(folder)
+    _refuse_unserved(folder / CONFIG, config)
+    rank, alpha = _rank(folder, config), _alpha(folder, config)
+    ranks = _patterns(folder, config)
+    weights = _weights(folder)
+    table = read_table(weights)
+    pairs = _pairs(weights, table.values())
+    stacked = bool(config.get("target_parameters"))
+    for pair in pairs:
+        if pair.wide and not stacked:
+            _check_rank(weights, pair, _expected(pair.module, ranks, rank))
+    return Adapter(
+        path=folder,
+        rank=max([rank, *ranks.values()]),
+        alpha=alpha,
+        target_modules=_targets(folder, config),
+        base_model=_optional_text(folder, config, "base_model_name_or_path"),
+        task_type=_optional_text(folder, config, "task_type"),
+        use_rslora=config.get("use_rslora") is True,
+        pairs=pairs,
+        notes=tuple(_notes(folder, table, config)),
+    )
+
+
+def check_weights(adapter: Adapter) -> None:
+    """Reads the weights: raises AdapterWithoutEffect where they change nothing, AdapterError for NaN or Inf."""
+    effective = False
+    for pair in adapter.pairs:
+        contents = {tensor.name: content(adapter.weights, tensor) for tensor in (pair.a, pair.b)}
+        for name, found in contents.items():
+            if not found.finite:
+                raise AdapterError(
+                    "holds NaN or infinite numbers",
+                    where=str(adapter.weights),
+                    field=name,
+                    hint="the training diverged: take an earlier checkpoint, or train with a lower learning rate",
+                )
+        effective = effective or not any(found.zero for found in contents.values())
+    if not effective:
+        raise AdapterWithoutEffect(
+            "every update of this adapter is zero, so it would answer exactly as its base model",
+            where=str(adapter.weights),
+            hint="it was saved before any training step, or its weights were lost in saving: save it again",
+        )
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    file = folder / CONFIG
+    try:
+        config = read_object(file)
+    except FileNotFoundError:
+        hint = f"save_pretrained of PEFT writes {CONFIG} beside the weights"
+        if (folder / "config.json").exists():
+            hint = 'this looks like a whole model: give it as `model = "…"` in place of `adapter`'
+        raise AdapterError(f"has no {CONFIG}", where=str(folder), hint=hint) from None
+    kind = config.get("peft_type")
+    if kind != "LORA":
+        raise AdapterError(
+            "vLLM serves LoRA adapters only",
+            where=str(file),
+            field="peft_type",
+            found=kind,
+            hint="merge it into its base model and give that as `model`",
+        )
+    return config
+
+
+def _refuse_unserved(file: Path, config: Mapping[str, Any]) -> None:
+    for field, what in _UNSERVED.items():
+        if config.get(field):
+            raise AdapterError(
+                f"vLLM does not serve {what}", where=str(file), field=field, found=config[field], hint=_MERGE
+            )
+    bias = config.get("bias", "none")
+    if bias != "none":
+        raise AdapterError("vLLM serves no bias", where=str(file), field="bias", found=bias, hint=_MERGE)
+    init = config.get("init_lora_weights", True)
+    if isinstance(init, str) and init.lower() not in _PLAIN_INITS:
+        raise AdapterError(
+            "this initialisation changed the base model's weights too, so the adapter does not fit the original base",
+            where=str(file),
+            field="init_lora_weights",
+            found=init,
+            hint="save it with path_initial_model_for_weight_conversion, or merge it and give that folder as `model`",
+        )
+    if config.get("modules_to_save"):
+        raise AdapterError(
+            "vLLM does not serve modules that were trained whole",
+            where=str(file),
+            field="modules_to_save",
+            found=config["modules_to_save"],
+            hint=_MERGE,
+        )
+
+
+def _rank(folder: Path, config: Mapping[str, Any]) -> int:
+    if "r" not in config:
+        raise AdapterError("is missing", where=str(folder / CONFIG), field="r")
+    return _checked_rank(folder, "r", config["r"])
+
+
+def _checked_rank(folder: Path, field: str, rank: object) -> int:
+    where = str(folder / CONFIG)
+    if type(rank) is not int or rank < 1:
+        raise AdapterError("must be a positive whole number", where=where, field=field, found=rank)
+    if rank > RANKS[-1]:
+        raise AdapterError(
+            f"vLLM serves ranks up to {RANKS[-1]}",
+            where=where,
+            field=field,
+            found=rank,
+            hint=_MERGE,
+        )
+    return rank
+
+
+def _alpha(folder: Path, config: Mapping[str, Any]) -> float:
+    where, alpha = str(folder / CONFIG), config.get("lora_alpha")
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float):
+        what = "is missing" if alpha is None else "must be a number"
+        raise AdapterError(what, where=where, field="lora_alpha", found=alpha)
+    if alpha == 0:
+        raise AdapterWithoutEffect(
+            "scales every update of this adapter to zero", where=where, field="lora_alpha", found=alpha
+        )
+    return float(alpha)
+
+
+def _patterns(folder: Path, config: Mapping[str, Any]) -> dict[str, int]:
+    """`rank_pattern`: module name pattern → rank."""
+    patterns = config.get("rank_pattern") or {}
+    if not isinstance(patterns, dict):
+        raise AdapterError(
+            "must be a table", where=str(folder / CONFIG), field="rank_pattern", found=patterns
+        )
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise AdapterError(
+                f"is not a regular expression: {error}",
+                where=str(folder / CONFIG),
+                field="rank_pattern",
+                found=pattern,
+            ) from None
+    return {key: _checked_rank(folder, f"rank_pattern.{key}", value) for key, value in patterns.items()}
+
+
+def _expected(module: str, patterns: Mapping[str, int], rank: int) -> int:
+    """PEFT's rule: the first pattern that ends the module's name at a dot."""
+    return next((r for key, r in patterns.items() if re.match(rf"(.*\.)?({key})$", module)), rank)
+
+
+def _targets(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
+    match config.get("target_modules"):
+        case str(pattern) if pattern:
+            return (pattern,)
+        case [*names] if all(isinstance(name, str) for name in names):
+            return tuple(sorted(names))
+        case None if config.get("target_parameters"):
+            return ()
+        case found:
+            what = "is missing" if found is None else "must be a list of module names, or a pattern"
+            raise AdapterError(what, where=str(folder / CONFIG), field="target_modules", found=found)
+
+
+def _optional_text(folder: Path, config: Mapping[str, Any], field: str) -> str | None:
+    value = config.get(field)
+    if value is not None and not isinstance(value, str):
+        raise AdapterError("must be text", where=str(folder / CONFIG), field=field, found=value)
+    return value or None
+
+
+def _weights(folder: Path) -> Path:
+    if (folder / WEIGHTS).is_file():
+        return folder / WEIGHTS
+    pickle = next((name for name in _PICKLES if (folder / name).exists()), None)
+    if pickle:
+        raise AdapterError(
+            "a pickle in place of safetensors; it was not opened, because a pickle can run code",
+            where=str(folder / pickle),
+            hint="load the adapter where you trust it and save_pretrained(…, safe_serialization=True)",
+        )
+    raise AdapterError(f"has no {WEIGHTS}", where=str(folder))
+
+
+def _pairs(file: Path, tensors: Iterable[Tensor]) -> tuple[LoraPair, ...]:
+    sides: dict[str, dict[str, Tensor]] = {}
+    wide: dict[str, bool] = {}
+    for tensor in tensors:
+        if tensor.name.endswith(_EMBEDDINGS):
+            continue
+        found = _LORA.fullmatch(tensor.name)
+        if not found:
+            raise _strange(file, tensor.name)
+        module, side = found["module"], found["side"] or found["embedding"]
+        sides.setdefault(module, {})[side] = tensor
+        wide[module] = found["side"] is not None and ".experts" not in module
+    if not sides:
+        raise AdapterError("holds no LoRA weights", where=str(file))
+    for module, both in sides.items():
+        if len(both) < 2:
+            raise AdapterError(
+                f"has lora_{next(iter(both))} without its counterpart", where=str(file), field=module
+            )
+    return tuple(LoraPair(module, both["A"], both["B"], wide[module]) for module, both in sides.items())
+
+
+def _strange(file: Path, name: str) -> AdapterError:
+    if "lora_magnitude_vector" in name:
+        return AdapterError("vLLM does not serve DoRA", where=str(file), field=name)
+    return AdapterError(
+        "is not a LoRA weight that vLLM reads",
+        where=str(file),
+        field=name,
+        hint=f"save it with PEFT's save_pretrained (names end in lora_A.weight, lora_B.weight), or {_MERGE}",
+    )
+
+
+def _check_rank(file: Path, pair: LoraPair, rank: int) -> None:
+    for tensor, axis in ((pair.a, 0), (pair.b, 1)):
+        if len(tensor.shape) != 2:
+            raise AdapterError(
+                "vLLM serves LoRA of linear layers only",
+                where=str(file),
+                field=tensor.name,
+                found=tensor.shape,
+            )
+        if tensor.shape[axis] != rank:
+            raise AdapterError(
+                f"has rank {tensor.shape[axis]}, but {CONFIG} says {rank}",
+                where=str(file),
+                field=tensor.name,
+                found=tensor.shape,
+                hint="the config and the weights are of two different trainings",
+            )
+
+
+def _notes(folder: Path, table: Mapping[str, Tensor], config: Mapping[str, Any]) -> Iterable[str]:
+    embeddings = [name for name in table if name.endswith(_EMBEDDINGS)]
+    if embeddings:
+        yield msg("adapter.embeddings", folder=str(folder), name=embeddings[0])
+    if config.get("task_type") not in (None, "CAUSAL_LM"):
+        yield msg("adapter.task", folder=str(folder), task=str(config["task_type"]))

@@ -1,0 +1,197 @@
+"""Model folders: whether vLLM can load one, and whether an adapter was made for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from simsa.config import environment
+from simsa.engines import adapters
+from simsa.engines.adapters import Adapter, LoraPair, read_object
+from simsa.engines.tensors import read_table
+from simsa.errors import AdapterError
+from simsa.i18n.messages import msg
+
+_INDEX = "model.safetensors.index.json"
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model", "vocab.txt")
+_LAYER = re.compile(r"(?:^|\.)(?P<key>(?:layers|h|blocks|block)\.(?P<n>\d+)\..+)")
+# Linear layers that read the hidden state itself, whatever the architecture.
+_FROM_HIDDEN = ("q_proj", "k_proj", "v_proj", "qkv_proj", "gate_proj", "up_proj", "gate_up_proj")
+_OTHER_TOWERS = ("vision", "visual", "audio", "encoder")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A Hugging Face model folder; `config` is its config.json."""
+
+    path: Path
+    config: Mapping[str, Any]
+
+    @property
+    def text_config(self) -> Mapping[str, Any]:
+        """The language model's part, where a multimodal config nests it."""
+        nested = self.config.get("text_config")
+        return nested if isinstance(nested, dict) else self.config
+
+    @cached_property
+    def matrices(self) -> Mapping[str, tuple[int, ...]]:
+        """Module name → [out, in] of every linear layer kept as a plain matrix. Raises AdapterError."""
+        tables = (read_table(file) for file in _weight_files(self.path))
+        return {
+            name.removesuffix(".weight"): tensor.shape
+            for table in tables
+            for name, tensor in table.items()
+            if name.endswith(".weight") and len(tensor.shape) == 2 and "F" in tensor.dtype
+        }
+
+    @cached_property
+    def matrices_of_layers(self) -> Mapping[str, tuple[int, ...]]:
+        """The same from `layers.` on: wrappers put all kinds of names before it. Ambiguous ones are left out."""
+        found: dict[str, list[tuple[int, ...]]] = {}
+        for name, shape in self.matrices.items():
+            if layer := _LAYER.search(name):
+                found.setdefault(layer["key"], []).append(shape)
+        return {key: shapes[0] for key, shapes in found.items() if len(shapes) == 1}
+
+
+def model_folder(model: str) -> Path | None:
+    """Where a model (a path or a hub name) lies on this machine: its folder, or its snapshot in the hub's cache."""
+    path = Path(model)
+    if path.is_dir():
+        return path
+    if path.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+        return None
+    variables = environment()
+    home = Path(variables.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(variables.get("HF_HUB_CACHE") or home / "hub") / f"models--{model.replace('/', '--')}"
+    try:
+        folder = cache / "snapshots" / (cache / "refs" / "main").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return folder if (folder / "config.json").is_file() else None
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Reads a model folder's config. Raises AdapterError for what vLLM could not load."""
+    file = folder / "config.json"
+    try:
+        config = read_object(file)
+    except FileNotFoundError:
+        hint = "a model folder has config.json, weights as *.safetensors and the tokenizer's files"
+        if (folder / adapters.CONFIG).exists():
+            hint = 'this is a LoRA adapter: give it as `adapter = "…"`, and its base as serving.model'
+        raise AdapterError("has no config.json", where=str(folder), hint=hint) from None
+    return Checkpoint(folder, config)
+
+
+def check_checkpoint(checkpoint: Checkpoint) -> None:
+    """Whether weights (whole, safetensors) and a tokenizer are there. Raises AdapterError."""
+    for file in _weight_files(checkpoint.path):
+        read_table(file)
+    if not any((checkpoint.path / name).exists() for name in _TOKENIZERS):
+        raise AdapterError(
+            "has no tokenizer",
+            where=str(checkpoint.path),
+            hint="save the tokenizer into the same folder: tokenizer.save_pretrained(…)",
+        )
+
+
+def check_fit(adapter: Adapter, base: Checkpoint) -> str | None:
+    """Compares an adapter's layers with those of `base`.
+
+    Returns a note where none of its module names is known there. Raises AdapterError
+    for an adapter that was made for another model.
+    """
+    known = 0
+    for pair in adapter.pairs:
+        _check_layer(adapter, pair, base)
+        if not pair.wide:
+            continue
+        shape = _shape(pair.module, base)
+        if shape is None:
+            _check_hidden(adapter, pair, base)
+            continue
+        known += 1
+        made_for = (pair.b.shape[0], pair.a.shape[1])
+        if made_for != shape:
+            raise _other_base(adapter, pair, base, f"a layer of {list(made_for)}", f"{list(shape)}")
+    if known or not base.matrices_of_layers:
+        return None
+    return msg(
+        "adapter.names",
+        folder=str(adapter.path),
+        base=base.path.name,
+        there=adapter.pairs[0].module,
+        here=next(iter(base.matrices_of_layers)),
+    )
+
+
+def _shape(module: str, base: Checkpoint) -> tuple[int, ...] | None:
+    if module in base.matrices:
+        return base.matrices[module]
+    layer = None if _elsewhere(module) else _LAYER.search(module)
+    return base.matrices_of_layers.get(layer["key"]) if layer else None
+
+
+def _check_layer(adapter: Adapter, pair: LoraPair, base: Checkpoint) -> None:
+    layers = base.text_config.get("num_hidden_layers")
+    layer = _LAYER.search(pair.module)
+    if not layer or not isinstance(layers, int) or _elsewhere(pair.module):
+        return
+    if int(layer["n"]) >= layers:
+        raise _other_base(adapter, pair, base, f"layer {layer['n']}", f"{layers} layers")
+
+
+def _check_hidden(adapter: Adapter, pair: LoraPair, base: Checkpoint) -> None:
+    hidden = base.text_config.get("hidden_size")
+    plain = pair.module.endswith(_FROM_HIDDEN) and not _elsewhere(pair.module)
+    if plain and isinstance(hidden, int) and pair.a.shape[1] != hidden:
+        raise _other_base(adapter, pair, base, f"a hidden size of {pair.a.shape[1]}", f"{hidden}")
+
+
+def _elsewhere(module: str) -> bool:
+    return any(tower in module for tower in _OTHER_TOWERS)
+
+
+def _other_base(adapter: Adapter, pair: LoraPair, base: Checkpoint, needs: str, has: str) -> AdapterError:
+    trained = f" (it names {adapter.base_model})" if adapter.base_model else ""
+    return AdapterError(
+        f"was made for another base model: it needs {needs}, {base.path.name} has {has}",
+        where=str(adapter.weights),
+        field=pair.module,
+        hint=f"set serving.model to the model it was trained on{trained}",
+    )
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model: all shards that its index names, or all there are."""
+    index = folder / _INDEX
+    if index.is_file():
+        try:
+            shards = sorted(set(orjson.loads(index.read_bytes())["weight_map"].values()))
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            raise AdapterError("is not an index of weights", where=str(index)) from None
+        missing = [name for name in shards if not (folder / name).is_file()]
+        if missing:
+            raise AdapterError(
+                f"{len(missing)} of {len(shards)} weight files are missing",
+                where=str(folder),
+                found=missing[0],
+                hint="copy the whole folder",
+            )
+        return [folder / name for name in shards]
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        pickles = sorted(folder.glob("*.bin")) or sorted(folder.glob("*.pt*"))
+        raise AdapterError(
+            "has weights only as a pickle" if pickles else "has no weights (*.safetensors)",
+            where=str(pickles[0] if pickles else folder),
+            hint="save_pretrained(…, safe_serialization=True) writes safetensors" if pickles else None,
+        )
+    return files

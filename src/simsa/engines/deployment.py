@@ -1,0 +1,198 @@
+"""From a config to servers: one for the base model and its adapters, then one a merged checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from simsa.config import Config, GenerationConfig, JudgeConfig, VariantConfig, environment
+from simsa.engines import vllm_install
+from simsa.engines.adapters import RANKS, Adapter, read_adapter
+from simsa.engines.chat_template import TEMPLATE
+from simsa.engines.checkpoints import model_folder, read_checkpoint
+from simsa.engines.vllm_args import checked, to_argv
+from simsa.errors import ConfigError
+
+_KEY = "VLLM_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """One vLLM to be started. What it listens on and its key are settled when it starts.
+
+    `variants` maps variant → name of the model to ask for; `adapters` those of them
+    that are adapters; `base` is the name of the model under the adapters.
+    """
+
+    name: str
+    model: str
+    base: str
+    variants: Mapping[str, str]
+    adapters: Mapping[str, Adapter]
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    chat_template: Path | None
+    """The template given in the config; None: the model's own."""
+    vllm: vllm_install.VllmInstall
+    cwd: Path
+    start_timeout_s: float
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every name the server has to know."""
+        return (self.base, *(name for name in self.variants.values() if name != self.base))
+
+
+def plan_servers(config: Config) -> list[ServerPlan]:
+    """The servers that the variants of `config` need, to be started one after another.
+
+    Reads adapters' configs, starts nothing. Raises AdapterError for an adapter that
+    cannot be served, ConfigError for arguments that cannot be passed, MissingExtra
+    where vLLM is not installed.
+    """
+    groups: dict[str, list[VariantConfig]] = {}
+    for variant in sorted(config.served, key=lambda v: v.model is not None):
+        groups.setdefault(config.local(variant.model or config.serving.model or ""), []).append(variant)
+    if not groups:
+        return []
+    vllm = vllm_install.installed()
+    return [_plan(config, vllm, model, variants) for model, variants in groups.items()]
+
+
+def plan_judge(config: Config) -> ServerPlan | None:
+    """A server for a judge that is an adapter, without the variants; None where the judge is none.
+
+    Raises as `plan_servers`.
+    """
+    judge = config.judge
+    if judge is None or not judge.adapter:
+        return None
+    alone = VariantConfig(name=judge.model, adapter=judge.adapter)
+    return _plan(config, vllm_install.installed(), config.local(config.serving.model or ""), [alone])
+
+
+def _plan(
+    config: Config, vllm: vllm_install.VllmInstall, model: str, variants: list[VariantConfig]
+) -> ServerPlan:
+    serving = config.serving
+    adapters = {v.name: read_adapter(config.path(v.adapter).resolve()) for v in variants if v.adapter}
+    plain = [v.name for v in variants if not v.adapter]
+    base_names = plain or [_unused("base", adapters)]
+    folder = model_folder(model)
+    args = checked(serving.args)
+    given_template = config.path(serving.chat_template).resolve() if serving.chat_template else None
+    defaults: dict[str, Any] = {
+        "model": model,
+        "served_model_name": base_names,
+        "dtype": serving.dtype,
+        "max_model_len": serving.max_model_len,
+        # A small model given room for white space in JSON wanders off in it.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "disable_uvicorn_access_log": True,
+    }
+    if given_template:
+        defaults["chat_template"] = str(given_template)
+    elif folder and (folder / TEMPLATE).is_file():
+        # The same that vLLM would find, but it loads the tokenizer once more to look.
+        defaults["chat_template"] = str(folder / TEMPLATE)
+    if adapters:
+        defaults |= _lora(adapters, args, cpu=vllm.cpu)
+    local = all(Path(path).is_dir() for path in (model, args.get("tokenizer") or model))
+    env = _environment(config, vllm, local=local)
+    if vllm.cpu and not {"kv_cache_memory_bytes", "gpu_memory_utilization"} & args.keys():
+        defaults |= vllm_install.cpu_arguments(
+            read_checkpoint(folder) if folder else None, serving.max_model_len, env
+        )
+    if vllm.cpu and _draws_with_seed(config):
+        # vLLM rewinds the generator of a seeded request after each chunk of its prompt but the last, which
+        # torch's for the CPU cannot do: the whole engine would end.
+        defaults["enable_chunked_prefill"] = False
+    return ServerPlan(
+        name=base_names[0],
+        model=model,
+        base=base_names[0],
+        variants={v.name: v.name for v in variants},
+        adapters=adapters,
+        argv=(*to_argv(defaults | args), *_modules(adapters, base_names[0])),
+        env=env,
+        chat_template=given_template,
+        vllm=vllm,
+        cwd=config.root.resolve(),
+        start_timeout_s=serving.start_timeout_s,
+    )
+
+
+def _draws_with_seed(config: Config) -> bool:
+    """Whether a request to our own servers may ask for tokens drawn with a seed of its own."""
+    ours: list[GenerationConfig | JudgeConfig] = [config.generation]
+    if config.judge and config.judge.adapter:
+        ours.append(config.judge)
+    # No temperature is the model's own, seldom 0.
+    return any(asked.seed is not None and asked.temperature != 0 for asked in ours)
+
+
+def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any], *, cpu: bool) -> dict[str, Any]:
+    needed = max(adapter.rank for adapter in adapters.values())
+    given = args.get("max_lora_rank")
+    if isinstance(given, int) and given < needed:
+        raise ConfigError(
+            f"is less than the rank of an adapter ({needed})",
+            field="serving.args.max_lora_rank",
+            found=given,
+            hint="leave it out: simsa reads it from the adapters",
+        )
+    rank = next(rank for rank in RANKS if rank >= needed)
+    # vLLM's LoRA arithmetic for CPUs takes "no adapter" (index -1) for the last slot: with every slot
+    # filled, the base model answers as the last adapter. An empty last slot, all zero, is no adapter.
+    slots = len(adapters) + cpu
+    room = args.get("max_loras")
+    if cpu and isinstance(room, int) and room < slots:
+        raise ConfigError(
+            f"leaves no empty slot beside {len(adapters)} adapters: on a CPU the base would answer as an adapter",
+            field="serving.args.max_loras",
+            found=room,
+            hint="leave it out",
+        )
+    return {"enable_lora": True, "max_loras": slots, "max_lora_rank": rank}
+
+
+def _modules(adapters: Mapping[str, Adapter], base: str) -> Iterable[str]:
+    """As JSON, because vLLM's NAME=PATH trips over a comma in a path."""
+    if adapters:
+        yield "--lora-modules"
+    for name, adapter in adapters.items():
+        module = {"name": name, "path": str(adapter.path), "base_model_name": base}
+        yield orjson.dumps(module).decode()
+
+
+def _environment(config: Config, vllm: vllm_install.VllmInstall, *, local: bool) -> dict[str, str]:
+    """The child's whole environment: ours without the keys of judges, vLLM's settings, the user's."""
+    if _KEY in config.serving.env:
+        raise ConfigError(
+            "is set by simsa itself, a new key for every server",
+            field=f"serving.env.{_KEY}",
+            hint="leave it out",
+        )
+    inherited = environment()
+    keys = {_KEY, *(v.endpoint.api_key_env for v in config.variants if v.endpoint)}
+    if config.judge:
+        keys |= {judge.key_variable for judge in config.judge.each.values()}
+    inherited = {name: value for name, value in inherited.items() if name not in keys}
+    given = inherited | config.serving.env
+    # `python -m` would import from the working folder first, and people have folders called `datasets`.
+    env = inherited | vllm_install.QUIET | {"PYTHONSAFEPATH": "1"}
+    if local:
+        env |= {"HF_HUB_OFFLINE": "1"}
+    if vllm.cpu:
+        env |= vllm_install.cpu_environment(given)
+    return env | config.serving.env
+
+
+def _unused(name: str, taken: Mapping[str, object]) -> str:
+    while name in taken:
+        name += "-model"
+    return name

@@ -1,0 +1,108 @@
+"""What vLLM's log says: how far the start is, and what went wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from simsa.i18n.messages import msg
+
+_PREFIX = re.compile(
+    r"^(?:\([\w.\- ]+ pid=\d+\)\s*)?(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+\d\d-\d\d \d\d:\d\d:\d\d\s+(?:\[[^\]]*\]\s?)?)?"
+)
+_PHASES = (
+    (re.compile(r"Starting to load model|Loading safetensors checkpoint"), "phase.weights"),
+    (re.compile(r"torch\.compile|Dynamo bytecode|Compiling a graph"), "phase.compiling"),
+    (re.compile(r"GPU KV cache size|CPU KV cache size"), "phase.warming"),
+    (re.compile(r"Capturing CUDA graph"), "phase.graphs"),
+    (re.compile(r"Loaded new LoRA adapter: name '(?P<name>[^']*)'"), "phase.adapter"),
+)
+_ERROR = re.compile(
+    r"^(?:[\w.]*(?:Error|Exception|Exit|Interrupt)\b|[\w.]+: error:|\S*(?:OutOfMemory|CUDA out of memory)|Killed)"
+)
+# What vLLM says on top of the cause.
+_ECHO = re.compile(
+    r"Engine core initialization failed|Engine process failed|EngineDeadError|EngineCore (?:failed|encountered)|"
+    r"WorkerProc initialization failed|Exception in ASGI|KeyboardInterrupt|SystemExit|CancelledError"
+)
+_HINTS = (
+    (
+        re.compile(r"out of memory|OutOfMemory|No available memory|MemoryError|Available memory", re.I),
+        "make room: a lower serving.max_model_len, args = { gpu_memory_utilization = 0.8 } or "
+        "{ kv_cache_memory_bytes = … }, fewer adapters, a smaller model",
+    ),
+    (
+        re.compile(r"Free memory on device|desired GPU memory utilization", re.I),
+        "another process holds the GPU's memory: end it, or set args = { gpu_memory_utilization = … } lower",
+    ),
+    (
+        re.compile(
+            r"KV cache.*(?:max seq len|max model len|larger than|needed)|max_model_len|max seq len", re.I
+        ),
+        "set serving.max_model_len to what your prompts need (2048, say)",
+    ),
+    (
+        re.compile(
+            r"architectures?.*(?:not supported|failed to be inspected)|model type.*does not recognize|not recognize",
+            re.I,
+        ),
+        "this vLLM does not know the model's architecture: a newer vLLM may",
+    ),
+    (
+        re.compile(
+            r"not a valid model identifier|Repository Not Found|LocalEntryNotFound|couldn't connect|offline mode|Invalid repository",
+            re.I,
+        ),
+        "check serving.model: a folder on this machine, or a name on the hub and a network to fetch it",
+    ),
+    (
+        re.compile(r"trust_remote_code", re.I),
+        "args = { trust_remote_code = true } if you trust the model's own code",
+    ),
+    (re.compile(r"bfloat16 is only supported|Bfloat16 is only", re.I), 'set serving.dtype = "float16"'),
+)
+PORT_TAKEN = re.compile(r"address already in use", re.I)
+_CLOSE_TO_THE_END = 400
+
+
+class StartupFailure(NamedTuple):
+    """The telling line of a log, and what to do where that is known."""
+
+    line: str
+    hint: str | None
+
+
+def phase(line: str) -> str | None:
+    """What a line of the log says about the start; None for most."""
+    for pattern, key in _PHASES:
+        if found := pattern.search(line):
+            return msg(key, **found.groupdict())
+    return None
+
+
+def read_from(log: Path, offset: int) -> bytes:
+    """The log from byte `offset` on."""
+    with log.open("rb") as stream:
+        stream.seek(offset)
+        return stream.read()
+
+
+def startup_failure(text: str) -> StartupFailure | None:
+    """The last error in a log that is not just the echo of another. None where there is none."""
+    lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()[-_CLOSE_TO_THE_END:]]
+    for n in range(len(lines) - 1, -1, -1):
+        if _ERROR.match(lines[n]) and not _ECHO.search(lines[n]):
+            line = " ".join(_whole(lines[n : n + 4]))
+            return StartupFailure(
+                line, next((hint for pattern, hint in _HINTS if pattern.search(line)), None)
+            )
+    return None
+
+
+def _whole(lines: list[str]) -> Iterable[str]:
+    """pydantic puts what is wrong on the lines below `n validation error for X`."""
+    yield lines[0]
+    if "validation error" in lines[0]:
+        yield from (line.strip() for line in lines[1:3])

@@ -1,0 +1,1 @@
+"""Evaluation of the judge itself: probes with known answers, and agreement with people's labels."""

@@ -1,0 +1,345 @@
+"""A run as columns: for each variant and measure one value a question."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsa.records import CRITERIA, Claim
+from simsa.store import Result, Store, claimed, criteria_of, measures, pending_claims, results, snapshot
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+TOTAL = "total"
+FACTS = ("prompt_tokens", "completion_tokens", "latency_s", "answer_length")
+SHARE = "claim_support"
+"""Of an answer that claims something: the share of its claims that a passage bears out, 0–1."""
+CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND = "claims_total", "claims_supported", "claims_not_found"
+_CLAIMS = (SHARE, CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND)
+# What is missing. It stays inside this package and is masked before a figure is computed.
+MISSING = float("nan")
+_BLOCK = 256
+
+
+class Mean(NamedTuple):
+    """A mean and how many rows it rests on."""
+
+    mean: float
+    n: int
+
+
+class Part(NamedTuple):
+    """Some of the questions: their places in a `Table`, and their ids."""
+
+    places: NDArray[np.intp]
+    ids: list[str]
+
+    @property
+    def n(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Several variants over the same questions; every sequence goes by question, in the test set's order."""
+
+    question_ids: tuple[str, ...]
+    types: tuple[str | None, ...]
+    answerable: tuple[bool, ...]
+    clusters: tuple[str, ...]
+    variants: Mapping[str, Variant]
+    asked: tuple[str, ...] = CRITERIA
+    """The criteria that the judge has scores for; only where these are all there is a total."""
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The names of the scores that there can be."""
+        return (*self.asked, TOTAL) if len(self.asked) == len(CRITERIA) else self.asked
+
+    def whole(self, variant: str) -> NDArray[np.bool_]:
+        """Which questions have all scores that the judge was asked for."""
+        import numpy as np
+
+        names = (TOTAL,) if TOTAL in self.scored else self.asked
+        found: NDArray[np.bool_] = np.logical_and.reduce(
+            [np.isfinite(self.column(variant, n)) for n in names]
+        )
+        return found
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the deterministic metrics that some row has, in the order in which they were stored."""
+        known = {*CRITERIA, TOTAL, *FACTS, *_CLAIMS}
+        return tuple(dict.fromkeys(n for v in self.variants.values() for n in v.columns if n not in known))
+
+    def column(self, variant: str, name: str) -> Floats:
+        """Values of a criterion, `total`, a metric or a fact; NaN where there is none."""
+        import numpy as np
+
+        found = self.variants[variant].columns.get(name)
+        values: Floats = np.full(len(self.question_ids), MISSING) if found is None else np.frombuffer(found)
+        return values
+
+    def answers(self, variant: str, name: str) -> Floats:
+        """The values answer by answer, where `column` has means over several: a row for each, a column a question."""
+        import numpy as np
+
+        of = self.variants[variant]
+        missing = np.full(len(self.question_ids), MISSING)
+        found = [columns.get(name) for columns in (of.first if of.samples else of.columns, *of.samples)]
+        values: Floats = np.stack([missing if one is None else np.frombuffer(one) for one in found])
+        return values
+
+    def judgements(self) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
+        """(Variant, criterion) → question id, which answer, score: of every answer; {} where each question has one."""
+        found: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
+        if not any(variant.samples for variant in self.variants.values()):
+            return found
+        for variant, of in self.variants.items():
+            for name in (*CRITERIA, TOTAL):
+                first = of.first if of.samples else of.columns
+                answers = [first.get(name), *(answer.get(name) for answer in of.samples)]
+                found[variant, name] = [
+                    (question, str(n), score)
+                    for n, values in enumerate(answers)
+                    for question, score in zip(self.question_ids, values or (), strict=values is not None)
+                    if score == score
+                ]
+        return {key: rows for key, rows in found.items() if rows}
+
+    def present(self, variant: str, name: str, part: Part | None = None) -> Floats:
+        """The values that are there, of all questions or of those in `part`."""
+        import numpy as np
+
+        values: Floats = self.column(variant, name)[slice(None) if part is None else part.places]
+        there: Floats = values[np.isfinite(values)]
+        return there
+
+    def scores(self, variant: str, name: str, part: Part) -> dict[str, float | None]:
+        """Question id → value, None where there is none, in the order of ids."""
+        values = self.column(variant, name)[part.places].tolist()
+        known: dict[float, float] = {}  # few values, and one object for each
+        return {q: None if v != v else known.setdefault(v, v) for q, v in zip(part.ids, values, strict=True)}
+
+    def part(self, places: Iterable[int] | None = None) -> Part:
+        """The questions at `places`, or all of them, in the order of their ids."""
+        import numpy as np
+
+        chosen = sorted(
+            range(len(self.question_ids)) if places is None else places, key=self.question_ids.__getitem__
+        )
+        return Part(np.array(chosen, dtype=np.intp), [self.question_ids[place] for place in chosen])
+
+    def parts(self) -> dict[str, Part]:
+        """Type → its questions, those without one under ""; empty when no question has a type."""
+        places: dict[str, list[int]] = {}
+        for place, kind in enumerate(self.types):
+            places.setdefault(kind or "", []).append(place)
+        return {} if set(places) <= {""} else {kind: self.part(places[kind]) for kind in sorted(places)}
+
+    def clusters_if_any(self) -> dict[str, str] | None:
+        """Question id → source document; None when no two questions share one."""
+        if len(set(self.clusters)) == len(self.clusters):
+            return None
+        return dict(zip(self.question_ids, self.clusters, strict=True))
+
+    def clusters_at(self, places: Sequence[int]) -> list[str]:
+        return [self.clusters[place] for place in places]
+
+
+@dataclass(slots=True)
+class Variant:
+    """One variant's columns: each an array of one double a question.
+
+    Where questions were answered several times, `columns` has the means over the answers that
+    have a value, `first` those of the first answers, and `samples` those of each other one. A
+    question is scored when one of its answers is; `n_gaps` counts the answers without a total
+    to questions that have one from others.
+    """
+
+    n_questions: int
+    columns: dict[str, array[float]] = field(default_factory=dict)
+    statuses: Counter[str] = field(default_factory=Counter)
+    n_predicted: int = 0
+    n_answered: int = 0
+    """Answers there are, several to a question counted each."""
+    n_cut: int = 0
+    """Answers that ended at the length limit."""
+    unlisted: Counter[str] = field(default_factory=Counter)
+    """Answers whose claims were asked for in vain, by status."""
+    first: dict[str, array[float]] = field(default_factory=dict)
+    samples: list[dict[str, array[float]]] = field(default_factory=list)
+    n_gaps: int = 0
+
+    @property
+    def n(self) -> int:
+        """Rows that were planned."""
+        return self.statuses.total()
+
+    @property
+    def n_scored(self) -> int:
+        return self.statuses["scored"]
+
+    @property
+    def n_samples(self) -> int:
+        """How many answers a question has at most."""
+        return 1 + len(self.samples)
+
+    def put(self, place: int, values: Mapping[str, float | None], sample: int = 0) -> None:
+        while len(self.samples) < sample:
+            self.samples.append({})
+        columns = self.samples[sample - 1] if sample else self.columns
+        for name, value in values.items():
+            if value is None:
+                continue
+            if name not in columns:
+                columns[name] = array("d", [MISSING]) * self.n_questions
+            columns[name][place] = value
+
+    def fold(self) -> None:
+        """Makes means of the several answers to a question."""
+        if not self.samples:
+            return
+        self.first, self.columns = self.columns, {}
+        several = [self.first, *self.samples]
+        for name in dict.fromkeys(name for answer in several for name in answer):
+            of_each = [answer[name] for answer in several if name in answer]
+            self.columns[name] = _mean(of_each)
+
+    def at(self, places: Sequence[int]) -> Variant:
+        """The same of the questions at `places`, in their order."""
+
+        def moved(columns: Mapping[str, array[float]]) -> dict[str, array[float]]:
+            return {name: array("d", [values[place] for place in places]) for name, values in columns.items()}
+
+        return replace(
+            self,
+            n_questions=len(places),
+            columns=moved(self.columns),
+            first=moved(self.first),
+            samples=[moved(answer) for answer in self.samples],
+        )
+
+
+def _mean(columns: Sequence[array[float]]) -> array[float]:
+    """Question by question the mean of the values that are there."""
+    import numpy as np
+
+    values = np.array(columns)
+    there = np.isfinite(values)
+    n = there.sum(axis=0)
+    sums = np.where(there, values, 0.0).sum(axis=0)
+    return array("d", np.divide(sums, n, out=np.full(len(n), MISSING), where=n > 0).tolist())
+
+
+def claim_figures(claims: Sequence[Claim]) -> dict[str, float | None]:
+    """The columns of one answer's claims. What claims nothing has no share."""
+    total, supported = len(claims), sum(claim.supported for claim in claims)
+    unfound = sum(claim.passage is not None and not claim.supported for claim in claims)
+    share = supported / total if total else None
+    return {SHARE: share, CLAIMS_TOTAL: total, CLAIMS_SUPPORTED: supported, CLAIMS_UNFOUND: unfound}
+
+
+def load(store: Store) -> Table:
+    """Reads a whole run as it is at one moment. Metrics that an interrupted run has not stored yet are computed."""
+    with snapshot(store):
+        return _load(store)
+
+
+def _load(store: Store) -> Table:
+    ids, types, answerable, clusters = _columns(store)
+    places = {question_id: place for place, question_id in enumerate(ids)}
+    variants = {name: Variant(len(ids)) for name in store.variants()}
+    for (question_id, name), answers in groupby(
+        _measured(store), key=lambda one: (one[0].question_id, one[0].variant)
+    ):
+        variant, place = variants[name], places[question_id]
+        answered = []
+        for result, figures in answers:
+            answered.append(result)
+            variant.put(place, _facts(result) | dict(figures), result.sample)
+        _count(variant, answered)
+    for row in chain(claimed(store, sample=None), pending_claims(store, sample=None)):
+        of = variants[row.variant]
+        if row.claims is None:
+            of.unlisted[row.status] += 1
+        else:
+            of.put(places[row.question_id], claim_figures(row.claims), row.sample)
+    for variant in variants.values():
+        variant.fold()
+    return Table(
+        ids,
+        types=types,
+        answerable=answerable,
+        clusters=clusters,
+        variants=variants,
+        asked=criteria_of(store),
+    )
+
+
+def _columns(
+    store: Store,
+) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[bool, ...], tuple[str, ...]]:
+    ids, types, answerable, clusters = list[str](), list[str | None](), list[bool](), list[str]()
+    kinds: dict[str | None, str | None] = {}
+    rows = store.db.execute("SELECT id, type, answerable, cluster FROM questions ORDER BY position")
+    for question_id, kind, can_be, cluster in rows:
+        ids.append(question_id)
+        types.append(kinds.setdefault(kind, kind))
+        answerable.append(bool(can_be))
+        clusters.append(cluster)
+    return tuple(ids), tuple(types), tuple(answerable), tuple(clusters)
+
+
+def _facts(result: Result) -> dict[str, float | None]:
+    return result.scores | {
+        TOTAL: result.total,
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "latency_s": result.latency_s,
+        "answer_length": None if result.prediction is None else len(result.prediction),
+    }
+
+
+def _count(variant: Variant, answers: Sequence[Result]) -> None:
+    """Counts a question by its answers: the first one's status, or that of one with a score."""
+    scored = sum(result.status == "scored" for result in answers)
+    variant.statuses["scored" if scored else answers[0].status] += 1
+    variant.n_gaps += len(answers) - scored if scored else 0
+    variant.n_predicted += any(result.prediction is not None for result in answers)
+    variant.n_answered += sum(result.prediction is not None for result in answers)
+    variant.n_cut += sum(result.finish_reason == "length" for result in answers)
+
+
+def _measured(store: Store) -> Iterator[tuple[Result, Mapping[str, float | None]]]:
+    source = zip(results(store, sample=None), measures(store, sample=None), strict=True)
+    refusals: tuple[str, ...] | None = None
+    while block := list(islice(source, _BLOCK)):
+        missing = [result for result, figures in block if figures is None]
+        if missing and refusals is None:
+            from simsa.metrics.abstention import refusals_of
+
+            refusals = refusals_of(store.questions())
+        fresh = iter(_score(store, missing, refusals or ()))
+        for result, figures in block:
+            yield result, next(fresh) if figures is None else figures
+
+
+def _score(
+    store: Store, rows: list[Result], refusals: tuple[str, ...]
+) -> Iterator[Mapping[str, float | None]]:
+    """Metrics of `rows`, none for those without a prediction."""
+    from simsa.metrics.registry import score_rows
+
+    said = [(row.prediction, store.question(row.question_id)) for row in rows]
+    pairs = ((text, question) for text, question in said if text is not None and question)
+    scored = score_rows(pairs, refusals)
+    return (next(scored) if text is not None and question else {} for text, question in said)

@@ -1,0 +1,329 @@
+"""What a report says, as data. `Summary.to_dict` is the published JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from simsa.records import CRITERIA, MAX_TOTAL, Question
+
+if TYPE_CHECKING:
+    from simsa.i18n.language import Language
+    from simsa.llm import Deprecation
+    from simsa.metrics.abstention import AbstentionTable
+    from simsa.report.abstention_report import JudgedAbstention
+    from simsa.report.claim_summary import ClaimsInfo
+    from simsa.report.contingency import ScoreContingency
+    from simsa.report.expected_scores import ExpectedScores
+    from simsa.report.judge_usage import UsageInfo
+    from simsa.report.panel_agreement import PanelInfo, RepeatsInfo
+    from simsa.report.score_matrix import Mean
+    from simsa.report.variance_report import VarianceReport
+    from simsa.stats import Comparison, Distribution, LengthBias, Spread
+    from simsa.store import Claimed, Result
+
+SCHEMA = "simsa.report/1"
+
+Kind = Literal["best", "worst", "differs", "disputed", "unsteady"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Which run this is. `stopped` is None, or what ended it early ("budget")."""
+
+    id: str
+    created: str
+    config_hash: str
+    data_hash: str
+    simsa_version: str
+    n_questions: int
+    stopped: str | None = None
+
+
+def is_lexical(model: str) -> bool:
+    """Whether the judge is the overlap of words, which understands nothing."""
+    return model.split("@")[0] == "lexical"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeInfo:
+    """Who judged and what it took.
+
+    `cost_usd` is None where no price is known. `retiring` are its models that leave their API
+    soon, or have left, the next first. `context_spread` says, for criteria that do not
+    depend on the answer, how far they differ between variants on the same question.
+    `examination` is the document of `simsa probe` for this judge, None before there is one;
+    `length_bias` how its scores go with the length of answers to the same question.
+    """
+
+    model: str
+    rubric: str
+    mode: str
+    calls: int
+    reused: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+    criteria: tuple[str, ...] = CRITERIA
+    retiring: tuple[Deprecation, ...] = ()
+    context_spread: Mapping[str, Spread] = field(default_factory=dict)
+    panel: PanelInfo | None = None
+    repeats: RepeatsInfo | None = None
+    examination: Mapping[str, Any] | None = None
+    length_bias: Mapping[str, LengthBias] = field(default_factory=dict)
+    usage: UsageInfo | None = None
+
+    @property
+    def is_lexical(self) -> bool:
+        return is_lexical(self.model)
+
+    def to_dict(self) -> dict[str, Any]:
+        apart = ("retiring", "context_spread", "panel", "repeats", "examination", "length_bias", "usage")
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
+        spread = {name: found._asdict() for name, found in self.context_spread.items()}
+        return plain | {
+            "criteria": list(self.criteria),
+            "shutdown_date": self.shutdown_date,
+            "retiring": [end.to_dict() for end in self.retiring],
+            "context_spread": spread,
+            "panel": None if self.panel is None else self.panel.to_dict(),
+            "repeats": None if self.repeats is None else self.repeats.to_dict(),
+            "usage": None if self.usage is None else self.usage.to_dict(),
+            "probes": self.probes,
+            "retest": (self.examination or {}).get("retest"),
+            "length_bias": {name: found.to_dict() for name, found in self.length_bias.items()},
+        }
+
+    @property
+    def shutdown_date(self) -> str | None:
+        """The first day on which one of its models is gone; None where that is not near, or not known."""
+        return next((str(end.date) for end in self.retiring if end.date), None)
+
+    @property
+    def probes(self) -> dict[str, Any] | None:
+        """Pass rates of known answers, and the answers that failed; None before the judge was examined."""
+        if self.examination is None:
+            return None
+        found = self.examination["probes"]
+        failures = [case for case in found["cases"] if case["outcome"] == "failed"]
+        return {name: value for name, value in found.items() if name != "cases"} | {"failures": failures}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One variant on a part of the questions, or on all of them.
+
+    `criteria`, `total` and `metrics` have what at least one row has.
+    """
+
+    n: int
+    n_scored: int
+    criteria: Mapping[str, Distribution]
+    total: Distribution | None
+    metrics: Mapping[str, Mean]
+    abstention: AbstentionTable | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "n": self.n,
+            "n_scored": self.n_scored,
+            "criteria": {name: _figures(self.criteria.get(name)) for name in CRITERIA},
+            "total": None if self.total is None else _figures(self.total, max=MAX_TOTAL),
+            "metrics": {name: found.mean for name, found in self.metrics.items()},
+            "metrics_n": {name: found.n for name, found in self.metrics.items()},
+            "abstention": None if self.abstention is None else self.abstention.to_dict(),
+            "notes": list(self._notes()),
+        }
+
+    def _notes(self) -> Iterator[str]:
+        """Why a figure is None, in English as those of the statistics."""
+        yield from (f"{name}: no scores" for name in CRITERIA if name not in self.criteria)
+        if self.total is None:
+            yield "total: no question has all four scores"
+        if self.abstention is None:
+            yield "abstention: no answers"
+        else:
+            rates = self.abstention.to_dict()
+            yield from (f"abstention.{name}: nothing to divide by" for name in rates if rates[name] is None)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSummary:
+    """One variant: what it is, how it did on the whole and by type.
+
+    `unscored` counts the rows without a verdict by status, `n_cut` the answers that
+    ended at the length limit. `abstention_by_judge` is None without an LLM judge, `claims`
+    where none were asked for.
+    """
+
+    name: str
+    info: Mapping[str, Any]
+    n_predicted: int
+    unscored: Mapping[str, int]
+    whole: Slice
+    types: Mapping[str, Slice]
+    n_cut: int = 0
+    latency_median_s: float | None = None
+    completion_tokens_mean: float | None = None
+    expected: ExpectedScores | None = None
+    abstention_by_judge: JudgedAbstention | None = None
+    claims: ClaimsInfo | None = None
+    n_samples: int = 1
+    """Answers a question; scores are the means over them."""
+    answer_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Criterion → level → how many of all answers have it, where questions have several."""
+    n_answered: int = 0
+    """Answers there are, several to a question counted each."""
+    n_gaps: int = 0
+    """Answers without a score to questions that have one from another answer."""
+
+    @property
+    def total(self) -> Distribution | None:
+        return self.whole.total
+
+    def to_dict(self) -> dict[str, Any]:
+        whole = self.whole.to_dict()
+        head = {"name": self.name, "n": self.whole.n, "n_predicted": self.n_predicted}
+        head |= {"n_scored": whole["n_scored"], "unscored": dict(self.unscored)}
+        return (
+            head
+            | whole
+            | {
+                "slices": {"type": {name: found.to_dict() for name, found in self.types.items()}},
+                "n_cut": self.n_cut,
+                "latency_median_s": self.latency_median_s,
+                "completion_tokens_mean": self.completion_tokens_mean,
+                "expected": None if self.expected is None else self.expected.to_dict(),
+                "abstention_by_judge": self.abstention_by_judge and self.abstention_by_judge.to_dict(),
+                "claims": self.claims and self.claims.to_dict(),
+                "info": dict(self.info),
+                "samples": self.n_samples,
+                "answer_counts": {name: dict(found) for name, found in self.answer_counts.items()},
+                "unscored_samples": self.n_gaps,
+                "n_answers": self.n_answered,
+            }
+        )
+
+
+class Note(NamedTuple):
+    """Something a reader has to know; `kind` is for programs."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleAnswer:
+    """One variant's answer in an example. `total` is None unless all four criteria were scored.
+
+    Where the variant answered several times `sample` counts this answer from 0, and `others` are the rest.
+    """
+
+    variant: str
+    prediction: str | None
+    status: str
+    scores: Mapping[str, int]
+    analysis: str
+    claimed: Claimed | None = None
+    """Its claims, where they were asked for."""
+    sample: int = 0
+    others: tuple[Result, ...] = ()
+
+    @property
+    def total(self) -> int | None:
+        return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        scores = {name: self.scores.get(name) for name in CRITERIA}
+        listed = self.claimed.claims if self.claimed else None
+        return {
+            "variant": self.variant,
+            "prediction": self.prediction,
+            "status": self.status,
+            **scores,
+            "total": self.total,
+            "analysis": self.analysis,
+            "claims": None if listed is None else [claim._asdict() for claim in listed],
+            "sample": self.sample,
+            "others": [
+                {"sample": one.sample, "status": one.status, "total": one.total}
+                | {name: one.scores.get(name) for name in CRITERIA}
+                for one in self.others
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question with every variant's answer, and why it is shown."""
+
+    kind: Kind
+    question: Question
+    answers: tuple[ExampleAnswer, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        q = self.question
+        return {
+            "kind": self.kind,
+            "question_id": q.id,
+            "type": q.type,
+            "answerable": q.answerable,
+            "question": q.question,
+            "contexts": [passage.to_json() for passage in q.contexts],
+            "reference": list(q.reference),
+            "answers": [answer.to_dict() for answer in self.answers],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in figures and words."""
+
+    run: RunInfo
+    judge: JudgeInfo | None
+    language: Language
+    baseline: str
+    data: Mapping[str, Any]
+    variants: tuple[VariantSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[Note, ...]
+    examples: tuple[Example, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    """Stage → its `rows` and `seconds` over all sittings."""
+    made: Mapping[str, Any] = field(default_factory=dict)
+    """Versions, hashes of weights, and the texts that models and judge were asked with."""
+    calibration: Mapping[str, Any] | None = None
+    """What people's labels showed of this judge, as `simsa calibrate` kept it."""
+    variance: tuple[VarianceReport, ...] = ()
+    heads: tuple[ScoreContingency, ...] = ()
+    """Questions by both variants' scores, for every pair."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it: schema `simsa.report/1`. Missing figures are None."""
+        return {
+            "schema": SCHEMA,
+            "run": asdict(self.run),
+            "judge": None if self.judge is None else self.judge.to_dict(),
+            "baseline": self.baseline,
+            "variants": [variant.to_dict() for variant in self.variants],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "variance": [noise.to_dict() for noise in self.variance],
+            "notes": [note._asdict() for note in self.notes],
+            "data": dict(self.data),
+            "examples": [example.to_dict() for example in self.examples],
+            "timing": dict(self.timing),
+            "made": dict(self.made),
+            "calibration": None if self.calibration is None else dict(self.calibration),
+        }
+
+    def comparison(self, variant: str, criterion: str = "total") -> Comparison | None:
+        """The comparison of `variant` with the baseline, where there are pairs."""
+        found = (c for c in self.comparisons if c.variant == variant and c.criterion == criterion)
+        return next(found, None)
+
+
+def _figures(distribution: Distribution | None, **more: Any) -> dict[str, Any] | None:
+    return None if distribution is None else distribution.to_dict() | more

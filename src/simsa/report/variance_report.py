@@ -1,0 +1,135 @@
+"""Where the uncertainty of a figure comes from, and what to buy next to have less of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simsa.i18n.language import Language
+from simsa.report.format import DASH, Grid, TableCell, TableRow, label, percent
+from simsa.report.report_words import Words, words
+
+if TYPE_CHECKING:
+    from simsa.stats import VarianceSplit
+    from simsa.stats.variance import Source
+
+Judgement = tuple[str, str, float]
+"""One judgement of several: question id, which answer (seed), score."""
+Judgements = Mapping[tuple[str, str], Sequence[Judgement]]
+"""(Variant, criterion) → judgements."""
+
+_SOURCES: tuple[Source, ...] = ("questions", "seeds", "repeats")
+_HALVED = 4  # times as many questions halve an interval
+
+
+class VarianceReport(NamedTuple):
+    """The split of a variant's mean, or of its paired difference to `baseline`, in one criterion."""
+
+    variant: str
+    baseline: str | None
+    criterion: str
+    split: VarianceSplit
+
+    def to_dict(self) -> dict[str, Any]:
+        """An entry of `variance` in the JSON of `simsa stats` and of reports."""
+        head = {"variant": self.variant, "baseline": self.baseline, "criterion": self.criterion}
+        return head | self.split.to_dict()
+
+
+def noises(judgements: Judgements, baseline: str) -> list[VarianceReport]:
+    """The splits of every variant's mean, then of every difference to `baseline`; only what can be split."""
+    from simsa.stats import split_variance
+
+    alone = {key: split for key, rows in judgements.items() if (split := split_variance(rows))}
+    means = [VarianceReport(variant, None, criterion, split) for (variant, criterion), split in alone.items()]
+    differences = [
+        VarianceReport(variant, baseline, criterion, split)
+        for variant, criterion in alone
+        if variant != baseline and (split := _difference(alone, judgements, baseline, variant, criterion))
+    ]
+    return [noise for noise in (*means, *differences) if noise.split.is_split]
+
+
+def _difference(
+    alone: Mapping[tuple[str, str], VarianceSplit],
+    judgements: Judgements,
+    baseline: str,
+    variant: str,
+    criterion: str,
+) -> VarianceSplit | None:
+    from simsa.stats import split_difference
+
+    first, second = (baseline, criterion), (variant, criterion)
+    if first not in alone:
+        return None
+    of_first, of_second = _means(judgements[first]), _means(judgements[second])
+    both = sorted(of_first.keys() & of_second.keys())
+    return split_difference(alone[first], alone[second], [of_second[q] - of_first[q] for q in both])
+
+
+def _means(rows: Sequence[Judgement]) -> dict[str, float]:
+    """Question → the mean over its answers of their mean score."""
+    by_question: dict[str, dict[str, list[float]]] = {}
+    for question, seed, score in rows:
+        by_question.setdefault(question, {}).setdefault(seed, []).append(score)
+    return {
+        question: sum(sum(found) / len(found) for found in seeds.values()) / len(seeds)
+        for question, seeds in by_question.items()
+    }
+
+
+def decisive(found: Sequence[VarianceReport]) -> list[VarianceReport]:
+    """What a sentence is worth: differences rather than means, the total rather than criteria."""
+    differences = [noise for noise in found if noise.baseline is not None] or list(found)
+    totals = [noise for noise in differences if noise.criterion == "total"]
+    return totals or differences
+
+
+def sentence(noise: VarianceReport, language: Language) -> str:
+    """How the uncertainty is made up, what more of each source brings, and what to buy next."""
+    say = words(language)
+    split, shares = noise.split, noise.split.shares()
+    what = what_of(noise, say)
+    if not shares:
+        return say("noise.none", what=what)
+    parts = ", ".join(say(f"noise.part_{s}", share=percent(shares[s])) for s in _SOURCES if s in shares)
+    gain, limits = split.gains()["questions"], split.limits()
+    rest = " ".join(
+        say(f"noise.limit_{s}", most=percent(limits[s])) for s in ("seeds", "repeats") if s in limits
+    )
+    n = {"twice": 2 * split.n_questions, "halved": _HALVED * split.n_questions}
+    lines = [
+        say("noise.parts", what=what, list=parts),
+        say("noise.questions", gain=percent(gain), **n),
+        rest,
+        say("noise.advice", source=say(f"noise.more_{split.advice() or 'questions'}")),
+    ]
+    return " ".join(line for line in lines if line)
+
+
+def grid(found: Sequence[VarianceReport], language: Language) -> Grid:
+    """Shares of the sources for each criterion: of differences where there are some, else of means."""
+    say = words(language)
+    shown = [noise for noise in found if noise.baseline is not None] or list(found)
+    variants = tuple(dict.fromkeys(noise.variant for noise in shown))
+    by_place = {(noise.criterion, noise.variant): noise.split for noise in shown}
+    rows = tuple(
+        TableRow(
+            label(say, criterion),
+            tuple(TableCell(_shares(by_place.get((criterion, variant)))) for variant in variants),
+            "strong" if criterion == "total" else "normal",
+        )
+        for criterion in dict.fromkeys(noise.criterion for noise in shown)
+    )
+    return Grid(say("head.noise"), variants, rows)
+
+
+def what_of(noise: VarianceReport, say: Words) -> str:
+    """`lora − base, total` or `lora, total`."""
+    name = noise.variant if noise.baseline is None else f"{noise.variant} − {noise.baseline}"
+    return f"{name}, {label(say, noise.criterion)}"
+
+
+def _shares(split: VarianceSplit | None) -> str:
+    shares = split.shares() if split else {}
+    return " · ".join(percent(shares.get(source)) for source in _SOURCES) if shares else DASH

@@ -1,0 +1,106 @@
+"""How far a run is: plain counters that the pipeline moves and a display reads."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simsa.i18n.language import localize
+
+if TYPE_CHECKING:
+    from simsa.data import DataSummary
+
+
+_WINDOW_S = 60.0
+_STEP_S = 1.0
+
+
+@dataclass(slots=True)
+class Stage:
+    """One stage's counters. `total` is None until it is known."""
+
+    total: int | None = None
+    done: int = 0
+    failed: int = 0
+    reused: int = 0
+    started: float | None = None
+    finished: float | None = None
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def begin(self, total: int | None = None) -> None:
+        self.started = self.started or time.monotonic()
+        self.total = total
+
+    def ready(self) -> None:
+        """The wait for a server is over; the rate counts from here if nothing was done before."""
+        if not self.done:
+            self.started = time.monotonic()
+
+    def end(self) -> None:
+        self.finished = time.monotonic()
+
+    def rate(self, now: float | None = None) -> float:
+        """Rows a second over the last minute, as far as it was looked at; over all time once it has ended.
+
+        What a resumed run finds done goes by at once and says nothing of the rest.
+        """
+        if self.finished is not None or self.started is None:
+            return self.done / self.seconds if self.seconds > 0 else 0.0
+        at = time.monotonic() if now is None else now
+        seen = self._seen
+        if not seen:
+            seen.append((self.started, 0))
+        while len(seen) > 1 and seen[1][0] <= at - _WINDOW_S:
+            seen.popleft()
+        if at - seen[-1][0] >= _STEP_S:
+            seen.append((at, self.done))
+        before, done = seen[0]
+        return (self.done - done) / (at - before) if at > before else 0.0
+
+    def left_s(self, now: float | None = None) -> float | None:
+        """Seconds until it is done at this rate; None while that cannot be told."""
+        rate = self.rate(now)
+        if not self.total or not rate:
+            return None
+        return max(0, self.total - self.done) / rate
+
+    @property
+    def seconds(self) -> float:
+        if self.started is None:
+            return 0.0
+        return (self.finished or time.monotonic()) - self.started
+
+
+@dataclass(slots=True)
+class Progress:
+    """`say` is told what a person should know as it happens; the counters move silently.
+
+    `show_data` gets the test set's description before anything is asked.
+    """
+
+    say: Callable[[str], None] = lambda text: None
+    show_data: Callable[[DataSummary], None] = lambda summary: None
+    generate: Stage = field(default_factory=Stage)
+    judge: Stage = field(default_factory=Stage)
+    spent_usd: float = 0.0
+    """What all judging of the run has cost; `before_usd` of it before this sitting."""
+    before_usd: float = 0.0
+    limit_usd: float | None = None
+    notes: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def to_go_usd(self) -> float | None:
+        """What the rest of the judging will cost if it goes on as it has; None while that cannot be told."""
+        stage = self.judge
+        if not stage.total or not stage.done:
+            return None
+        each = (self.spent_usd - self.before_usd) / stage.done
+        return each * max(0, stage.total - stage.done)
+
+    def note(self, kind: str, text: str) -> None:
+        """A warning: shown now, and kept for every report of the run."""
+        self.notes.append({"kind": kind, "text": str(text), "ko": localize(text, "ko")})
+        self.say(text)

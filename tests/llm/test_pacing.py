@@ -1,0 +1,249 @@
+"""Keeping to rate limits: nearly all of the quota, hardly a refusal, whoever enforces it and however."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsa.llm.rate_limit import Quota, RateLimiter, retry_after, seconds
+from tests.llm.simulating import Simulation
+from tests.servers.limits import RateLimit, duration
+
+MINUTES = 180.0
+
+
+@pytest.mark.parametrize("latency_s", [0.005, 0.5, 3.0])
+@pytest.mark.parametrize("retry", ["exact", "seconds", None])
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize("burst", [10, 60, 600])
+def test_600_a_minute_by_a_token_bucket(burst: int, headers: bool, retry: Any, latency_s: float) -> None:
+    limit = RateLimit(600, burst=burst, headers=headers, retry_after=retry)
+    simulation = Simulation(limit, latency_s=latency_s).run(MINUTES)
+    assert simulation.used(60) >= 0.95
+    assert simulation.used(MINUTES) >= 0.97
+    assert simulation.refused_after(10) < 0.02
+
+
+@pytest.mark.parametrize("retry", ["exact", "seconds"])
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("window", [8, 64])
+def test_600_a_minute_by_a_window_of_a_minute(kind: Any, headers: bool, retry: Any, window: int) -> None:
+    limit = RateLimit(600, kind=kind, headers=headers, retry_after=retry)
+    simulation = Simulation(limit, window=window, latency_s=0.005).run(MINUTES)
+    assert simulation.used(60) >= 0.99
+    assert simulation.used(MINUTES) >= 0.99
+    assert simulation.refused_after(5) < 0.02
+
+
+@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("window", [8, 64])
+def test_a_window_of_a_minute_that_says_nothing_at_all(kind: Any, window: int) -> None:
+    limit = RateLimit(600, kind=kind, headers=False, retry_after=None)
+    simulation = Simulation(limit, window=window).run(MINUTES)
+    assert simulation.used(MINUTES) >= 0.9
+    assert simulation.refused_after(5) < 0.05
+
+
+@pytest.mark.parametrize("retry", ["exact", "seconds", None])
+def test_a_limit_without_any_burst_is_no_disaster(retry: Any) -> None:
+    limit = RateLimit(600, burst=1, headers=False, retry_after=retry)
+    simulation = Simulation(limit).run(MINUTES)
+    assert simulation.used(MINUTES) >= 0.7
+    assert simulation.refused_after(10) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("a_minute", "used", "refused"), [(30, 0.8, 0.15), (3000, 0.95, 0.005), (60000, 0.95, 0.005)]
+)
+def test_limits_of_any_size(a_minute: int, used: float, refused: float) -> None:
+    limit = RateLimit(a_minute, headers=False)
+    simulation = Simulation(limit, window=1024, latency_s=0.5).run(120)
+    assert simulation.used(120) >= used
+    assert simulation.refused_after(20) < refused
+
+
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize(("stalled_s", "used"), [(0.0, 0.97), (4.0, 0.95), (10.0, 0.92)])
+def test_a_minute_and_a_half_on_a_machine_that_has_other_things_to_do(
+    headers: bool, stalled_s: float, used: float
+) -> None:
+    """900 rows at 600 a minute, while the client stands still for 0.4 s at a time, so many seconds in all."""
+    shares = []
+    for seed in range(8):
+        at = random.Random(seed)
+        begins = [at.uniform(0, 89) for _ in range(round(stalled_s / 0.4))]
+        limit = RateLimit(600, headers=headers)
+        stalls = [(begin, begin + 0.4) for begin in begins]
+        simulation = Simulation(limit, seed=seed, stalls=stalls).run(89)
+        shares.append(len(simulation.accepted) / (limit.capacity + limit.rate * 89))
+        assert simulation.refused_after(5) < 0.02
+    assert min(shares) >= used - 0.02
+    assert statistics.median(shares) >= used
+
+
+def test_a_limit_that_is_lifted_is_found_out() -> None:
+    limit = RateLimit(600, headers=False)
+    simulation = Simulation(limit).run(60)
+    limit.requests = 3000
+    before = len(simulation.accepted)
+    simulation.run(180)
+    assert len(simulation.accepted) - before > 0.5 * limit.rate * 120
+
+
+def test_a_limit_that_is_lowered_is_found_out() -> None:
+    limit = RateLimit(3000, headers=False)
+    simulation = Simulation(limit).run(60)
+    limit.requests = 600
+    simulation.run(240)
+    assert simulation.refused_after(120) < 0.03
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "0"}, {"retry-after-ms": "50"}])
+def test_refusals_by_chance_do_not_throttle(headers: dict[str, str]) -> None:
+    simulation = Simulation(None, chance=0.1, chance_headers=headers).run(60)
+    assert len(simulation.accepted) / 60 > 30  # the window alone would allow 128
+
+
+def test_refusals_by_chance_that_ask_for_a_second_each() -> None:
+    simulation = Simulation(None, chance=0.1, chance_headers={"retry-after": "1"}).run(60)
+    assert len(simulation.accepted) / 60 > 8
+
+
+def test_without_refusals_nothing_is_ever_held_back() -> None:
+    pacer = RateLimiter()
+    for _ in range(1000):
+        assert pacer.delay(1.0) == 0.0
+        pacer.accepted(pacer.send(1.0), {}, 100)
+    assert pacer.pace is None
+
+
+def test_tokens_left_hold_requests_back_as_requests_left_do() -> None:
+    pacer = RateLimiter()
+    headers = {
+        "x-ratelimit-limit-tokens": "60000",
+        "x-ratelimit-remaining-tokens": "1000",
+        "x-ratelimit-reset-tokens": "59s",
+    }
+    pacer.accepted(pacer.send(0.0), headers, tokens=500)
+    sent = 0
+    now = 1.0
+    while pacer.delay(now) == 0.0 and sent < 100:
+        pacer.send(now)
+        sent += 1
+    assert 1 <= sent <= 3, "1,000 tokens are two requests"
+    assert pacer.pace == pytest.approx(1000 / 500, rel=0.01)  # 1,000 tokens a second come back
+
+
+def test_a_pause_is_kept_to_the_end() -> None:
+    pacer = RateLimiter()
+    pacer.refuse(pacer.send(0.0), 0.1, {}, retry_after=7.0)
+    assert pacer.delay(0.1) == pytest.approx(7.0)
+    assert pacer.delay(7.0) > 0
+    assert pacer.delay(7.2) == 0.0
+
+
+def test_an_endpoint_that_says_at_once_and_never_accepts_is_asked_ever_more_rarely() -> None:
+    pacer, now, sent = RateLimiter(), 0.0, []
+    while now < 120:
+        if wait := pacer.delay(now):
+            now += wait
+            continue
+        ticket = pacer.send(now)
+        sent.append(now)
+        now += 0.05
+        pacer.refuse(ticket, now, {}, retry_after=0.0)
+    assert sum(at > 60 for at in sent) <= 6, "not twenty times a second"
+    assert len(sent) < 100
+
+
+def test_a_quota_that_reports_nothing_sensible_is_ignored() -> None:
+    quota = Quota("tokens", each=1.0)
+    for limit, left in [("-1", "-1"), ("0", "0"), ("many", "5"), ("inf", "nan"), (None, "5"), ("5", None)]:
+        headers = {"x-ratelimit-limit-tokens": limit, "x-ratelimit-remaining-tokens": left}
+        quota.read({name: value for name, value in headers.items() if value is not None}, 0, 1)
+    assert quota.pace == math.inf
+
+
+def test_news_that_is_older_than_known_is_ignored() -> None:
+    quota = Quota("requests", each=1.0)
+    quota.read({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "5"}, 7, 8)
+    quota.read({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "9"}, 3, 8)
+    assert quota.left == 5
+    quota.read({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "4"}, 8, 11)
+    assert quota.left == 4 - 2, "two requests have gone out since that answer's"
+
+
+def test_a_reset_far_away_or_unreadable_means_the_limit_is_a_minutes() -> None:
+    for reset in ["1735689600", "2026-11-20T00:00:00Z", "0s", ""]:
+        quota = Quota("requests", each=1.0)
+        headers = {
+            "x-ratelimit-limit-requests": "600",
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": reset,
+        }
+        quota.read(headers, 0, 1)
+        assert quota.pace == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12", 12),
+        ("1.5", 1.5),
+        ("1s", 1),
+        ("120ms", 0.12),
+        ("6m0s", 360),
+        ("1h2m3s", 3723),
+        ("1d", 86400),
+        ("59.94s", 59.94),
+        (" 7 ", 7),
+        ("0", 0),
+        ("", None),
+        (None, None),
+        ("soon", None),
+        ("9" * 400, None),
+        ("-1", None),
+        ("1x", None),
+        ("1s and more", None),
+    ],
+)
+def test_durations(text: str | None, expected: float | None) -> None:
+    assert seconds(text) == (None if expected is None else pytest.approx(expected))
+
+
+@given(st.floats(0, 10**6))
+def test_durations_come_back_as_they_were_written(wait: float) -> None:
+    read = seconds(duration(wait))
+    assert read is not None
+    assert abs(read - wait) <= 0.01 or (wait < 1 and abs(read - wait) <= 0.001)
+
+
+@given(st.text(max_size=12))
+def test_any_header_is_a_wait_or_nothing(text: str) -> None:
+    for name in ("retry-after", "retry-after-ms"):
+        wait = retry_after({name: text}, 0.0)
+        assert wait is None or wait >= 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, 50),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
+        ({"retry-after": "tomorrow"}, None),
+    ],
+)
+def test_how_long_an_answer_asks_to_wait(headers: dict[str, str], expected: float | None) -> None:
+    assert retry_after(headers, now=10.0) == expected

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from simsa.errors import ConfigError, RunError
+from simsa.report.comparisons import ComparisonReport, comparison_report
+from simsa.report.gates import parse
+from simsa.report.renderers.terminal import render_comparing
+from simsa.store import Store
+from tests.report.runs import JUDGE, make_run, question
+
+BASE = [(2, 2, 3, 3), (1, 2, 2, 3), (3, 3, 3, 3), (2, 3, 3, 2)] * 5
+BETTER = [(4, 4, 4, 4), (3, 4, 4, 3), (5, 4, 4, 4), (4, 4, 5, 4)] * 5
+
+
+def compared(*runs: Path, baseline: str | None = None, gates: tuple[str, ...] = ()) -> ComparisonReport:
+    with ExitStack() as opened:
+        stores = [opened.enter_context(Store.read(run)) for run in runs]
+        return comparison_report(stores, baseline, [parse(gate) for gate in gates])
+
+
+def test_within_one_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER})
+    found = compared(run, gates=("total > baseline",)).to_dict()
+    assert found["schema"] == "simsa.compare/1"
+    assert (found["baseline"], found["variants"], found["passed"]) == ("base", ["base", "lora"], True)
+    assert [c["criterion"] for c in found["comparisons"]][-1] == "total"
+    assert found["comparisons"][-1]["verdict"] == "better"
+    assert found["judge"] == {"model": "gpt-4o", "rubric": "rag-ko@1a2b3c4d", "mode": "joint"}
+    f1 = next(d for d in found["metrics"] if d["metric"] == "korquad_f1")
+    assert f1["n_pairs"] == 20 and f1["ci95"][0] <= f1["mean_diff"] <= f1["ci95"][1]
+
+
+def test_swapping_the_baseline_flips_every_sign(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER})
+    there, back = compared(run).comparisons, compared(run, baseline="lora").comparisons
+    for one, other in zip(there, back, strict=True):
+        assert one.mean_diff == -(other.mean_diff or 0)
+        assert (one.wins, one.losses) == (other.losses, other.wins)
+        assert {one.verdict, other.verdict} == {"better", "worse"}
+
+
+def test_across_two_runs_over_the_same_questions_in_another_order(tmp_path: Path) -> None:
+    asked = [question(n) for n in range(20)]
+    first = make_run(tmp_path / "old", {"base": BASE}, questions=asked)
+    second = make_run(tmp_path / "new.simsa", {"base": BETTER[::-1]}, questions=asked[::-1])
+    found = compared(first, second, gates=("base@new.simsa: total > baseline",))
+    assert found.variants == ("base", "base@new.simsa") and found.passed
+    total = found.comparisons[-1]
+    assert total.variant == "base@new.simsa" and total.n_pairs == 20
+    expected = sum(sum(b) - sum(a) for a, b in zip(BASE, BETTER, strict=True)) / 20
+    assert total.mean_diff == pytest.approx(expected)
+
+
+def test_a_run_against_itself_shows_nothing(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"base": BASE})
+    total = compared(run, run).comparisons[-1]
+    assert (total.mean_diff, total.ties, total.verdict) == (0, 20, "equivalent")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "said"),
+    [
+        ("run", "data_hash", "other", "test sets differ: da7a and other"),
+        ("judge", "model", "gpt-5", "judges differ: gpt-4o and gpt-5"),
+        ("judge", "rubric", "rag-ko@ffff", "rubrics differ"),
+        ("judge", "mode", "split", "judging modes differ"),
+        ("judge", "key", "other", "settings of the judge differ"),
+    ],
+)
+def test_runs_that_do_not_compare_are_refused(
+    tmp_path: Path, section: str, key: str, value: str, said: str
+) -> None:
+    first = make_run(tmp_path / "a", {"base": BASE})
+    second = make_run(tmp_path / "b", {"base": BASE})
+    with Store.create(second) as store:
+        store.set_meta(**{section: store.meta(section) | {key: value}})
+    with pytest.raises(RunError, match=said) as refused:
+        compared(first, second)
+    assert refused.value.exit_code == 2 and refused.value.hint
+
+
+def test_a_run_without_a_judge_compares_only_with_another(tmp_path: Path) -> None:
+    first = make_run(tmp_path / "a", {"base": [None] * 20}, judge=None)
+    second = make_run(tmp_path / "b", {"base": [None] * 20}, judge=None)
+    judged = make_run(tmp_path / "c", {"base": BASE}, judge=JUDGE)
+    found = compared(first, second)
+    assert found.comparisons == () and found.metrics
+    with pytest.raises(RunError, match="judges differ: none and gpt-4o"):
+        compared(first, judged)
+
+
+def test_an_unknown_baseline_names_the_known(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER})
+    with pytest.raises(ConfigError, match=r"nobody(.|\n)*base, lora"):
+        compared(run, baseline="nobody")
+
+
+def test_missing_pairs_few_documents_and_a_weak_judge_are_said(tmp_path: Path) -> None:
+    asked = [question(n, cluster=f"d{n // 2}") for n in range(20)]
+    holes = [*BETTER[:16], "refused", "refused", None, None]
+    run = make_run(tmp_path / "run", {"base": BASE, "lora": holes}, questions=asked)
+    weak = {"n_labels": 60, "quadratic_kappa": 0.1, "ci95": [0.0, 0.2], "standing": "weak"}
+    with Store.create(run) as store:
+        store.set_meta(calibration={"judge": store.meta("judge"), "criteria": {"answer_correctness": weak}})
+    found = compared(run)
+    assert [note.kind for note in found.notes] == ["weak_judge", "missing", "few_clusters"]
+    assert "0.10" in found.notes[0].text
+    low, high = found.comparisons[-1].bounds or (0, 0)
+    assert f"{low:.1f}".replace("-", "−") in found.notes[1].text
+    assert f"{high:.1f}" in found.notes[1].text
+    assert found.to_dict()["notes"][0]["kind"] == "weak_judge"
+    printed = render_comparing(found, 100)
+    assert "Worth knowing" in printed
+    assert "below the bar" in printed
+
+
+def test_a_sound_comparison_has_no_notes(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER})
+    assert compared(run).notes == ()
+    assert "Worth knowing" not in render_comparing(compared(run))
