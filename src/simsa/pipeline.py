@@ -464,6 +464,7 @@ def _describe(store: Store, config: Config, judge: Judge | None, progress: Progr
         config=shown,
         root=str(config.root.resolve()),
         judge=judge and _described(judge, config.judge, next(store.questions(), None)),
+        criteria=judge.criteria.to_list() if judge else store.meta("criteria"),
         language=config.report.language,
         baseline=config.baseline,
         data=summary.to_dict(),

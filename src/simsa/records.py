@@ -12,16 +12,12 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-CRITERIA = (
-    "answer_correctness",
-    "context_relevance",
-    "context_faithfulness",
-    "context_recall",
-)
+# Deprecated: the criteria of a run come from its rubric. Use `Criteria`.
+CRITERIA = ("answer_correctness", "context_relevance", "context_faithfulness", "context_recall")
 MAX_SCORE = 5
 MAX_TOTAL = MAX_SCORE * len(CRITERIA)
 CLAIMS = "claims"
-"""The part of what a judge is asked that lists an answer's claims. It has no scores."""
+"""Name of the judge request that lists the claims of an answer. It has no scores."""
 
 Status = Literal[
     "scored",
@@ -217,6 +213,93 @@ class Judgement:
     def spent_usd(self) -> float:
         """What counts against a limit."""
         return (self.estimated_usd or 0.0) if self.cost_usd is None else self.cost_usd
+
+
+Number = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One score that a rubric asks for.
+
+    Scores are integers from `low` to `high`, both included; a yes/no criterion is 0 to 1.
+    `in_total` says whether the score enters the total, where it is multiplied by `weight`.
+    `title` is the criterion's name for people in the rubric's language; it may be empty.
+    """
+
+    name: str
+    low: int = 1
+    high: int = 5
+    weight: Number = 1
+    in_total: bool = True
+    title: str = ""
+
+    @property
+    def levels(self) -> range:
+        """Every possible score, from the lowest."""
+        return range(self.low, self.high + 1)
+
+    @property
+    def span(self) -> int:
+        """Distance between the highest and the lowest score."""
+        return self.high - self.low
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Criterion:
+        """Inverse of `to_dict`; missing keys have their defaults."""
+        return cls(**{name: row[name] for name in cls.__slots__ if name in row})
+
+
+class Criteria(tuple[Criterion, ...]):
+    """The criteria that a rubric declares, in its order. The only place that computes a total."""
+
+    __slots__ = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(criterion.name for criterion in self)
+
+    @property
+    def in_total(self) -> Criteria:
+        """The criteria that enter the total."""
+        return Criteria(criterion for criterion in self if criterion.in_total)
+
+    def named(self, name: str) -> Criterion | None:
+        """The criterion `name`; None when there is none."""
+        return next((criterion for criterion in self if criterion.name == name), None)
+
+    def only(self, names: Iterable[str]) -> Criteria:
+        """The criteria in `names`, in the rubric's order."""
+        wanted = set(names)
+        return Criteria(criterion for criterion in self if criterion.name in wanted)
+
+    def total(self, scores: Mapping[str, int]) -> Number | None:
+        """Weighted sum of `scores`; None unless every criterion that enters the total has a score."""
+        counted = self.in_total
+        if not counted or any(criterion.name not in scores for criterion in counted):
+            return None
+        return sum(criterion.weight * scores[criterion.name] for criterion in counted)
+
+    @property
+    def max_total(self) -> Number | None:
+        """The highest possible total; None when no criterion enters it."""
+        return self.total({criterion.name: criterion.high for criterion in self})
+
+    @property
+    def min_total(self) -> Number | None:
+        """The lowest possible total; None when no criterion enters it."""
+        return self.total({criterion.name: criterion.low for criterion in self})
+
+    def to_list(self) -> list[dict[str, Any]]:
+        return [criterion.to_dict() for criterion in self]
+
+    @classmethod
+    def from_list(cls, rows: Iterable[Mapping[str, Any]]) -> Criteria:
+        """Inverse of `to_list`."""
+        return cls(Criterion.from_dict(row) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

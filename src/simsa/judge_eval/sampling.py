@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from simsa.errors import InputError
-from simsa.records import CRITERIA, MAX_TOTAL, Question, content_hash
+from simsa.records import CRITERIA, MAX_TOTAL, Number, Question, content_hash
 from simsa.report.renderers.csv_rows import safe
 from simsa.store import Result, Store, results
 from simsa.store.labels import LabeledAnswer
@@ -77,7 +77,7 @@ class SampledKey(NamedTuple):
     question_id: str
     variant: str
     answer_hash: str
-    total: int | None
+    total: Number | None
     sample: int = 0
     weight: float | None = None
 

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 import orjson
 
-from simsa.records import Judgement, Question, Verdict, content_hash
+from simsa.records import Criteria, Judgement, Question, Verdict, content_hash
 
 JOINT = "joint"
 """The one part of a verdict whose criteria are judged together."""
@@ -63,6 +63,10 @@ class Judge(Protocol):
     @property
     def rubric(self) -> str:
         """By which rubric, with its version: `rag-ko@1a2b3c4d`."""
+
+    @property
+    def criteria(self) -> Criteria:
+        """The criteria that the rubric declares."""
 
     @property
     def mode(self) -> str:

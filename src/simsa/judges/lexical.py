@@ -36,7 +36,7 @@ from simsa.judges.base import JOINT, Affords, JudgeRequest
 from simsa.metrics.abstention import is_abstention
 from simsa.metrics.citations import strip_citations
 from simsa.metrics.morphology import content_morphemes
-from simsa.records import CRITERIA, Judgement, Question, content_hash
+from simsa.records import CRITERIA, Criteria, Criterion, Judgement, Question, content_hash
 from simsa.rubrics import instructions
 
 _RULES = "1"
@@ -79,6 +79,7 @@ class LexicalJudge:
 
     label = "lexical"
     rubric = f"lexical@{_RULES}"
+    criteria = Criteria(map(Criterion, CRITERIA))
     mode = JOINT
     key = task = verdict_task = content_hash("lexical", _RULES)
     width = 16

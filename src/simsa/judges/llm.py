@@ -95,6 +95,7 @@ class LLMJudge:
             )
         self.label = name or config.model
         self.rubric = rubric.label
+        self.criteria = rubric.criteria
         self.mode: str = config.mode
         self.width = config.max_concurrency
         self.notes = (*rubric.notes, *_notes(config))
@@ -107,7 +108,7 @@ class LLMJudge:
         self._endpoint: ChatEndpoint | None = None
         self._is_ours = False
         self._hopes = {CLAIMS: RetryGate(), "": RetryGate()}
-        groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria}
+        groups = rubric.groups if config.mode == "split" else {JOINT: rubric.criteria.names}
         self._narrow: dict[tuple[str, ...], _CallPart] = {}
         # The address, limits and lengths are left out: they decide whether there is a score, not which.
         told_apart = [] if self.label == config.model else [self.label]

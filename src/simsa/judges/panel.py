@@ -27,6 +27,7 @@ class Panel:
         first = next(iter(members.values()))
         self.label = label
         self.rubric = first.rubric
+        self.criteria = first.criteria
         self.mode = first.mode
         self.width = sum(member.width for member in members.values())
         notes = [note for member in members.values() for note in member.notes]

@@ -281,7 +281,7 @@ def _load(store: Store) -> Table:
         answerable=answerable,
         clusters=clusters,
         variants=variants,
-        asked=criteria_of(store),
+        asked=criteria_of(store).names,
     )
 
 

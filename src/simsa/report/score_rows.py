@@ -80,7 +80,7 @@ def _claims(found: tuple[Claim, ...] | None) -> dict[str, Any]:
 
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
     judge = store.meta("judge") or {}
-    question, several = None, bool(store.count("voices"))
+    question, several = None, bool(store.count("sub_judgements"))
     voices: dict[int, dict[str, dict[str, Any]]] = {}
     listed: dict[tuple[str, int], tuple[Claim, ...] | None] = {}
     for result, figures in zip(results(store, sample=None), measures(store, sample=None), strict=True):

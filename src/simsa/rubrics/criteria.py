@@ -14,9 +14,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
+from simsa import records
 from simsa.errors import RubricError
 from simsa.i18n.messages import msg
-from simsa.records import CLAIMS, CRITERIA, MAX_SCORE, Message
+from simsa.records import CLAIMS, CRITERIA, MAX_SCORE, Criteria, Message
 from simsa.rubrics.response_parser import ANALYSIS
 from simsa.rubrics.rubric import FIELDS, Rubric, fill
 
@@ -222,7 +223,7 @@ def parse(text: str, name: str, where: str) -> CriteriaRubric:
     return CriteriaRubric(
         name=name,
         language=file.language,
-        criteria=tuple(file.criteria),
+        criteria=Criteria(records.Criterion(name, title=one.title) for name, one in file.criteria.items()),
         groups=file.split or {criterion: (criterion,) for criterion in file.criteria},
         none=file.words.none,
         unanswerable=file.words.unanswerable,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simsa.prompts import numbered
-from simsa.records import MAX_SCORE, Message, Question, content_hash
+from simsa.records import Criteria, Message, Question, content_hash
 from simsa.rubrics.response_parser import ANALYSIS
 
 FIELDS = ("question", "context", "prediction", "reference")
@@ -24,14 +24,14 @@ server's prefix cache then holds them for every variant.
 class Rubric(ABC):
     """What judges are asked.
 
-    `criteria` are the names of the scores asked for; `groups` are those that split mode
+    `criteria` are the scores asked for; `groups` are those that split mode
     asks for together, by the group's name, and empty where the rubric cannot be split.
     `notes` are what a user should know before paying for it.
     """
 
     name: str
     language: str
-    criteria: tuple[str, ...]
+    criteria: Criteria
     groups: Mapping[str, tuple[str, ...]]
     none: str
     unanswerable: str
@@ -54,7 +54,7 @@ class Rubric(ABC):
     @property
     def label(self) -> str:
         """Name and version, `rag-ko@1a2b3c4d`: the version is a hash of all that is asked."""
-        return f"{self.name}@{self.part_hash(self.criteria)[:8]}"
+        return f"{self.name}@{self.part_hash(self.criteria.names)[:8]}"
 
     def part_hash(self, criteria: Sequence[str]) -> str:
         """Names what a call for `criteria` asks, whatever row it is asked about."""
@@ -88,8 +88,9 @@ class Rubric(ABC):
         before scores, so that the scores follow from them. The scores are an integer
         enum; strict modes do not all know `minimum`.
         """
-        score = {"type": "integer", "enum": list(range(1, MAX_SCORE + 1))}
-        properties = {ANALYSIS: {"type": "string"}, **dict.fromkeys(criteria, score)}
+        asked = self.criteria.only(criteria)
+        scores = {c.name: {"type": "integer", "enum": list(c.levels)} for c in asked}
+        properties = {ANALYSIS: {"type": "string"}, **{name: scores[name] for name in criteria}}
         return {
             "type": "object",
             "properties": properties,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from simsa.errors import RubricError
 from simsa.i18n.messages import msg
-from simsa.records import CRITERIA, Message
+from simsa.records import CRITERIA, Criteria, Criterion, Message
 from simsa.rubrics.response_parser import ANALYSIS
 from simsa.rubrics.rubric import Rubric, fill
 
@@ -78,7 +78,7 @@ def parse(text: str, name: str, where: str) -> TemplateRubric:
     return TemplateRubric(
         name=name,
         language=language,
-        criteria=CRITERIA,
+        criteria=Criteria(Criterion(name) for name in CRITERIA),
         groups={},
         none=none,
         unanswerable=unanswerable,

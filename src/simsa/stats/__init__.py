@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simsa.stats.agreement import Agreement, agree, ordinal_alpha
     from simsa.stats.comparison import Comparison, Distribution, compare, compare_all, summarise
     from simsa.stats.intervals import MeanEstimate, estimate, wilson
-    from simsa.stats.length_bias import LengthBias, length_bias
+    from simsa.stats.length_effect import LengthBias, length_bias
     from simsa.stats.missing_bounds import difference_bounds, mde80, mean_bounds, questions_needed
     from simsa.stats.paired_tests import (
         Friedman,
@@ -66,7 +66,7 @@ __all__ = [
 _MODULES = {
     "agreement": ("Agreement", "agree", "ordinal_alpha"),
     "intervals": ("MeanEstimate", "estimate", "wilson"),
-    "length_bias": ("LengthBias", "length_bias"),
+    "length_effect": ("LengthBias", "length_bias"),
     "missing_bounds": ("difference_bounds", "mean_bounds", "mde80", "questions_needed"),
     "paired_tests": (
         "Friedman",

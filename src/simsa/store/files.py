@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simsa.errors import RunError
-from simsa.store.migrations import migrate
+from simsa.store.schema_sql import prepare
 
 LOCK = "run.lock"
 _TRIES, _BETWEEN_S = 100, 0.05
@@ -61,7 +61,7 @@ def enable_wal(connection: sqlite3.Connection) -> None:
 def migrate_copy(path: Path) -> None:
     """A reader meets an older file: brings it up to date through a writer's connection."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
-        migrate(writer, str(path))
+        prepare(writer, str(path))
         truncate_wal(writer)
 
 

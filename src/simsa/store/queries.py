@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.records import CRITERIA, Claim, Expected, Judgement
+from simsa.records import Claim, Criteria, Expected, Judgement, Number
 from simsa.store.store import Store, SubJudgement
 
 
@@ -51,16 +51,12 @@ class Result(NamedTuple):
     status: str
     scores: dict[str, int]
     sample: int = 0
-
-    @property
-    def total(self) -> int | None:
-        """Sum of the four criteria; None unless all four were scored."""
-        return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
+    total: Number | None = None
 
 
-def criteria_of(store: Store) -> tuple[str, ...]:
-    """The criteria that the run's judge has scores for: those that its rubric asks for."""
-    return tuple((store.meta("judge") or {}).get("criteria") or CRITERIA)
+def criteria_of(store: Store) -> Criteria:
+    """The criteria that the run's rubric declares; empty for a run without a judge."""
+    return Criteria.from_list(store.meta("criteria") or ())
 
 
 def results(
@@ -72,23 +68,27 @@ def results(
     None all, those to one question by one variant one after another.
     """
     stopped = store.meta("stopped")
-    asked = len(criteria_of(store))
+    criteria = criteria_of(store)
     given = {"variant": variant, "question_id": question_id, "sample": sample}
     wanted = {name: value for name, value in given.items() if value is not None}
     rows = store.db.execute(
         f"""SELECT r.question_id, r.variant, q.type, q.answerable, q.cluster, r.answer_hash, q.hash,
             r.prediction, r.finish_reason, r.prompt_tokens, r.completion_tokens, r.latency_s,
-            r.unscored, r.parts, r.sample, {", ".join(f"r.{name}" for name in CRITERIA)}
+            r.unscored, r.parts, r.sample,
+            (SELECT json_group_object(s.criterion, s.score) FROM judging g JOIN scores s USING (request_hash)
+            WHERE g.question_id = r.question_id AND g.variant = r.variant AND g.sample = r.sample
+                AND g.answer_hash = r.answer_hash)
         FROM results r JOIN questions q ON q.id = r.question_id JOIN variants v ON v.name = r.variant
         WHERE {" AND ".join(["TRUE", *(f"r.{name} = ?" for name in wanted)])}
         ORDER BY q.position, v.position, r.sample""",
         tuple(wanted.values()),
     )
     for row in rows:
-        scores = _scores(row[15:])
+        scores = orjson.loads(row[15])
         otherwise = "budget" if stopped == "budget" else "pending"
-        status = _status(row[7], row[12], len(scores) >= asked, otherwise)
-        yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores, row[14]))
+        status = _status(row[7], row[12], row[13] > 0 and len(scores) >= len(criteria), otherwise)
+        total = criteria.total(scores)
+        yield Result._make((*row[:3], bool(row[3]), *row[4:12], status, scores, row[14], total))
 
 
 def n_samples(store: Store) -> int:
@@ -172,7 +172,7 @@ def ever_parsed(store: Store, judge: str, *, claims: bool) -> bool:
 def sub_judgements(store: Store, request_hash: str) -> list[tuple[SubJudgement, Judgement]]:
     """What a judgement was made from, in order; empty for what one call gave."""
     rows = store.db.execute(
-        f"""SELECT v.role, v.name, v.source, {_JUDGEMENT} FROM voices v
+        f"""SELECT v.role, v.name, v.source, {_JUDGEMENT} FROM sub_judgements v
         JOIN judgements j ON j.request_hash = v.source WHERE v.request_hash = ? ORDER BY v.position""",
         (request_hash,),
     )
@@ -199,14 +199,14 @@ class PanelJudgement(NamedTuple):
 def members(store: Store, question_id: str | None = None) -> Iterator[PanelJudgement]:
     """Every member's own judgement on every row, or on those of one question."""
     rows = store.db.execute(
-        f"""SELECT g.question_id, g.variant, g.request_hash, v.name, j.status, g.sample, {_CRITERIA}
-        FROM {_LINKED} JOIN voices v ON v.request_hash = g.request_hash AND v.role = 'member'
+        f"""SELECT g.question_id, g.variant, g.request_hash, v.name, j.status, g.sample, {_SCORES}
+        FROM {_LINKED} JOIN sub_judgements v ON v.request_hash = g.request_hash AND v.role = 'member'
         JOIN judgements j ON j.request_hash = v.source
         WHERE ?1 IS NULL OR g.question_id = ?1 ORDER BY q.position, t.position, g.sample, g.part, v.position""",
         (question_id,),
     )
     for row in rows:
-        yield PanelJudgement._make((*row[:4], None, row[4], _scores(row[6:]), row[5]))
+        yield PanelJudgement._make((*row[:4], None, row[4], orjson.loads(row[6]), row[5]))
 
 
 def repeats(store: Store, question_id: str | None = None) -> Iterator[PanelJudgement]:
@@ -218,20 +218,23 @@ def repeats(store: Store, question_id: str | None = None) -> Iterator[PanelJudge
             FROM {_LINKED} WHERE ?1 IS NULL OR g.question_id = ?1
             UNION ALL
             SELECT g.question_id, g.variant, g.sample, g.part, v.source, v.name, q.position, t.position
-            FROM {_LINKED} JOIN voices v ON v.request_hash = g.request_hash AND v.role = 'member'
+            FROM {_LINKED} JOIN sub_judgements v ON v.request_hash = g.request_hash AND v.role = 'member'
             WHERE ?1 IS NULL OR g.question_id = ?1)
-        SELECT a.question_id, a.variant, a.request_hash, a.member, v.name, j.status, a.sample, {_CRITERIA}
-        FROM asked a JOIN voices v ON v.request_hash = a.request_hash AND v.role = 'repeat'
+        SELECT a.question_id, a.variant, a.request_hash, a.member, v.name, j.status, a.sample, {_SCORES}
+        FROM asked a JOIN sub_judgements v ON v.request_hash = a.request_hash AND v.role = 'repeat'
         JOIN judgements j ON j.request_hash = v.source
         ORDER BY a.position, a.place, a.sample, a.part, a.member, v.position""",
         (question_id,),
     )
     for row in rows:
-        yield PanelJudgement._make((*row[:4], int(row[4]), row[5], _scores(row[7:]), row[6]))
+        yield PanelJudgement._make((*row[:4], int(row[4]), row[5], orjson.loads(row[7]), row[6]))
 
 
-_THERE = ", ".join(f"j.{name} IS NOT NULL" for name in CRITERIA)
-_CRITERIA = ", ".join(f"j.{name}" for name in CRITERIA)
+_SCORES = (
+    "(SELECT json_group_object(s.criterion, s.score) FROM scores s WHERE s.request_hash = j.request_hash)"
+)
+_SCORED = """(SELECT group_concat(criterion) FROM
+    (SELECT s.criterion FROM scores s WHERE s.request_hash = j.request_hash ORDER BY s.criterion))"""
 _PLANNED = """plan p ON p.question_id = g.question_id AND p.variant = g.variant AND p.sample = g.sample
     AND p.request_hash = g.answer_hash"""
 _LINKED = f"""judging g JOIN questions q ON q.id = g.question_id JOIN variants t ON t.name = g.variant
@@ -275,7 +278,7 @@ def _with_its_voices(store: Store, made: Judgement) -> Judgement:
         return made
     rows = store.db.execute(
         """WITH RECURSIVE used (hash) AS (
-            VALUES (?) UNION SELECT v.source FROM used JOIN voices v ON v.request_hash = used.hash)
+            VALUES (?) UNION SELECT v.source FROM used JOIN sub_judgements v ON v.request_hash = used.hash)
         SELECT j.raw, j.prompt_tokens, j.completion_tokens, j.cached_tokens, j.cost_usd, j.latency_s, j.attempts
         FROM used JOIN judgements j ON j.request_hash = used.hash WHERE j.attempts""",
         (made.request_hash,),
@@ -298,7 +301,7 @@ def _with_its_voices(store: Store, made: Judgement) -> Judgement:
 _JUDGEMENT = (
     "j.request_hash, j.judge, j.rubric, j.status, j.analysis, j.raw, j.prompt_tokens, j.completion_tokens,"
     " j.cached_tokens, j.cost_usd, j.latency_s, j.attempts, j.detail, j.expected, j.claims, j.estimated_usd, "
-    + ", ".join(f"j.{name}" for name in CRITERIA)
+    + _SCORES
 )
 
 
@@ -309,7 +312,7 @@ def _judgement(row: Sequence[Any]) -> Judgement:
         judge=row[1],
         rubric=row[2],
         status=row[3],
-        scores=_scores(row[16:]),
+        scores=orjson.loads(row[16]),
         analysis=row[4],
         raw=row[5],
         prompt_tokens=row[6],
@@ -403,7 +406,7 @@ def judge_usage(store: Store) -> JudgeUsage:
     row = store.db.execute(
         """WITH RECURSIVE used (hash) AS (
             SELECT request_hash FROM judging
-            UNION SELECT v.source FROM used JOIN voices v ON v.request_hash = used.hash)
+            UNION SELECT v.source FROM used JOIN sub_judgements v ON v.request_hash = used.hash)
         SELECT count(*), total(attempts), total(prompt_tokens), total(completion_tokens),
             total(cached_tokens), total(cost_usd), count(cost_usd)
         FROM judgements WHERE request_hash IN used"""
@@ -444,18 +447,18 @@ def usage_shares(store: Store) -> list[UsageShare]:
         f"""WITH RECURSIVE used (place, variant, part, hash) AS (
             SELECT t.position, g.variant, g.part, g.request_hash FROM {_LINKED}
             UNION ALL
-            SELECT u.place, u.variant, u.part, v.source FROM used u JOIN voices v ON v.request_hash = u.hash),
+            SELECT u.place, u.variant, u.part, v.source FROM used u JOIN sub_judgements v ON v.request_hash = u.hash),
         asked AS (
             SELECT place, variant, part, hash,
                 row_number() OVER (PARTITION BY hash ORDER BY place, part) = 1 AS pays
-            FROM used u WHERE NOT EXISTS (SELECT 1 FROM voices v WHERE v.request_hash = u.hash))
+            FROM used u WHERE NOT EXISTS (SELECT 1 FROM sub_judgements v WHERE v.request_hash = u.hash))
         SELECT a.variant, a.part, j.judge, total(a.pays * j.attempts), total(1 - a.pays),
             total(a.pays * j.prompt_tokens), total(a.pays * j.completion_tokens),
             total(a.pays * j.cached_tokens), total(a.pays * j.cost_usd),
             total(a.pays AND j.cost_usd IS NULL),
-            {_THERE}
+            {_SCORED} AS scored
         FROM asked a JOIN judgements j ON j.request_hash = a.hash
-        GROUP BY a.place, a.part, j.judge, {_THERE} ORDER BY a.place, a.part, j.judge, {_THERE}"""
+        GROUP BY a.place, a.part, j.judge, scored ORDER BY a.place, a.part, j.judge, scored"""
     )
     return [
         UsageShare._make(
@@ -463,15 +466,11 @@ def usage_shares(store: Store) -> list[UsageShare]:
                 *row[:3],
                 *map(int, row[3:8]),
                 None if row[9] else float(row[8]),
-                tuple(name for name, there in zip(CRITERIA, row[10:], strict=True) if there),
+                criteria_of(store).only((row[10] or "").split(",")).names,
             )
         )
         for row in rows
     ]
-
-
-def _scores(values: Sequence[int | None]) -> dict[str, int]:
-    return {name: value for name, value in zip(CRITERIA, values, strict=True) if value is not None}
 
 
 def _status(prediction: str | None, unscored: str | None, whole: bool, otherwise: str) -> str:

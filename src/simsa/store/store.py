@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Self
 import orjson
 
 from simsa.errors import RunError, SimsaError
-from simsa.records import CRITERIA, Judgement, Prediction, Question, data_hash
+from simsa.records import Judgement, Prediction, Question, data_hash
 from simsa.store.files import (
     LOCK,
     connect_reader,
@@ -26,7 +26,7 @@ from simsa.store.files import (
     translated,
     truncate_wal,
 )
-from simsa.store.migrations import MIGRATIONS, migrate
+from simsa.store.schema_sql import is_current, prepare
 from simsa.store.writer import GroupCommit
 
 DATABASE = "run.sqlite"
@@ -44,15 +44,16 @@ _ADD_ANSWER = (
     " completion_tokens, latency_s, served_model, system_fingerprint) VALUES (?,?,?,?,?,?,?,?)"
 )
 _ADD_JUDGEMENT = (
-    "INSERT OR REPLACE INTO judgements (request_hash, judge, rubric, status,"
-    f" {', '.join(CRITERIA)}, analysis, raw, prompt_tokens, completion_tokens, cached_tokens,"
-    " cost_usd, latency_s, attempts, detail, expected, claims, estimated_usd)"
-    f" VALUES ({','.join('?' * (16 + len(CRITERIA)))})"
+    "INSERT OR REPLACE INTO judgements (request_hash, judge, rubric, status, analysis, raw, prompt_tokens,"
+    " completion_tokens, cached_tokens, cost_usd, latency_s, attempts, detail, expected, claims, estimated_usd)"
+    f" VALUES ({','.join('?' * 16)})"
 )
 _SAME = "g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample"
-_FORGET_VOICES = "DELETE FROM voices WHERE request_hash = ?"
-_ADD_VOICE = "INSERT INTO voices (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
-_STAND = "INSERT OR REPLACE INTO standing (criterion_hash, request_hash) VALUES (?,?)"
+_FORGET_SCORES = "DELETE FROM scores WHERE request_hash = ?"
+_ADD_SCORE = "INSERT INTO scores (request_hash, criterion, score) VALUES (?,?,?)"
+_FORGET_VOICES = "DELETE FROM sub_judgements WHERE request_hash = ?"
+_ADD_VOICE = "INSERT INTO sub_judgements (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
+_STAND = "INSERT OR REPLACE INTO criterion_cache (criterion_hash, request_hash) VALUES (?,?)"
 _LINK = (
     "INSERT OR REPLACE INTO judging (question_id, variant, sample, part, judge_key, answer_hash,"
     " request_hash) VALUES (?,?,?,?,?,?,?)"
@@ -108,8 +109,8 @@ class Store:
             with translated(self.path):
                 if writable:
                     enable_wal(self.db)
-                    migrate(self.db, str(self.path))
-                elif self.db.execute("PRAGMA user_version").fetchone()[0] != len(MIGRATIONS):
+                    prepare(self.db, str(self.path))
+                elif not is_current(self.db):
                     migrate_copy(self.path)
         except BaseException:
             self._release()
@@ -358,6 +359,8 @@ class Store:
         made = judgement.request_hash
         return self._write(
             (_ADD_JUDGEMENT, _judgement_row(judgement)),
+            (_FORGET_SCORES, (made,)),
+            *((_ADD_SCORE, (made, *score)) for score in judgement.scores.items()),
             (_FORGET_VOICES, (made,)),
             *((_ADD_VOICE, (made, n, *voice)) for n, voice in enumerate(voices)),
             *((_STAND, pair) for pair in (standing or {}).items()),
@@ -367,7 +370,7 @@ class Store:
     def standing(self, criterion_hashes: Sequence[str]) -> dict[str, str]:
         """Hash of what was asked for one criterion → request whose scored judgement has its score."""
         rows = self.db.execute(
-            f"""SELECT s.criterion_hash, s.request_hash FROM standing s
+            f"""SELECT s.criterion_hash, s.request_hash FROM criterion_cache s
             JOIN judgements j ON j.request_hash = s.request_hash AND j.status = 'scored'
             WHERE s.criterion_hash IN ({_marks(criterion_hashes)})""",
             tuple(criterion_hashes),
@@ -415,12 +418,12 @@ class Store:
     def set_examination(self, judge_key: str, document: dict[str, Any]) -> None:
         """Keeps what `simsa probe` found of a judge, in place of what it found before."""
         with self._transaction():
-            self.db.execute("INSERT OR REPLACE INTO examinations VALUES (?,?)", (judge_key, _dump(document)))
+            self.db.execute("INSERT OR REPLACE INTO probe_results VALUES (?,?)", (judge_key, _dump(document)))
 
     def examination(self, judge_key: str) -> dict[str, Any] | None:
         """What `simsa probe` found of a judge; None before it was examined."""
         found = self.db.execute(
-            "SELECT document FROM examinations WHERE judge_key = ?", (judge_key,)
+            "SELECT document FROM probe_results WHERE judge_key = ?", (judge_key,)
         ).fetchone()
         return None if found is None else orjson.loads(found[0])
 
@@ -469,13 +472,11 @@ def _answer_row(p: Prediction) -> tuple[Any, ...]:
 
 
 def _judgement_row(j: Judgement) -> tuple[Any, ...]:
-    scores = j.scores
     return (
         j.request_hash,
         j.judge,
         j.rubric,
         j.status,
-        *(scores.get(name) for name in CRITERIA),
         j.analysis,
         j.raw,
         j.prompt_tokens,
@@ -498,11 +499,11 @@ def _again(retry: Sequence[str]) -> str:
     return f"""
         down (hash) AS (
             SELECT request_hash FROM judgements WHERE {unscored} status IN ({_marks(retry)})
-            UNION SELECT v.source FROM down JOIN voices v ON v.request_hash = down.hash
+            UNION SELECT v.source FROM down JOIN sub_judgements v ON v.request_hash = down.hash
                 JOIN judgements j ON j.request_hash = v.source AND j.status <> 'scored'
         ), again (hash) AS (
             SELECT hash FROM down
-            UNION SELECT v.request_hash FROM again JOIN voices v ON v.source = again.hash
+            UNION SELECT v.request_hash FROM again JOIN sub_judgements v ON v.source = again.hash
         )"""
 
 

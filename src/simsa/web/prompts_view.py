@@ -57,7 +57,7 @@ def of_judge(store: Store, question: Question, prediction: str) -> list[SentProm
         return []
     if rubric.label != judge.get("rubric"):
         return []
-    groups = rubric.groups if judge.get("mode") == "split" else {JOINT: rubric.criteria}
+    groups = rubric.groups if judge.get("mode") == "split" else {JOINT: rubric.criteria.names}
     shown = ("temperature", "seed", "max_tokens")
     settings = {name: config[name] for name in ("model", *shown) if config.get(name) is not None}
     asked = [

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from simsa.errors import DataError
-from simsa.records import CRITERIA, STATUSES, Question
+from simsa.records import CRITERIA, STATUSES, Number, Question
 from simsa.store import Result, Store, measures, results, snapshot
 from simsa.store.labels import read as read_labels
 from simsa.web.query import (
@@ -298,7 +298,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(there) / len(there) if there else None
 
 
-def score_of(result: Result, criterion: str) -> int | None:
+def score_of(result: Result, criterion: str) -> Number | None:
     """An answer's score of a criterion, or its total."""
     return result.total if criterion == TOTAL else result.scores.get(criterion)
 

@@ -63,8 +63,8 @@ class Several(NamedTuple):
 
 class Span(NamedTuple):
     mean: float
-    low: int
-    high: int
+    low: float
+    high: float
 
 
 class ShownAnswer(NamedTuple):
