@@ -1,30 +1,18 @@
-"""Sentences that carry both languages, and the one home of what the terminal says."""
+"""Texts that carry both languages, and Korean particles."""
 
 from __future__ import annotations
 
-import ast
 import copy
 import json
 import pickle
-import re
-import string
-from pathlib import Path
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import simsa
-from simsa.i18n.language import KoreanNoun, LocalizedText, join_text, localize
-from simsa.i18n.messages import CATALOGUE, msg
-
-SOURCE = Path(simsa.__file__).parent
-HANGUL = re.compile("[가-힣]")
-
-
-def blanks(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+from simsa.i18n.language import KoreanNoun, Language, LocalizedText, join_text, localize, particle
+from simsa.i18n.messages import msg
 
 
 def test_a_sentence_is_english_to_programs_and_korean_to_who_reads_korean() -> None:
@@ -38,7 +26,7 @@ def test_a_sentence_is_english_to_programs_and_korean_to_who_reads_korean() -> N
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
-def test_text_of_others_is_left_as_it_is(language: simsa.i18n.language.Language) -> None:
+def test_text_of_others_is_left_as_it_is(language: Language) -> None:
     assert localize("CUDA out of memory", language) == "CUDA out of memory"
     assert localize(LocalizedText("only English"), language) == "only English"
 
@@ -87,38 +75,40 @@ def test_a_name_is_its_text_and_never_loses_it(text: str) -> None:
     assert len(f"{KoreanNoun(text):이/가}") > len(text)
 
 
-@pytest.mark.parametrize("key", CATALOGUE)
-def test_every_sentence_is_there_in_both_languages_with_the_same_blanks(key: str) -> None:
-    korean, english = CATALOGUE[key]
-    assert korean.strip()
-    assert english.strip()
-    assert blanks(korean) == blanks(english)
-    assert not HANGUL.search(english)
-    words = re.sub(r"\{[^}]*\}|`[^`]*`", "", english)
-    if re.search("[a-z]{3}", words) and key not in SAME:
-        assert HANGUL.search(korean), "not translated"
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("모델", "모델이"),
+        ("기본", "기본이"),
+        ("학습", "학습이"),
+        ("베이스", "베이스가"),
+        ("rag-lora", "rag-lora가"),
+        ("ko", "ko가"),
+        ("tiny-lm", "tiny-lm이"),
+        ("v1", "v1이"),
+        ("v2", "v2가"),
+        ("step-100", "step-100이"),
+        ("v9", "v9가"),
+        ("base", "base이(가)"),
+        ("SFT", "SFT이(가)"),
+        ("모데\u1106", "모데ᄆ이(가)"),
+        ("모\u1103\u1166\u11af", "모\u1103\u1166\u11af이"),  # 델, in three letters
+        ("", "이(가)"),
+        ("x!", "x!이(가)"),
+    ],
+)
+def test_particles_follow_the_sound_of_the_name(name: str, expected: str) -> None:
+    assert f"{KoreanNoun(name):이/가}" == expected
 
 
-SAME = {"vllm.phase", "files.written"}
+def test_all_pairs_of_particles() -> None:
+    assert f"{KoreanNoun('모델'):은/는}" == "모델은"
+    assert f"{KoreanNoun('라마'):은/는}" == "라마는"
+    assert f"{KoreanNoun('모델'):과/와}" == "모델과"
+    assert f"{KoreanNoun('라마'):을/를}" == "라마를"
+    assert f"{KoreanNoun('라마'):>6}" == "    라마"
 
 
-def test_every_sentence_is_said_somewhere_and_nothing_else_is() -> None:
-    used, families = set(), set()
-    for file in SOURCE.rglob("*.py"):
-        if file.name == "spoken.py":
-            continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in CATALOGUE:
-                used.add(node.value)
-            if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
-                families.add(str(node.values[0].value))
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "told"
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                assert node.args[0].value in CATALOGUE, f"{file}:{node.lineno}"
-    families = {start for start in families if start.endswith(".") and start.count(".") == 1}
-    silent = {key for key in CATALOGUE if key not in used and f"{key.partition('.')[0]}." not in families}
-    assert not silent
+@given(st.text())
+def test_a_particle_is_one_of_the_two_or_both(name: str) -> None:
+    assert particle(name, "이", "가") in ("이", "가", "이(가)")

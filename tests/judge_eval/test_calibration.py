@@ -10,7 +10,6 @@ from sklearn.metrics import cohen_kappa_score
 from simsa.judge_eval.calibration import calibrate, judged_by_table
 from simsa.judge_eval.calibration_result import BAR_KAPPA, Calibration
 from simsa.judge_eval.calibration_tables import confusions, grids
-from simsa.judge_eval.calibration_words import CATALOGUE
 from simsa.judge_eval.label_files import HumanLabels
 from simsa.records import CRITERIA
 from simsa.report.renderers.terminal import render_grids
@@ -341,6 +340,3 @@ def test_tables_show_every_figure(language: str) -> None:
     assert [[int(n.replace("·", "0")) for n in row] for row in rows] == [
         list(r) for r in one.agreement.confusion
     ]
-    for key, pair in CATALOGUE.items():
-        assert all(pair), key
-        assert pair[0].count("{") == pair[1].count("{"), key

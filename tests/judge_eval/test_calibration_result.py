@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simsa.i18n.messages import catalogue
 from simsa.judge_eval.calibration import JudgeScores, calibrate
 from simsa.judge_eval.calibration_result import (
     BAR_KAPPA,
@@ -20,7 +21,6 @@ from simsa.judge_eval.calibration_result import (
     CalibrationNote,
     CriterionResult,
 )
-from simsa.judge_eval.calibration_words import CATALOGUE
 from simsa.judge_eval.label_files import HumanLabels
 from simsa.stats import Agreement
 from simsa.store.labels import Label
@@ -94,12 +94,18 @@ def test_what_has_no_interval_is_kept_without_one() -> None:
     assert made.to_meta()["judge"] is None
 
 
-@pytest.mark.parametrize("key", sorted(key for key, pair in CATALOGUE.items() if "{" in pair[0]))
+@pytest.mark.parametrize(
+    "key", sorted(key for key, text in catalogue("en")["calibration"].items() if "{" in text)
+)
 def test_a_remark_fills_its_blanks_in_both_languages(key: str) -> None:
     import string
 
-    for place, language in enumerate(("ko", "en")):
-        blanks = {name for _, name, _, _ in string.Formatter().parse(CATALOGUE[key][place]) if name}
+    for language in ("ko", "en"):
+        blanks = {
+            name
+            for _, name, _, _ in string.Formatter().parse(catalogue(language)["calibration"][key])
+            if name
+        }
         said = CalibrationNote(key, tuple((name, f"<{name}>") for name in sorted(blanks))).say(language)  # type: ignore[arg-type]
         assert all(f"<{name}>" in said for name in blanks)
         assert "{" not in said

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
+from simsa.i18n.messages import words
 from simsa.judge_eval.calibration import JudgeScores, calibrate
 from simsa.judge_eval.calibration_result import Calibration
 from simsa.judge_eval.calibration_tables import confusions, grids
-from simsa.judge_eval.calibration_words import words
 from simsa.judge_eval.label_files import HumanLabels
 from simsa.report.format import Grid
 from simsa.report.renderers.terminal import render_grids
@@ -25,7 +25,7 @@ def made(n: int = 60, people: tuple[str, ...] = ("",), n_labels: int | None = No
 
 
 def titled(found: Calibration, key: str, **blanks: str) -> Grid | None:
-    title = words("en")(key, **blanks)
+    title = words("en", "calibration")(key, **blanks)
     return next((grid for grid in grids(found, "en") if grid.title.startswith(title)), None)
 
 
@@ -35,7 +35,7 @@ def cells(grid: Grid, label: str) -> list[str]:
 
 def test_every_figure_of_the_agreement_has_a_row() -> None:
     found = made()
-    one, say = found.criteria[NAME].agreement, words("en")
+    one, say = found.criteria[NAME].agreement, words("en", "calibration")
     grid = titled(found, "head.agreement")
     assert grid is not None
     assert cells(grid, say("n_labels")) == ["120"]
@@ -58,7 +58,9 @@ def test_the_standing_has_its_colour(agrees: bool, tone: str) -> None:
     found = calibrate(judged(scores), labelled({"": said}))  # type: ignore[arg-type]
     grid = titled(found, "head.agreement")
     assert grid is not None
-    [standing] = [cell for row in grid.rows if row.label == words("en")("standing") for cell in row.cells]
+    [standing] = [
+        cell for row in grid.rows if row.label == words("en", "calibration")("standing") for cell in row.cells
+    ]
     assert standing.tone == tone
 
 
@@ -97,7 +99,7 @@ def test_people_have_a_table_when_there_are_two() -> None:
     assert titled(made(people=("a",)), "head.people") is None
     grid = titled(made(people=("a", "b", "c")), "head.people")
     assert grid is not None
-    assert cells(grid, words("en")("all")) == ["1.00"]
+    assert cells(grid, words("en", "calibration")("all")) == ["1.00"]
     labels = [row.label for row in grid.rows]
     assert [label for label in labels if "–" in label] == ["a – b: κ", "a – c: κ", "b – c: κ"]
     assert any("100 % · 100 %" in cell for row in grid.rows for cell in [c.text for c in row.cells])

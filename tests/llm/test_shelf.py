@@ -47,10 +47,10 @@ def test_the_newest_counts_whatever_the_order_and_however_often_it_comes(
 
 _WRITER = """
 import sys, pathlib
-from simsa.endpoints import shelf
+from simsa.llm import capability_cache as shelf
 file, mine = pathlib.Path(sys.argv[1]), sys.argv[2]
 for n in range(10):
-    shelf.merge(file, "shared", {f"{mine}-{n}": shelf.Fact(n, shelf.now_ms(), mine), "last": shelf.Fact(n, shelf.now_ms(), mine)})
+    shelf.merge_cache(file, "shared", {f"{mine}-{n}": shelf.Fact(n, shelf.now_ms(), mine), "last": shelf.Fact(n, shelf.now_ms(), mine)})
 """
 
 

@@ -75,7 +75,9 @@ def make_run(
         "notes": [],
     }
     with Store.create(folder) as store:
-        store.set_meta(**(facts | meta))
+        asked = (facts | meta).get("judge") or {}
+        criteria = [{"name": name} for name in asked.get("criteria") or CRITERIA]
+        store.set_meta(**({"criteria": criteria} | facts | meta))
     return folder
 
 

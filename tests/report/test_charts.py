@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa import report
+from simsa.i18n.messages import words
 from simsa.records import CRITERIA
 from simsa.report import Summary, charts
 from simsa.report.renderers import html
-from simsa.report.report_words import words
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, Scored, make_run, question
 

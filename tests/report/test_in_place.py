@@ -18,11 +18,11 @@ from markdown_it import MarkdownIt
 
 from simsa import report
 from simsa.i18n.language import Language
+from simsa.i18n.messages import words
 from simsa.records import CRITERIA
 from simsa.report import example_answers
 from simsa.report.format import format_fixed, format_signed, half, interval, p_value
 from simsa.report.renderers import html, markdown, terminal
-from simsa.report.report_words import words
 from simsa.store import Store
 from simsa.text import usd
 from tests.report.runs import make_run, question

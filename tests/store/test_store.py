@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sqlite3
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 from simsa.errors import RunError
 from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
 from simsa.store import TRANSIENT, Planned, Store, judge_usage, measures, results, statuses
-from simsa.store.migrations import MIGRATIONS
 
 FULL = dict.fromkeys(CRITERIA, 4)
 
@@ -278,28 +276,6 @@ def test_metrics_are_made_once_for_each_answer(tmp_path: Path) -> None:
         assert len(store.unmeasured("v2", 10)) == 2
 
 
-@pytest.mark.parametrize("version", range(len(MIGRATIONS)))
-def test_an_older_file_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
-    old = sqlite3.connect(tmp_path / "run.sqlite", isolation_level=None)
-    for number in range(version):
-        old.executescript(MIGRATIONS[number])
-    old.execute(f"PRAGMA user_version = {version}")
-    old.close()
-    with Store.create(tmp_path) as store:
-        fill(store)
-        assert store.count("results") == 6
-
-
-def test_a_newer_file_is_refused_not_changed(tmp_path: Path) -> None:
-    newer = sqlite3.connect(tmp_path / "run.sqlite")
-    newer.execute("PRAGMA user_version = 999")
-    newer.close()
-    with pytest.raises(RunError, match="newer simsa"):
-        Store.create(tmp_path)
-    with pytest.raises(RunError, match="newer simsa"):
-        Store.read(tmp_path)
-
-
 @pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough" * 40])
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(RunError, match="not the folder of a run"):
@@ -366,54 +342,6 @@ def test_no_row_is_passed_over_where_rows_share_an_answer(
             after = block[-1].serial
             seen += [(row.question.id, row.variant) for row in block]
         assert sorted(seen) == sorted((p.question_id, p.variant) for p in planned)
-
-
-def test_a_run_of_one_answer_a_question_is_the_same_after_its_file_has_learnt_of_several(
-    tmp_path: Path,
-) -> None:
-    """A file of the version before, with verdicts in it: nothing is lost, moved or asked again."""
-    before = next(n for n, step in enumerate(MIGRATIONS) if "sample" in step)
-    old = sqlite3.connect(tmp_path / "run.sqlite", isolation_level=None)
-    for step in MIGRATIONS[:before]:
-        old.executescript(step)
-    asked = questions(2)
-    old.executemany(
-        "INSERT INTO questions VALUES (?,?,?,?,?,?,?)",
-        [
-            (q.id, n, q.content_hash, q.type, True, q.cluster, json.dumps(q.to_dict()))
-            for n, q in enumerate(asked)
-        ],
-    )
-    old.executemany("INSERT INTO variants VALUES (?,?,'{}')", [("base", 0), ("lora", 1)])
-    rows = [(q.id, v, f"{v}/{q.id}") for q in asked for v in ("base", "lora")]
-    old.executemany("INSERT INTO plan VALUES (?,?,?)", rows)
-    old.executemany(
-        "INSERT INTO answers (request_hash, prediction) VALUES (?,'답')", [(h,) for *_, h in rows]
-    )
-    old.executemany(
-        "INSERT INTO judging VALUES (?,?,'joint','k',?,?)", [(q, v, h, f"judge {h}") for q, v, h in rows[:3]]
-    )
-    old.executemany(
-        "INSERT INTO judgements (request_hash, judge, rubric, status, answer_correctness, context_relevance,"
-        " context_faithfulness, context_recall, analysis, raw, prompt_tokens, completion_tokens, cached_tokens,"
-        " latency_s, attempts, detail) VALUES (?,'j','r','scored',1,2,3,4,'','',0,0,0,0,1,'')",
-        [(f"judge {h}",) for *_, h in rows[:3]],
-    )
-    old.execute(f"PRAGMA user_version = {before}")
-    old.close()
-    with Store.create(tmp_path) as store:
-        found = list(results(store))
-        assert [(r.question_id, r.variant, r.answer_hash, r.sample) for r in found] == [
-            (*row, 0) for row in rows
-        ]
-        assert [r.status for r in found] == ["scored"] * 3 + ["pending"]
-        assert found[0].total == 10
-        assert list(results(store, sample=None)) == found
-        assert [(a.question.id, a.variant, a.sample) for a in store.unjudged("k", 0, 10, ())] == [
-            ("q1", "lora", 0)
-        ]
-        assert store.count_unjudged("k", answered=True) == 1
-        assert store.pending_answers(["base", "lora"]) == []
 
 
 def test_several_answers_to_a_question_are_rows_of_their_own(tmp_path: Path) -> None:

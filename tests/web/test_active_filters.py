@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from simsa.i18n.messages import words
 from simsa.records import CRITERIA
 from simsa.report import summary
 from simsa.report.contingency import cells, pair
 from simsa.store import Store
 from simsa.web.active_filters import MOST_COLUMNS, ActiveFilter, active_filters, columns, filter_suggestions
-from simsa.web.page_words import page_words
 from simsa.web.query import QuestionFilter
 from tests.report.runs import answer_again, make_run, question
 from tests.web.serving import Viewing, until
@@ -327,7 +327,7 @@ def test_every_filter_has_words_in_both_languages(language: str) -> None:
         alow=1, bhigh=3, said="differs", metric="chrf", mlow=0.25, mhigh=0.25, finish="length", refused="no",
         labelled="yes", cluster="c", ids="q",
     )  # fmt: skip
-    found = active_filters(ask, ("base", "모델"), page_words(language))  # type: ignore[arg-type]
+    found = active_filters(ask, ("base", "모델"), words(language, "page"))  # type: ignore[arg-type]
     assert len(found) == 16
     assert len({chip.text for chip in found}) == 16
     assert "chrF = 0.25" in [chip.text for chip in found]

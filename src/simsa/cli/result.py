@@ -74,7 +74,7 @@ def _tell_unlisted(lists: Mapping[str, int], language: Language) -> None:
 
 
 def _counted(status: str, n: int, language: Language) -> str:
-    from simsa.report.report_words import words
+    from simsa.i18n.messages import words
 
     if status in ("scored", "predicted"):
         return localize(msg(f"status.{status}", n=n), language)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simsa.i18n.language import Language
-from simsa.judge_eval.calibration_words import words
+from simsa.i18n.messages import words
 from simsa.report.stat_notes import localized_note
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class CalibrationNote(NamedTuple):
     blanks: tuple[tuple[str, Any], ...] = ()
 
     def say(self, language: Language) -> str:
-        say = words(language)
+        say = words(language, "calibration")
         blanks = {
             name: ", ".join(map(say, value)) if isinstance(value, tuple) else value
             for name, value in self.blanks

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from simsa.i18n.language import Language
+from simsa.i18n.messages import Words, words
 from simsa.judge_eval.calibration_result import Calibration, CriterionResult
-from simsa.judge_eval.calibration_words import words
 from simsa.report.format import (
     DASH,
     Grid,
@@ -19,7 +19,6 @@ from simsa.report.format import (
     interval,
     percent,
 )
-from simsa.report.report_words import Words
 
 if TYPE_CHECKING:
     from simsa.stats import Agreement, Corrected
@@ -32,7 +31,7 @@ _TONES: dict[str, Tone] = {"passed": "good", "weak": "bad"}
 
 def grids(found: Calibration, language: Language) -> list[Grid]:
     """All tables, those with nothing to show left out."""
-    say = words(language)
+    say = words(language, "calibration")
     everything = dict(found.criteria) | ({"total": found.total} if found.total else {})
     made = (
         _agreement(found.criteria, say),
@@ -46,7 +45,7 @@ def grids(found: Calibration, language: Language) -> list[Grid]:
 
 def confusions(found: Calibration, language: Language) -> str:
     """The tables of counts: a row a label, a column a judge's score, lowest first."""
-    say = words(language)
+    say = words(language, "calibration")
     blocks = []
     for name, one in found.criteria.items():
         levels = [str(level) for level in one.levels]

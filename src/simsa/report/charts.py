@@ -13,9 +13,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from simsa.i18n.messages import Words
 from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
 from simsa.report.format import format_fixed, format_signed, interval, p_value
-from simsa.report.report_words import Words
 
 if TYPE_CHECKING:
     from simsa.report.summary_model import Summary, VariantSummary

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.i18n.language import KoreanNoun
+from simsa.i18n.messages import Words, words
 from simsa.records import Claim
 from simsa.report.format import DASH, Grid, TableCell, TableRow, Tone, format_fixed, format_signed, interval
-from simsa.report.report_words import Words, words
 from simsa.report.score_matrix import SHARE
 from simsa.report.summary_model import Note
 from simsa.store import Claimed

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError, RunError
 from simsa.i18n.language import LANGUAGES, Language
+from simsa.i18n.messages import words
 from simsa.records import CRITERIA
 from simsa.report import gates
 from simsa.report.cross_judge_report import Bridged, bridged, judged_apart
 from simsa.report.gates import Gate, GateResult
 from simsa.report.notes import of_comparing, of_samples
-from simsa.report.report_words import words
 from simsa.report.score_matrix import SHARE, TOTAL, Table, load
 from simsa.report.shared_questions import Common, ScoreDifference, common, difference, narrowed
 from simsa.report.summary import calibration_of, compared

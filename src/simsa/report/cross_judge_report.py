@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.i18n.language import KoreanNoun, Language
+from simsa.i18n.messages import Words, words
 from simsa.records import CRITERIA, MAX_TOTAL
 from simsa.report.format import (
     DASH,
@@ -19,7 +20,6 @@ from simsa.report.format import (
     interval,
     percent,
 )
-from simsa.report.report_words import Words, words
 from simsa.run.cross_judge import Bridge, DoublyJudged
 from simsa.text import usd
 

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
 
-from simsa.report.report_words import Words
+from simsa.i18n.messages import Words
 from simsa.text import count as count
 from simsa.text import one_line
 from simsa.text import usd as usd

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from simsa.errors import ConfigError
 from simsa.i18n.language import Language
+from simsa.i18n.messages import words
 from simsa.records import CRITERIA
 from simsa.report.format import format_fixed, format_signed
-from simsa.report.report_words import words
 from simsa.report.score_matrix import SHARE, TOTAL, Table
 from simsa.text import list_choices, strip_controls
 

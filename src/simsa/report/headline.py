@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.i18n.language import KoreanNoun, Language
+from simsa.i18n.messages import Words, words
 from simsa.records import CRITERIA
 from simsa.report.format import format_fixed, format_signed, interval
-from simsa.report.report_words import Words, words
 from simsa.report.summary_model import is_lexical
 from simsa.text import count, usd
 

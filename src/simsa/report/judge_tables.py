@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsa.i18n.messages import Words, words
 from simsa.judges.base import JOINT
 from simsa.records import CLAIMS, CRITERIA, MAX_TOTAL
 from simsa.report import variance_report
 from simsa.report.format import DASH, Grid, TableCell, TableRow, Tone, format_fixed, interval, percent
 from simsa.report.probe_report import examination_grids
-from simsa.report.report_words import Words, words
 from simsa.report.score_matrix import TOTAL
 from simsa.text import count, usd
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simsa.i18n.language import KoreanNoun, Language
+from simsa.i18n.messages import Words, words
 from simsa.report import claim_tables
 from simsa.report.format import format_fixed, format_signed, interval, percent
 from simsa.report.probe_report import examination_notes
-from simsa.report.report_words import Words, words
 from simsa.report.score_matrix import Table
 from simsa.report.summary_model import Note
 from simsa.text import one_line, visible

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsa.i18n.language import KoreanNoun
+from simsa.i18n.messages import Words
 from simsa.records import CRITERIA
 from simsa.report.format import (
     DASH,
@@ -17,7 +18,6 @@ from simsa.report.format import (
     interval,
     percent,
 )
-from simsa.report.report_words import Words
 from simsa.report.score_matrix import TOTAL, Table
 from simsa.report.summary_model import Note
 

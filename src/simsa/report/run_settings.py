@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simsa.i18n.language import Language
-from simsa.report.report_words import words
+from simsa.i18n.messages import words
 from simsa.text import quoted
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsa.i18n.language import KoreanNoun
+from simsa.i18n.messages import Words, words
 from simsa.records import CRITERIA, MAX_TOTAL
 from simsa.report import claim_tables
 from simsa.report.format import (
@@ -23,7 +24,6 @@ from simsa.report.format import (
     p_value,
 )
 from simsa.report.judge_tables import judge_grids, usage
-from simsa.report.report_words import Words, words
 from simsa.report.score_matrix import SHARE
 
 if TYPE_CHECKING:

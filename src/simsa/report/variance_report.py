@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.i18n.language import Language
+from simsa.i18n.messages import Words, words
 from simsa.report.format import DASH, Grid, TableCell, TableRow, label, percent
-from simsa.report.report_words import Words, words
 
 if TYPE_CHECKING:
     from simsa.stats import VarianceSplit

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from simsa.i18n.language import KoreanNoun
+from simsa.i18n.messages import Words
 from simsa.report.format import label
-from simsa.report.report_words import Words
 from simsa.text import one_line, strip_controls
 from simsa.web.query import TOTAL, QuestionFilter
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from simsa.i18n.messages import words
 from simsa.records import CRITERIA, STATUSES
 from simsa.report import contingency, tables
 from simsa.report.charts import HEIGHT, WIDTH, history, level_bars
@@ -26,7 +27,6 @@ from simsa.web.active_filters import (
 )
 from simsa.web.csv_export import spread
 from simsa.web.labeling import LabelingDesk, guide
-from simsa.web.page_words import page_words
 from simsa.web.query import DIFFERENCES, SAID, TOTAL, YES_NO, QuestionFilter, pair_from
 from simsa.web.question_list import PAGE, ListPage, QuestionList
 from simsa.web.question_view import cites, facts, letter, several, whole_text
@@ -85,7 +85,7 @@ class Pages:
         return {"text": self._so_far(run, found), "open": found.is_open}
 
     def _so_far(self, run: RunPage, found: RunProgress) -> str:
-        return page_words(run.language)(
+        return words(run.language, "page")(
             "going_on", **{name: count(value) for name, value in found._asdict().items()}
         )
 
@@ -123,7 +123,7 @@ class Pages:
             variants = tuple(store.variants())
             lines = [(row, self._line(store, row.id)) for row in found.rows]
             baseline = baseline_of(store, variants)
-        say = page_words(run.language)
+        say = words(run.language, "page")
         on = active_filters(ask, variants, say)
         return self._render(
             "questions",
@@ -269,7 +269,7 @@ class Pages:
     def _render(self, name: str, number: int, visit: RequestContext, **facts: Any) -> str:
         run = self.runs[number]
         page = self._environment.get_template(f"{name}.html.jinja")
-        say = page_words(run.language)
+        say = words(run.language, "page")
         going = self._going(run, name)
         return page.render(
             say=say,

@@ -169,7 +169,7 @@ def test_where_batches_stand_is_said_in_the_runs_language(
     ],
 )
 def test_a_state_that_is_new_to_us_is_shown_as_it_is(status: str | None, en: str, ko: str) -> None:
-    said = jobs.state(status)
+    said = jobs.status_text(status)
     assert (said, localize(said, "ko")) == (en, ko)
 
 

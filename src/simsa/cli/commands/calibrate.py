@@ -99,8 +99,8 @@ def command(
 def _draw(
     run: Path, n: int, stratified: bool, seed: int, out: Path | None, language: Language | None
 ) -> None:
+    from simsa.i18n.messages import words
     from simsa.judge_eval import sampling
-    from simsa.judge_eval.calibration_words import words
 
     with console.open_run(run) as store:
         drawn = sampling.draw_sample(store, n, stratified=stratified, seed=seed)
@@ -110,7 +110,7 @@ def _draw(
     lines = out is not None and out.suffix.lower() in (".jsonl", ".ndjson")
     console.put(sampling.to_jsonl(drawn) if lines else sampling.to_csv(drawn), out)
     if out is not None:
-        console.tell(words(spoken)("drawn", path=out, n=len(drawn), run=run))
+        console.tell(words(spoken, "calibration")("drawn", path=out, n=len(drawn), run=run))
 
 
 def _of_run(run: Path, labels: Path | None, baseline: str | None, seed: int) -> tuple[Calibration, Language]:
@@ -171,8 +171,8 @@ def _calibrated(
 
 
 def _text(found: Calibration, language: Language) -> str:
+    from simsa.i18n.messages import words
     from simsa.judge_eval.calibration_tables import confusions, grids
-    from simsa.judge_eval.calibration_words import words
     from simsa.report.renderers.terminal import render_grids
     from simsa.report.stat_notes import localized_note
     from simsa.text import visible
@@ -192,6 +192,9 @@ def _text(found: Calibration, language: Language) -> str:
         ):
             if name not in of_criteria.setdefault(note, []):
                 of_criteria[note].append(name)
-    notes = [f"{', '.join(map(words(language), names))}: {note}" for note, names in of_criteria.items()]
+    notes = [
+        f"{', '.join(map(words(language, 'calibration'), names))}: {note}"
+        for note, names in of_criteria.items()
+    ]
     notes += [remark.say(language) for remark in found.remarks]
     return f"{tables}{visible(confusions(found, language))}\n{console.as_prose(notes, bullet='· ')}"

@@ -68,7 +68,7 @@ class Tally:
         }
 
     def _notes(self, means: dict[str, float | None]) -> list[str]:
-        from simsa.report.report_words import words
+        from simsa.i18n.messages import words
 
         notes: list[str] = [
             msg("metrics.nothing", name=LocalizedText(name, words("ko")(name)))
@@ -210,9 +210,9 @@ def _together(tallies: dict[str | None, Tally]) -> Tally:
 
 
 def _grids(tallies: dict[str | None, Tally], language: Language) -> Iterable[Grid]:
+    from simsa.i18n.messages import words
     from simsa.metrics.registry import METRICS
     from simsa.report.format import Grid, TableCell, TableRow, format_fixed, label
-    from simsa.report.report_words import words
 
     say = words(language)
 

@@ -15,10 +15,10 @@ from simsa.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, RunError
 if TYPE_CHECKING:
     from simsa.config import Config, JudgeConfig
     from simsa.i18n.language import Language
+    from simsa.i18n.messages import Words
     from simsa.judge_eval.probe import Examination, ProbeEstimate
     from simsa.judges import Judge
     from simsa.records import Question
-    from simsa.report.report_words import Words
     from simsa.store import Store
 
 _SHOWN = 8
@@ -81,7 +81,7 @@ def command(
     simsa probe simsa.simsa
     simsa probe simsa.toml -n 20 --retest 50
     """
-    from simsa.report.report_words import words
+    from simsa.i18n.messages import words
 
     config, folder = _config(run, judge, max_cost_usd)
     say = words(language or config.report.language)

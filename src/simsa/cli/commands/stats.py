@@ -16,8 +16,8 @@ from simsa.text import list_choices
 if TYPE_CHECKING:
     from simsa.data.score_files import ScoreTable
     from simsa.i18n.language import Language
+    from simsa.i18n.messages import Words
     from simsa.report.format import Grid, TableRow
-    from simsa.report.report_words import Words
     from simsa.report.variance_report import VarianceReport
     from simsa.stats import Comparison, Distribution, Friedman
 
@@ -81,9 +81,9 @@ def command(
     if chosen == "json":
         console.print_json(to_dict(found, language or "en"))
         return
+    from simsa.i18n.messages import words
     from simsa.report import variance_report
     from simsa.report.renderers.terminal import render_grids
-    from simsa.report.report_words import words
 
     spoken = language or locale_language()
     say = words(spoken)
@@ -261,9 +261,9 @@ def _named(criterion: str, say: Words) -> str:
 
 def _notes(found: Stats, language: Language) -> list[str]:
     """What a reader has to know: missing scores, what could not be computed, whether any variant differs, what to buy."""
+    from simsa.i18n.messages import words
     from simsa.report import variance_report
     from simsa.report.format import p_value
-    from simsa.report.report_words import words
     from simsa.report.stat_notes import localized_note
 
     say = words(language)

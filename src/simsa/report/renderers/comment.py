@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsa.errors import ConfigError
+from simsa.i18n.messages import Words, words
 from simsa.report.format import Grid, TableCell, TableRow
 from simsa.report.headline import of_comparing
 from simsa.report.renderers.markdown import escape, opening, table
-from simsa.report.report_words import Words, words
 from simsa.report.tables import difference_grids, metric_grids
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsa.i18n.messages import Words, words
 from simsa.records import CRITERIA
 from simsa.report import charts, claim_tables, contingency, judge_tables, tables
 from simsa.report.format import format_fixed, short_names, shortened
 from simsa.report.headline import headline, judged, unscored
 from simsa.report.judge_tables import examined
-from simsa.report.report_words import Words, words
 from simsa.report.run_settings import toml
 from simsa.text import count, visible
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from simsa.i18n.messages import Words, words
 from simsa.report.claim_tables import claim_lines
 from simsa.report.format import Grid, TableCell, TableRow
 from simsa.report.headline import headline, judged, unscored
-from simsa.report.report_words import Words, words
 from simsa.report.tables import grids, scores_line, which_line
 from simsa.text import one_line
 

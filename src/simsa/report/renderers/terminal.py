@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.i18n.language import Language
+from simsa.i18n.messages import Words, words
 from simsa.report.claim_tables import claim_lines
 from simsa.report.format import Grid, TableRow, short_names, shortened
 from simsa.report.headline import headline, judged, of_comparing, unscored
-from simsa.report.report_words import Words, words
 from simsa.report.tables import difference_grids, grids, metric_grids, scores_line, which_line
 from simsa.text import one_line, visible
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from simsa.errors import EndpointError
 from simsa.i18n.language import LocalizedText, join_text
-from simsa.i18n.messages import CATALOGUE, msg
+from simsa.i18n.messages import has_message, msg
 from simsa.llm import batch_lines, responses
 from simsa.llm.batch_client import BatchEndpoint, BatchState
 from simsa.llm.batch_lines import BatchResult
@@ -82,7 +82,7 @@ def _sentence(job: Job) -> LocalizedText:
 def status_text(status: str | None) -> LocalizedText:
     """A job's status in words; one that endpoints do not name to us today is shown as it is."""
     key = f"state.{status or 'open'}"
-    return msg(key) if key in CATALOGUE else LocalizedText(str(status).replace("_", " "))
+    return msg(key) if has_message(key) else LocalizedText(str(status).replace("_", " "))
 
 
 def _time(seconds: int) -> str:
