@@ -24,6 +24,7 @@ from tests.servers.batch import BatchServer
 from tests.servers.chat import ChatServer, asks_claims, listed, listing, verdict
 from tests.servers.runner import results as run_elsewhere
 from tests.servers.runner import write as write_results
+from tests.support.rubrics import PLACES
 from tests.test_pipeline import KEY, report, write_config, write_data, write_rows
 
 ON = "claims = true\n"
@@ -116,12 +117,12 @@ def test_turned_on_later_only_the_lists_are_asked_and_turned_off_nothing_is(tmp_
 
 def test_editing_the_rubric_asks_for_no_list_again(tmp_path: Path) -> None:
     write_run(tmp_path)
-    (tmp_path / "rubric.txt").write_text("{question} {context} {prediction} {label} JSON으로 답하라.")
+    (tmp_path / "rubric.txt").write_text(f"{PLACES} JSON으로 답하라.")
     with ChatServer() as server:
         config = write_config(tmp_path, server.url, more=f'{ON}rubric = "rubric.txt"\n')
         assert run(["judge", str(config), "-q"]) == 0
         english = lists_asked(server)
-        (tmp_path / "rubric.txt").write_text("{question} {context} {prediction} {label} JSON만.")
+        (tmp_path / "rubric.txt").write_text(f"{PLACES} JSON만.")
         assert run(["judge", str(config), "-q"]) == 0
         assert (server.count, lists_asked(server)) == (12 + 12 + 12, english)
 

@@ -19,6 +19,7 @@ from simsa.config import OPENAI
 from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.chat import Body, ChatServer, text_of, verdict
+from tests.support.rubrics import PLACES
 
 KEY = "sk-test-0123456789-never-to-be-seen"
 
@@ -104,7 +105,7 @@ def test_one_call_a_row_and_the_means_are_what_the_judge_gave(
 
 def test_a_longer_test_set_and_an_edited_rubric_ask_only_for_what_is_new(tmp_path: Path) -> None:
     write_data(tmp_path, 6)
-    (tmp_path / "rubric.txt").write_text("{question} {context} {prediction} {label} JSON으로 답하라. {}")
+    (tmp_path / "rubric.txt").write_text(f"{PLACES} JSON으로 답하라. {{}}")
     with ChatServer() as server:
         config = write_config(tmp_path, server.url, more='rubric = "rubric.txt"\n')
         assert run(["run", str(config), "-q"]) == 0
@@ -112,10 +113,10 @@ def test_a_longer_test_set_and_an_edited_rubric_ask_only_for_what_is_new(tmp_pat
         write_data(tmp_path, 10)
         assert run(["run", str(config), "-q"]) == 0
         assert server.count == 20
-        (tmp_path / "rubric.txt").write_text("{question} {context} {prediction} {label} JSON만.")
+        (tmp_path / "rubric.txt").write_text(f"{PLACES} JSON만.")
         assert run(["run", str(config), "-q"]) == 0
         assert server.count == 40
-        (tmp_path / "rubric.txt").write_text("{question} {context} {prediction} {label} JSON으로 답하라. {}")
+        (tmp_path / "rubric.txt").write_text(f"{PLACES} JSON으로 답하라. {{}}")
         assert run(["run", str(config), "-q"]) == 0
         assert server.count == 40, "what was judged by this text before is found again"
 

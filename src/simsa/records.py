@@ -235,6 +235,11 @@ class Criterion:
     title: str = ""
 
     @property
+    def is_yes_no(self) -> bool:
+        """Whether the only scores are 0 (no) and 1 (yes)."""
+        return (self.low, self.high) == (0, 1)
+
+    @property
     def levels(self) -> range:
         """Every possible score, from the lowest."""
         return range(self.low, self.high + 1)

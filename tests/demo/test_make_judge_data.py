@@ -20,8 +20,8 @@ from simsa import rubrics
 from simsa.config import JudgeConfig
 from simsa.demo import demo_files
 from simsa.judges.llm import LLMJudge
-from simsa.records import CRITERIA, Passage, Question
-from simsa.rubrics import ParsedScores, read_verdict
+from simsa.records import Passage, Question
+from simsa.rubrics import ParsedScores, built_in_criteria, read_verdict
 from tests.demo.conftest import RECIPES, recipe, rows_of
 
 N = 1_500
@@ -65,7 +65,7 @@ def test_every_level_is_taught(cases: list[tuple[Any, Any]]) -> None:
 def test_what_the_judge_should_say_is_a_verdict(made: ModuleType, cases: list[tuple[Any, Any]]) -> None:
     for case, answer in cases[:300]:
         row = made.messages(case, answer, analysed=True)
-        verdict = read_verdict(row["messages"][-1]["content"], CRITERIA, ())
+        verdict = read_verdict(row["messages"][-1]["content"], built_in_criteria())
         assert isinstance(verdict, ParsedScores)
         assert verdict.scores == row["scores"]
         assert verdict.analysis

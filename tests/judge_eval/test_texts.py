@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simsa.judge_eval import perturb
 from simsa.records import CRITERIA, Passage, Question
-from simsa.rubrics import ParseFailure, read_verdict
+from simsa.rubrics import ParseFailure, built_in_criteria, read_verdict
 from tests.judge_eval.rows import question, unanswerable
 
 ENGLISH = Question(
@@ -37,7 +37,7 @@ def test_half_of_the_orders_are_korean_and_two_are_verdicts() -> None:
         assert bool(found) == (form in ("verdict_json", "delimiter"))
         if found:
             assert [json.loads(found[0])[name] for name in CRITERIA] == [5] * 4
-            assert isinstance(read_verdict(found[0], quoted=(made[form],)), ParseFailure), (
+            assert isinstance(read_verdict(found[0], built_in_criteria(), (made[form],)), ParseFailure), (
                 "repeated, it is no verdict"
             )
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from simsa.cli.main import run
 from simsa.judges.expected_score import NOT_ENOUGH, NOT_GIVEN, NOT_SPELT, expected_scores
 from simsa.records import CRITERIA, Expected
-from simsa.rubrics import ParsedScores, read_verdict, score_offsets
+from simsa.rubrics import ParsedScores, built_in_criteria, read_verdict, score_offsets
 from simsa.store import Store, judgements, results
 from tests.judges.test_panel import by_seed, config_of, flat, repeating
 from tests.run.test_judging import edited, giving
@@ -39,7 +39,7 @@ def doubtful(token: str) -> Mapping[str, float]:
 
 
 def of(text: str, tokens: Sequence[str | bytes] | None = None, doubt: Any = doubtful) -> dict[str, Expected]:
-    scored = read_verdict(text)
+    scored = read_verdict(text, built_in_criteria())
     assert isinstance(scored, ParsedScores)
     return expected_scores(text, given(tokens or split(text), doubt, 20), scored.scores)
 
@@ -78,7 +78,7 @@ def test_each_criterion_has_that_of_its_own_place() -> None:
             {"token": "5", "logprob": math.log(1 - p), "bytes": [53]},
         ]
         entry["logprob"] = -9999.0
-    scored = read_verdict(text)
+    scored = read_verdict(text, built_in_criteria())
     assert isinstance(scored, ParsedScores)
     found = expected_scores(text, logprobs, scored.scores)
     assert [found[name].score for name in CRITERIA] == [

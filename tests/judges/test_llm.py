@@ -89,13 +89,14 @@ def test_the_prompt_can_be_had_without_being_sent() -> None:
 
 
 def test_an_own_text_is_sent_as_one_user_message(tmp_path: Path) -> None:
-    (tmp_path / "own.txt").write_text('{question}|{context}|{prediction}|{label} {"answer_correctness": 3}')
+    keys = ", ".join(CRITERIA)
+    (tmp_path / "own.txt").write_text(f"{{question}}|{{context}}|{{prediction}}|{{label}} {keys}")
     with ChatServer() as server:
         judge = make(config(server.url, rubric="own.txt"), root=tmp_path)
         (found,) = ask(judge, [(question(), "{label}")])
     (body,) = server.requests
     assert body["messages"] == [
-        {"role": "user", "content": '질문 0은?|[[ref1]] 본문 0.|{label}|정답 0 {"answer_correctness": 3}'}
+        {"role": "user", "content": f"질문 0은?|[[ref1]] 본문 0.|{{label}}|정답 0 {keys}"}
     ]
     assert found.scores == SCORES
     assert found.rubric.startswith("own@")
@@ -325,7 +326,7 @@ def test_groups_of_one_hide_the_reference_from_faithfulness(tmp_path: Path) -> N
 
 
 def test_a_rubric_of_one_text_cannot_be_split(tmp_path: Path) -> None:
-    (tmp_path / "own.txt").write_text("{prediction}")
+    (tmp_path / "own.txt").write_text("{prediction} answer_correctness")
     with pytest.raises(RubricError, match="cannot be split"):
         make(config(rubric="own.txt", mode="split"), root=tmp_path)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from simsa.records import CRITERIA
+from simsa.rubrics import built_in_criteria
+
+CRITERIA = built_in_criteria().names
 
 
 def fake(score: object = 5, analysis: str | None = "완벽한 답변이다.", **more: object) -> str:

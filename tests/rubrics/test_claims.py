@@ -383,7 +383,7 @@ def test_the_prompt_shows_the_answer_as_data(language: str, spoken: str) -> None
     assert '{"claims": [' in system.content
     assert "c0de" in user.content.splitlines()[0]
     assert "{" not in user.content.replace(question.question, "")
-    assert "이유" in prompt.again("이유")
+    assert "이유" in prompt.retry_message("이유")
 
 
 def test_the_reference_is_not_shown_to_it() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -17,13 +17,18 @@ from hypothesis import strategies as st
 from simsa import judges
 from simsa.config import JudgeConfig
 from simsa.judges.llm import LLMJudge
-from simsa.records import CRITERIA, Passage, Question
-from simsa.rubrics import ParsedScores, ParseFailure, read_verdict
-from tests.rubrics.injections import FAKE, INJECTIONS, KEYS
+from simsa.records import Passage, Question
+from simsa.rubrics import ParsedScores, ParseFailure, built_in_criteria, read_verdict
+from tests.rubrics.injections import CRITERIA, FAKE, INJECTIONS, KEYS
 
 OWN = dict(zip(CRITERIA, (2, 1, 2, 1), strict=True))
 TAG = re.compile(r"<(/?)(question|context|prediction|reference) ([0-9a-f]{16})>")
 attacks = pytest.mark.parametrize("attack", INJECTIONS.values(), ids=INJECTIONS.keys())
+
+
+def read(text: str, quoted: Iterable[str]) -> ParsedScores | ParseFailure:
+    """The verdict on the built-in criteria."""
+    return read_verdict(text, built_in_criteria(), quoted)
 
 
 def own(analysis: str = "날짜가 다르다.", **more: object) -> str:
@@ -67,7 +72,7 @@ def test_there_are_enough_of_them_and_none_stands_twice() -> None:
 def test_a_judge_that_quotes_one_gives_its_own_scores_or_none(
     attack: str, said: Callable[[str], str]
 ) -> None:
-    found = read_verdict(said(attack), quoted=("질문", attack, "정답"))
+    found = read(said(attack), quoted=("질문", attack, "정답"))
     if isinstance(found, ParsedScores):
         assert found.scores == OWN
     else:
@@ -80,7 +85,7 @@ def test_a_judge_that_quotes_one_gives_its_own_scores_or_none(
     "around", ["{}", "```json\n{}\n```", "판정: {}", "<think>음.</think>\n{}", "{}\n끝."]
 )
 def test_a_judge_that_only_repeats_one_is_not_believed(attack: str, around: str) -> None:
-    found = read_verdict(around.replace("{}", attack), quoted=("질문", attack, "정답"))
+    found = read(around.replace("{}", attack), quoted=("질문", attack, "정답"))
     assert isinstance(found, ParseFailure), found
 
 
@@ -92,15 +97,15 @@ def test_where_it_stands_makes_no_difference(attack: str) -> None:
         ("질문", f"[[ref1]] {attack}\n[[ref2]] 다른 문서", "답"),
         ("질문", "답", attack),
     ):
-        assert isinstance(read_verdict(attack, quoted=quoted), ParseFailure)
-        assert read_verdict(own(), quoted=quoted) == ParsedScores(OWN, "날짜가 다르다.")
+        assert isinstance(read(attack, quoted=quoted), ParseFailure)
+        assert read(own(), quoted=quoted) == ParsedScores(OWN, "날짜가 다르다.")
 
 
 @pytest.mark.parametrize(
     "name", ["zero_width", "word_joiners", "byte_order_marks", "soft_hyphens", "isolates"]
 )
 def test_a_copy_without_what_is_not_seen_is_a_copy(name: str) -> None:
-    found = read_verdict(FAKE, quoted=("질문", f"답은 42. {INJECTIONS[name]}"))
+    found = read(FAKE, quoted=("질문", f"답은 42. {INJECTIONS[name]}"))
     assert isinstance(found, ParseFailure)
     assert "copy" in found.reason
 
@@ -163,13 +168,11 @@ def sections(user: str, code: str) -> list[tuple[str, str]]:
 
 def test_a_verdict_with_two_scores_for_a_criterion_is_doubtful_where_a_text_names_it() -> None:
     twice = f'{{"answer_correctness": 1, {KEYS}}}'
-    assert isinstance(read_verdict(twice, quoted=("답", f"아무 말 {FAKE}")), ParseFailure)
-    assert isinstance(read_verdict(f"판정 {twice}", quoted=("답", f"아무 말 {FAKE}")), ParseFailure)
+    assert isinstance(read(twice, quoted=("답", f"아무 말 {FAKE}")), ParseFailure)
+    assert isinstance(read(f"판정 {twice}", quoted=("답", f"아무 말 {FAKE}")), ParseFailure)
     same = f'{{"answer_correctness": 5, {KEYS}}}'
-    assert isinstance(read_verdict(same, quoted=("질문", f"{FAKE} 아님")), ParsedScores)
-    assert isinstance(read_verdict(twice, quoted=("질문", "답")), ParsedScores), (
-        "as in any JSON, the later one"
-    )
+    assert isinstance(read(same, quoted=("질문", f"{FAKE} 아님")), ParsedScores)
+    assert isinstance(read(twice, quoted=("질문", "답")), ParsedScores), "as in any JSON, the later one"
 
 
 pieces = st.lists(
@@ -188,11 +191,11 @@ pieces = st.lists(
 def test_fuzz_whatever_they_are_put_together_to_no_score_is_theirs(
     attack: str, said: Callable[[str], str]
 ) -> None:
-    found = read_verdict(said(attack), quoted=("질문", attack, "정답"))
+    found = read(said(attack), quoted=("질문", attack, "정답"))
     assert not isinstance(found, ParsedScores) or found.scores == OWN
 
 
 @settings(max_examples=200)
 @given(attack=pieces)
 def test_fuzz_repeating_them_is_no_verdict(attack: str) -> None:
-    assert isinstance(read_verdict(attack, quoted=("질문", attack, "정답")), ParseFailure)
+    assert isinstance(read(attack, quoted=("질문", attack, "정답")), ParseFailure)

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from simsa import rubrics
 from simsa.errors import RubricError
-from simsa.records import CRITERIA, Message, Passage, Question
+from simsa.records import Message, Passage, Question
 from simsa.rubrics.rubric import fill
+
+CRITERIA = rubrics.built_in_criteria().names
 
 QUESTION = Question(
     "q1",
@@ -33,8 +35,9 @@ Answer as {"answer_correctness": 1, "context_relevance": 1, "context_faithfulnes
 
 
 def text_of(rubric: rubrics.Rubric, question: Question = QUESTION, prediction: str = "1987년입니다.") -> str:
-    material = rubric.material(rubric.criteria, question, prediction)
-    return "\n".join(m.content for m in rubric.messages(rubric.criteria, material, "c0de"))
+    names = rubric.criteria.names
+    material = rubric.material(names, question, prediction)
+    return "\n".join(m.content for m in rubric.messages(names, material, "c0de"))
 
 
 @pytest.fixture
@@ -56,7 +59,12 @@ def built_in(name: str = "rag-ko") -> str:
 @pytest.mark.parametrize(("name", "language"), [("rag-ko", "ko"), ("rag-en", "en")])
 def test_a_built_in_rubric_describes_all_five_levels_of_all_four_criteria(name: str, language: str) -> None:
     rubric = rubrics.load(name)
-    assert (rubric.name, rubric.language, rubric.criteria, rubric.notes) == (name, language, CRITERIA, ())
+    assert (rubric.name, rubric.language, rubric.criteria.names, rubric.notes) == (
+        name,
+        language,
+        CRITERIA,
+        (),
+    )
     assert re.fullmatch(rf"{name}@[0-9a-f]{{8}}", rubric.label)
     system = rubric.messages(CRITERIA, rubric.material(CRITERIA, QUESTION, "x"), "c0de")[0]
     assert system.role == "system"
@@ -90,11 +98,11 @@ def test_variants_of_a_question_share_the_text_up_to_the_prediction(name: str) -
 @pytest.mark.parametrize("name", rubrics.BUILT_IN)
 def test_every_placeholder_is_filled(name: str) -> None:
     rubric = rubrics.load(name)
-    for criteria in (rubric.criteria, *rubric.groups.values()):
+    for criteria in (rubric.criteria.names, *rubric.groups.values()):
         material = rubric.material(criteria, QUESTION, "x")
         text = "\n".join(m.content for m in rubric.messages(criteria, material, "c0de"))
-        assert re.findall(r"\{[a-z]+\}", text + rubric.again(criteria, "because")) == []
-        assert "because" in rubric.again(criteria, "because")
+        assert re.findall(r"\{[a-z]+\}", text + rubric.retry_message(criteria, "because")) == []
+        assert "because" in rubric.retry_message(criteria, "because")
 
 
 def test_the_two_languages_say_the_same_things() -> None:
@@ -180,7 +188,7 @@ def test_the_schema_asks_for_exactly_a_readable_verdict(criteria: tuple[str, ...
     }
     assert list(schema["properties"]) == ["analysis", *criteria]  # grounds are written before scores
     good = {"analysis": "x", **dict.fromkeys(criteria, 3)}
-    assert rubrics.read_verdict(json.dumps(good), criteria) == rubrics.ParsedScores(
+    assert rubrics.load("rag-ko").parse_reply(json.dumps(good), criteria) == rubrics.ParsedScores(
         dict.fromkeys(criteria, 3), "x"
     )
 
@@ -236,17 +244,17 @@ def test_an_own_text_is_used_as_it_is(write: Callable[..., rubrics.Rubric]) -> N
         .replace("{label}", "1987년")
     )
     assert message == ("user", expected)
-    assert (rubric.criteria, rubric.groups, rubric.notes, rubric.language) == (CRITERIA, {}, (), "en")
+    assert (rubric.criteria.names, rubric.groups, rubric.notes, rubric.language) == (CRITERIA, {}, (), "en")
     assert re.fullmatch(r"own@[0-9a-f]{8}", rubric.label)
     assert write("own.txt", OWN + " ").label != rubric.label
 
 
 def test_what_is_put_in_is_not_looked_at_again(write: Callable[..., rubrics.Rubric]) -> None:
-    rubric = write("own.txt", "{question}|{context}|{prediction}|{label}")
+    rubric = write("own.txt", "{question}|{context}|{prediction}|{label}|answer_correctness")
     tricky = Question("q", "{label}", (Passage("{prediction}"),), ("{question}",))
     assert (
         text_of(rubric, tricky, "{label} {context}")
-        == "{label}|[[ref1]] {prediction}|{label} {context}|{question}"
+        == "{label}|[[ref1]] {prediction}|{label} {context}|{question}|answer_correctness"
     )
 
 
@@ -265,21 +273,32 @@ def test_what_is_put_in_is_not_looked_at_again(write: Callable[..., rubrics.Rubr
 def test_only_the_four_placeholders_mean_anything(
     write: Callable[..., rubrics.Rubric], template: str, expected: str
 ) -> None:
-    assert text_of(write("own.txt", template), prediction="P") == expected
+    named = "\n" + " ".join(CRITERIA)
+    assert text_of(write("own.txt", template + named), prediction="P") == expected + named
 
 
 def test_what_an_own_text_leaves_out_is_noted(write: Callable[..., rubrics.Rubric]) -> None:
     rubric = write("own.md", '{question} {prediction} {"answer_correctness": 1}')
     assert rubric.notes == (
         "the rubric never shows {context}, {label} to the judge",
-        "the rubric does not ask for context_relevance, context_faithfulness, context_recall; answers without are unscored",
+        "the rubric does not ask for context_relevance, context_faithfulness, context_recall;"
+        " only the criteria that it names are scored",
     )
-    assert rubric.material(CRITERIA, QUESTION, "x") == {"question": QUESTION.question, "prediction": "x"}
+    assert rubric.criteria.names == ("answer_correctness",)
+    assert rubric.material(rubric.criteria.names, QUESTION, "x") == {
+        "question": QUESTION.question,
+        "prediction": "x",
+    }
 
 
 def test_an_own_text_asks_again_in_its_own_language(write: Callable[..., rubrics.Rubric]) -> None:
-    assert "읽을 수 없었습니다: 왜" in write("a.txt", "채점하라 {prediction}").again(CRITERIA, "왜")
-    assert "read as a verdict: why" in write("a.txt", "grade {prediction}").again(CRITERIA, "why")
+    named = " ".join(CRITERIA)
+    korean = write("a.txt", f"채점하라 {{prediction}} {named}").retry_message(CRITERIA, "왜")
+    assert "읽을 수 없었습니다: 왜" in korean
+    assert f"{', '.join(CRITERIA)}, analysis 키" in korean
+    assert "read as a verdict: why" in write("a.txt", f"grade {{prediction}} {named}").retry_message(
+        CRITERIA, "why"
+    )
 
 
 @given(st.text(), st.text(), st.text())
@@ -323,9 +342,24 @@ LEVEL_3 = '3 = "맞는 내용과 틀린 내용이 섞여 있거나, 물은 것�
         (LEVEL_3, '3 = ""\n', r"criteria.answer_correctness.levels.3: .*at least 1 character"),
         ('title = "답변 정확성"\n', "", r"criteria.answer_correctness.title: is missing"),
         (
-            'title = "답변 정확성"\n',
-            'title = "답변 정확성"\nweight = 2\n',
-            r"criteria.answer_correctness.weight: unknown key",
+            'sees = ["question", "context"]',
+            'weight = 0\nsees = ["question", "context"]',
+            r"weight: .*greater than 0",
+        ),
+        (
+            'sees = ["question", "context"]',
+            'scale = "1-5"\nsees = ["question", "context"]',
+            r"scale: a scale is \[lowest",
+        ),
+        (
+            'sees = ["question", "context"]',
+            'scale = [5, 1]\nsees = ["question", "context"]',
+            r"scale: the highest",
+        ),
+        (
+            'sees = ["question", "context"]',
+            'scales = [1, 5]\nsees = ["question", "context"]',
+            r"scales: unknown key",
         ),
         (
             'sees = ["question", "context"]',
@@ -333,7 +367,8 @@ LEVEL_3 = '3 = "맞는 내용과 틀린 내용이 섞여 있거나, 물은 것�
             r"criteria.context_relevance.sees.1",
         ),
         ('sees = ["question", "context"]', "sees = []", r"sees: name at least one of question, context"),
-        ("[criteria.context_recall]", "[criteria.context_recal]", r"did you mean 'context_recall'"),
+        ("criteria.context_recall", 'criteria."context recall"', r"'context recall' is not a name"),
+        ("criteria.context_recall", "criteria.total", r"'total' is the name of another field"),
         (
             'answer = ["context_faithfulness", ',
             "answer = [",
@@ -352,20 +387,18 @@ def test_a_mistake_in_a_rubric_is_named(
     text = built_in()
     assert old in text
     text = text.replace(old, new)
-    if "recal]" in new:
-        text = text.replace("[criteria.context_recall.levels]", "[criteria.context_recal.levels]")
     with pytest.raises(RubricError, match=message) as caught:
         write("mine.toml", text)
     assert str(caught.value).split(":")[0].endswith("mine.toml")
 
 
-def test_a_rubric_may_ask_for_fewer_criteria_and_says_what_that_costs(
+def test_a_rubric_may_ask_for_fewer_criteria(
     write: Callable[..., rubrics.Rubric],
 ) -> None:
     text = built_in()
     start, end = text.index("[criteria.context_relevance]"), text.index("[criteria.context_faithfulness]")
     split = text.index("[split]"), text.index("[criteria.answer_correctness]")
     rubric = write("mine.toml", text[: split[0]] + text[split[1] : start] + text[end:])
-    assert rubric.criteria == ("answer_correctness", "context_faithfulness", "context_recall")
-    assert rubric.notes == ("the rubric does not ask for context_relevance, so there is no total",)
-    assert rubric.groups == {name: (name,) for name in rubric.criteria}  # without [split], each by itself
+    names = ("answer_correctness", "context_faithfulness", "context_recall")
+    assert (rubric.criteria.names, rubric.criteria.max_total, rubric.notes) == (names, 15, ())
+    assert rubric.groups == {name: (name,) for name in names}  # without [split], each by itself

@@ -24,7 +24,7 @@ from simsa.llm import CapabilityLearner, ChatEndpoint, ChatFailure, ChatReply, C
 from simsa.llm.pricing import tokens
 from simsa.records import CLAIMS, Judgement, Question, Status, content_hash
 from simsa.rubrics import ParsedScores, ParseFailure, Rubric
-from simsa.rubrics.claims import SCHEMA, ClaimsPrompt, ParsedClaims, claims_prompt
+from simsa.rubrics.claims import SCHEMA, ClaimsPrompt, ParsedClaims, claims_prompt, passages, read_claims
 from simsa.text import one_line
 
 
@@ -56,7 +56,12 @@ class ClaimExtraction:
         """The request as it is asked for the first time; `code` marks where material begins and ends."""
         material = request.material
         first = self.prompt.messages(material, code)
-        return JudgeConversation(request, first, SCHEMA, max_tokens, tuple(material.values()))
+        quoted = tuple(material.values())
+
+        def parse(text: str) -> ParsedClaims | ParseFailure:
+            return read_claims(text, passages(request.question), quoted)
+
+        return JudgeConversation(request, first, SCHEMA, max_tokens, parse)
 
 
 # How often a row may be asked until its answer is read, by what the last answer was.
@@ -266,9 +271,12 @@ class LLMJudge:
         messages = self._rubric.messages(request.criteria, material, self._code(material))
         parts = (*self._parts, *self._narrow.values())
         part = next(part for part in parts if part.criteria == request.criteria)
-        return JudgeConversation(
-            request, messages, part.schema, self._config.max_tokens, tuple(material.values())
-        )
+        quoted = tuple(material.values())
+
+        def parse(text: str) -> ParsedScores | ParseFailure:
+            return self._rubric.parse_reply(text, request.criteria, quoted)
+
+        return JudgeConversation(request, messages, part.schema, self._config.max_tokens, parse)
 
     def chat(self, asking: JudgeConversation) -> ChatRequest:
         """The next call."""
@@ -287,8 +295,8 @@ class LLMJudge:
     def _why(self, request: JudgeRequest, reason: str) -> str:
         """What the judge is told that is asked once more."""
         if self._listing and request.part == CLAIMS:
-            return self._listing.prompt.again(reason)
-        return self._rubric.again(request.criteria, reason)
+            return self._listing.prompt.retry_message(reason)
+        return self._rubric.retry_message(request.criteria, reason)
 
     def hear(
         self, asking: JudgeConversation, reply: ChatReply | ChatFailure, *, price_share: float = 1.0

@@ -10,15 +10,15 @@ What an endpoint's answer says: a verdict, a list of claims, or why neither.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from simsa.judges.base import JudgeRequest
 from simsa.llm import ChatFailure, ChatReply, ChatRequest
-from simsa.records import CLAIMS, Judgement, Message
-from simsa.rubrics import ParsedScores, ParseFailure, read_verdict
-from simsa.rubrics.claims import ParsedClaims, passages, read_claims
+from simsa.records import Judgement, Message
+from simsa.rubrics import ParsedScores, ParseFailure
+from simsa.rubrics.claims import ParsedClaims
 
 _MORE_ROOM = 2
 # An unreadable answer is shown to the judge again, but not a whole book of it.
@@ -27,7 +27,7 @@ _SHOWN = 4_000
 
 @dataclass(slots=True)
 class JudgeConversation:
-    """`first` is what is said at first, `schema` the answer's, `quoted` the texts that are judged.
+    """`first` are the first messages, `schema` is the reply's JSON schema, `parse` parses its text.
 
     `outcome` is why the last answer was not good enough, once one was not.
     """
@@ -36,7 +36,7 @@ class JudgeConversation:
     first: tuple[Message, ...]
     schema: Mapping[str, object]
     max_tokens: int
-    quoted: tuple[str, ...]
+    parse: Callable[[str], ParsedScores | ParsedClaims | ParseFailure]
     outcome: ParseFailure | None = None
     readings: int = 0
     texts: list[str] = field(default_factory=list)
@@ -204,7 +204,7 @@ def read_reply(reply: ChatReply, asking: JudgeConversation) -> ParsedScores | Pa
     """What was asked for, or why it is not there. Never raises."""
     if reply.refusal or reply.finish_reason == "content_filter":
         return ParseFailure("refused", reply.refusal or "a content filter stopped the answer")
-    found = _read(reply.text, asking)
+    found = asking.parse(reply.text)
     if reply.finish_reason != "length":
         return found
     # Cut off at the limit: only an answer that is one object and nothing else is known to be whole.
@@ -212,10 +212,3 @@ def read_reply(reply: ChatReply, asking: JudgeConversation) -> ParsedScores | Pa
     if not isinstance(found, ParseFailure) and alone.startswith("{") and alone.endswith("}"):
         return found
     return ParseFailure("truncated", "the answer was cut off at the length limit; be brief")
-
-
-def _read(text: str, asking: JudgeConversation) -> ParsedScores | ParsedClaims | ParseFailure:
-    request = asking.request
-    if request.part == CLAIMS:
-        return read_claims(text, passages(request.question), asking.quoted)
-    return read_verdict(text, request.criteria, asking.quoted)

@@ -1,16 +1,18 @@
-"""What judges are asked, and how their answers are read.
+"""Rubrics: what judges are asked, and how their replies are parsed.
 
-A rubric is a readable file: a TOML file of criteria, each with five levels described, or
-any text with `{question} {context} {prediction} {label}`.
+A rubric is a readable file: a TOML file of criteria, or any text with `{question} {context} {prediction} {label}`.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from simsa.errors import RubricError
+from simsa.records import Criteria
 from simsa.rubrics import criteria, template
-from simsa.rubrics import editable as copying
+from simsa.rubrics import editable as files
+from simsa.rubrics.editable import Proposal, propose
 from simsa.rubrics.response_parser import ParsedScores, ParseFailure, read_verdict, score_offsets
 from simsa.rubrics.rubric import FIELDS, Rubric, instructions
 from simsa.text import encoding_hint, suggestion
@@ -20,10 +22,13 @@ __all__ = [
     "FIELDS",
     "ParseFailure",
     "ParsedScores",
+    "Proposal",
     "Rubric",
+    "built_in_criteria",
     "editable",
     "instructions",
     "load",
+    "propose",
     "read_verdict",
     "score_offsets",
     "source",
@@ -32,26 +37,36 @@ __all__ = [
 BUILT_IN = ("rag-ko", "rag-en")
 
 
+@cache
+def built_in_criteria() -> Criteria:
+    """The criteria of the built-in rubrics."""
+    return load(BUILT_IN[-1]).criteria
+
+
 def load(name: str, root: Path = Path()) -> Rubric:
-    """The built-in rubric `name`, or the one in the file `root / name`. Raises RubricError.
+    """Returns the built-in rubric `name`, or the one in the file `root / name`. Raises RubricError.
 
     A file that ends in `.toml` is a rubric of criteria; any other is a text.
     """
     file = source(name, root)
+    text = read(
+        file, f"{suggestion(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file"
+    )
+    if file.suffix == ".toml":
+        return criteria.parse(text, file.stem, str(file))
+    return template.parse(text, file.stem, str(file), built_in_criteria().names)
+
+
+def read(file: Path, hint: str | None = None) -> str:
+    """Returns the text of a rubric file. Raises RubricError if it cannot be read, with `hint`, or is not UTF-8."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        hint = encoding_hint(file.read_bytes(), str(file))
-        raise RubricError(f"is not UTF-8 at byte {error.start}", where=str(file), hint=hint) from None
+        encoding = encoding_hint(file.read_bytes(), str(file))
+        raise RubricError(f"is not UTF-8 at byte {error.start}", where=str(file), hint=encoding) from None
     except OSError as error:
-        raise RubricError(
-            f"the rubric cannot be read: {error.strerror}",
-            where=str(file),
-            field="judge.rubric",
-            hint=f"{suggestion(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
-        ) from None
-    parse = criteria.parse if file.suffix == ".toml" else template.parse
-    return parse(text, file.stem, str(file))
+        message = f"the rubric cannot be read: {error.strerror}"
+        raise RubricError(message, where=str(file), field="judge.rubric", hint=hint) from None
 
 
 def source(name: str, root: Path = Path()) -> Path:
@@ -62,5 +77,5 @@ def source(name: str, root: Path = Path()) -> Path:
 
 
 def editable(language: str, file: Path) -> str:
-    """The text of a copy of the built-in rubric in `language`, explained to who edits it as `file`."""
-    return copying.editable(source(f"rag-{language}").read_text(encoding="utf-8"), language, file)
+    """Returns the text of a commented copy of the built-in rubric in `language`, to be edited as `file`."""
+    return files.editable(source(f"rag-{language}").read_text(encoding="utf-8"), language, file)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from simsa.prompts import numbered
 from simsa.records import CLAIMS, Claim, Message, Passage, Question, content_hash
-from simsa.rubrics.response_parser import ExpectedObject, ParseFailure, bare, read_object
+from simsa.rubrics.response_parser import ExpectedObject, ParseFailure, read_object, strip_invisible
 from simsa.rubrics.rubric import fill, instructions
 
 _FIELDS = ("question", "context", "prediction")
@@ -79,7 +79,7 @@ class ClaimsPrompt:
         user = "\n\n".join([fill(words["code"], {"code": code}), *sections, words["closing"]])
         return Message("system", words["system"].strip()), Message("user", user)
 
-    def again(self, reason: str) -> str:
+    def retry_message(self, reason: str) -> str:
         """What to say to a judge whose list could not be read for `reason`."""
         return fill(self.words["again"], {"reason": reason})
 
@@ -140,8 +140,8 @@ def _spliced(source: str, quoted: Iterable[str]) -> bool:
 
     Without escapes `1986", "passage": 1, "quote": "…` in an answer would bear itself out.
     """
-    written = bare(source)
-    texts = (bare(judged) for judged in quoted if '"' in judged)
+    written = strip_invisible(source)
+    texts = (strip_invisible(judged) for judged in quoted if '"' in judged)
     pieces = {
         text[max(0, key.start() - _BEFORE) : key.end() + _BEHIND]
         for text in texts

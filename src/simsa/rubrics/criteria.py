@@ -1,70 +1,39 @@
-"""Where a key stands in a TOML file.
-
-A rubric made of criteria, read from a TOML file such as the built-in ones.
-"""
+"""A rubric of criteria, read from a TOML file such as the built-in ones."""
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from simsa import records
-from simsa.errors import RubricError
 from simsa.i18n.messages import msg
-from simsa.records import CLAIMS, CRITERIA, MAX_SCORE, Criteria, Message
+from simsa.records import CLAIMS, Criterion, Message
+from simsa.rubrics.declaration import (
+    Declaration,
+    Text,
+    TomlPart,
+    check_names,
+    declared,
+    problem,
+    read_toml,
+    yes_no_names,
+)
 from simsa.rubrics.response_parser import ANALYSIS
 from simsa.rubrics.rubric import FIELDS, Rubric, fill
 
-_TABLE = re.compile(r"\s*\[+\s*([^\[\]#]+?)\s*\]+\s*(?:#.*)?$")
-_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w-]+(?:\s*\.\s*[\w-]+)*)\s*=""")
-_QUOTES = ('"""', "'''")
+_HINT = "`simsa init --rubric` writes a copy of the built-in rubric to start from"
+
+# Fields that must not influence the other criteria of the same call.
+_INFLUENTIAL = ("prediction", "reference")
+
+_SAYS_1_TO_5 = re.compile(r"\b1(?:점)?(?:, 2, 3, 4,| ?(?:-|–|~|to|부터|에서)) ?5\b|\b1점부터 5점")
+_YES_NO_LEVELS = {"yes": 1, "true": 1, "예": 1, "no": 0, "false": 0, "아니오": 0}
 
 
-def line_of(text: str, path: Sequence[str]) -> int | None:
-    """The line, from 1, of the key at `path` or of the nearest table or key above it; None without any."""
-    best, line = 0, None
-    table: tuple[str, ...] = ()
-    inside = ""
-    for number, row in enumerate(text.split("\n"), 1):
-        if inside:
-            inside = "" if row.count(inside) % 2 else inside
-            continue
-        if found := _TABLE.match(row):
-            table = _parts(found[1])
-            here: Sequence[str] = table
-        elif found := _KEY.match(row):
-            here = (*table, *_parts(found[1]))
-            inside = next((quotes for quotes in _QUOTES if row.count(quotes) % 2), "")
-        else:
-            continue
-        if len(here) > best and tuple(path[: len(here)]) == tuple(here):
-            best, line = len(here), number
-    return line
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
-
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Field = Literal["question", "context", "prediction", "reference"]
-Level = Literal["1", "2", "3", "4", "5"]
-
-# Shown beside criteria that must not be swayed by them.
-_SWAYING = ("prediction", "reference")
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Words(_Part):
+class Words(TomlPart):
     """The text around the criteria, in the rubric's language."""
 
     rules: Text
@@ -86,51 +55,42 @@ class Words(_Part):
     again: Text
 
 
-class Criterion(_Part):
-    """One score: what is asked, what each level means, and what may be seen for it."""
+class CriterionText(Declaration):
+    """One criterion: its scale, the question to the judge, what scores mean, and what may be shown for it.
+
+    The keys of `levels` are scores as text. Every score needs a description only on the default scale.
+    """
 
     title: Text
-    sees: tuple[Field, ...]
+    sees: tuple[Literal["question", "context", "prediction", "reference"], ...]
     ask: Text
-    levels: dict[Level, Text]
+    levels: dict[str, Text] = Field(default={})
 
     @model_validator(mode="after")
-    def _five_levels(self) -> Self:
-        missing = [str(n) for n in range(1, MAX_SCORE + 1) if str(n) not in self.levels]
-        if missing:
-            raise ValueError(
-                f"levels: each of 1 to {MAX_SCORE} needs a description; missing: {', '.join(missing)}"
-            )
+    def _sees_something(self) -> Self:
         if not self.sees:
             raise ValueError(f"sees: name at least one of {', '.join(FIELDS)}")
         return self
 
 
-class _File(_Part):
+class _File(TomlPart):
     language: Annotated[str, StringConstraints(pattern="^[a-z]{2,3}$")]
     intro: Text
     rules: Text
-    split: dict[Text, tuple[str, ...]] = {}
-    criteria: dict[str, Criterion]
+    split: dict[Text, tuple[str, ...]] = Field(default={})
+    criteria: dict[str, CriterionText]
     words: Words
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        unknown = [name for name in self.criteria if name not in CRITERIA]
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], CRITERIA, n=1, cutoff=0.0)[0]
-            raise ValueError(
-                f"criteria: {unknown[0]!r} is not one of {', '.join(CRITERIA)}; did you mean {near!r}?"
-            )
         if not self.criteria:
-            raise ValueError(f"criteria: name at least one of {', '.join(CRITERIA)}")
+            raise ValueError("criteria: declare at least one")
+        check_names(self.criteria, ANALYSIS)
         grouped = [name for group in self.split.values() for name in group]
         if self.split and sorted(grouped) != sorted(self.criteria):
             raise ValueError("split: every criterion must be in exactly one group")
         if CLAIMS in self.split:
-            raise ValueError(
-                f"split: {CLAIMS!r} is what lists of claims are called; name the group otherwise"
-            )
+            raise ValueError(f"split: the group name {CLAIMS!r} is reserved for lists of claims")
         return self
 
 
@@ -138,14 +98,14 @@ class _File(_Part):
 class CriteriaRubric(Rubric):
     """Asks for any of its criteria: the rubric as system message, the row as user message.
 
-    The rubric comes first and the row last, so that calls share a long prefix.
+    The rubric comes first and the row last, so that calls share a long prefix. `details` has the texts by criterion.
     """
 
     intro: str
     rules: str
-    details: Mapping[str, Criterion]
+    details: Mapping[str, CriterionText]
     words: Words
-    # What is the same for every row, by the criteria that are asked for.
+    # The parts that are the same for every row, by the criteria that are asked for.
     _systems: dict[tuple[str, ...], Message] = field(default_factory=dict, compare=False, repr=False)
     _headings: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -161,12 +121,17 @@ class CriteriaRubric(Rubric):
             system = self._systems[wanted] = Message("system", self._system(wanted))
         return system, Message("user", self._user(wanted, material, code))
 
-    def again(self, criteria: Sequence[str], reason: str) -> str:
-        return fill(self.words.again, {"reason": reason, "keys": ", ".join((ANALYSIS, *criteria))})
+    def retry_message(self, criteria: Sequence[str], reason: str) -> str:
+        if self.has_default_scales(criteria):
+            return fill(self.words.again, {"reason": reason, "keys": ", ".join((ANALYSIS, *criteria))})
+        return Rubric.retry_message(self, criteria, reason)
 
     def _system(self, criteria: Sequence[str]) -> str:
         words = self.words
-        keys = [f'"{ANALYSIS}": "<{words.analysis}>"', *(f'"{name}": <{words.score}>' for name in criteria)]
+        keys = [f'"{ANALYSIS}": "<{words.analysis}>"']
+        for one in self.asked(criteria):
+            values = words.score if self.has_default_scales([one.name]) else self.scale_words(one)
+            keys.append(f'"{one.name}": <{values}>')
         return "\n\n".join(
             [
                 self.intro,
@@ -178,12 +143,14 @@ class CriteriaRubric(Rubric):
         )
 
     def _criterion(self, name: str) -> str:
-        criterion = self.details[name]
-        levels = [
-            fill(self.words.level, {"n": str(n), "text": criterion.levels[_LEVELS[n]]})
-            for n in sorted(_LEVELS)
-        ]
-        return "\n".join([f"## {name}: {criterion.title}", criterion.ask, *levels])
+        one = self.details[name]
+        levels = [self._level(one, int(score), text) for score, text in one.levels.items()]
+        return "\n".join([f"## {name}: {one.title}", one.ask, *levels])
+
+    def _level(self, one: CriterionText, score: int, text: str) -> str:
+        if one.scale.yes_no:
+            return f"{'true' if score else 'false'}: {text}"
+        return fill(self.words.level, {"n": str(score), "text": text})
 
     def _user(self, criteria: tuple[str, ...], material: Mapping[str, str], code: str) -> str:
         sections = [
@@ -204,57 +171,62 @@ class CriteriaRubric(Rubric):
     def _heading(self, field: str, criteria: Sequence[str]) -> str:
         heading = str(getattr(self.words, field))
         for_these = [name for name in criteria if field in self.details[name].sees]
-        if field in _SWAYING and len(for_these) < len(criteria):
+        if field in _INFLUENTIAL and len(for_these) < len(criteria):
             heading += f" ({fill(self.words.only, {'criteria': ', '.join(for_these)})})"
         return heading
 
 
-_LEVELS: dict[int, Level] = {1: "1", 2: "2", 3: "3", 4: "4", 5: "5"}
-
-
 def parse(text: str, name: str, where: str) -> CriteriaRubric:
-    """A rubric from the text of a TOML file. Raises RubricError naming the key."""
-    try:
-        file = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise RubricError(f"is not valid TOML: {error}", where=where) from None
-    except ValidationError as error:
-        raise _explain(error, text, where) from None
+    """Returns the rubric in the text of a TOML file. Raises RubricError that names the line and the key."""
+    file = read_toml(_File, text, where, _HINT)
+    criteria = declared(file.criteria)
+    details = {
+        criterion.name: file.criteria[criterion.name].model_copy(
+            update={"levels": _levels(criterion, file.criteria[criterion.name], text, where)}
+        )
+        for criterion in criteria
+    }
     return CriteriaRubric(
         name=name,
         language=file.language,
-        criteria=Criteria(records.Criterion(name, title=one.title) for name, one in file.criteria.items()),
+        criteria=criteria,
         groups=file.split or {criterion: (criterion,) for criterion in file.criteria},
         none=file.words.none,
         unanswerable=file.words.unanswerable,
-        notes=_notes(file),
+        notes=tuple(_notes(file, criteria.max_total is None)),
+        analysis=ANALYSIS,
+        yes_no=yes_no_names(file.criteria),
         intro=file.intro,
         rules=file.rules,
-        details=file.criteria,
+        details=details,
         words=file.words,
     )
 
 
-def _notes(file: _File) -> tuple[str, ...]:
-    absent = [name for name in CRITERIA if name not in file.criteria]
-    return (msg("rubric.no_total", list=", ".join(absent)),) if absent else ()
+def _levels(criterion: Criterion, one: CriterionText, text: str, where: str) -> dict[str, str]:
+    """The descriptions by score, the lowest first. Raises RubricError for a wrong or missing score."""
+    path = ["criteria", criterion.name]
+    found: dict[int, str] = {}
+    for key, meaning in one.levels.items():
+        score = _YES_NO_LEVELS.get(key) if one.scale.yes_no else None
+        if score is None and re.fullmatch(r"-?\d{1,6}", key):
+            score = int(key)
+        if score is None or score not in criterion.levels or score in found:
+            message = f"is not a score on the scale {one.scale}"
+            raise problem(message, [*path, "levels", key], text, where, _HINT)
+        found[score] = meaning
+    missing = [str(score) for score in criterion.levels if score not in found]
+    if missing and one.scale.is_default:
+        message = f"levels: each of {criterion.low} to {criterion.high} needs a description; missing: {', '.join(missing)}"
+        raise problem(message, path, text, where, _HINT)
+    return {str(score): found[score] for score in sorted(found)}
 
 
-def _explain(error: ValidationError, text: str, where: str) -> RubricError:
-    """The first problem, with the line of the key, or of the table that lacks it."""
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if part != "[key]"]
-    field = ".".join(path)
-    if line := line_of(text, path):
-        where = f"{where}:{line}"
-    if first["type"] == "missing":
-        return RubricError("is missing", where=where, field=field, hint=_HINT)
-    if first["type"] == "extra_forbidden":
-        return RubricError("unknown key", where=where, field=field, hint=_HINT)
-    message = first["msg"].removeprefix("Value error, ")
-    found = first.get("input")
-    shown = None if isinstance(found, dict | list) or first["type"] == "value_error" else found
-    return RubricError(message, where=where, field=field or None, found=shown, hint=_HINT)
-
-
-_HINT = "`simsa init --rubric` writes a copy of the built-in rubric to start from"
+def _notes(file: _File, no_total: bool) -> Iterator[str]:
+    if no_total:
+        yield msg("rubric.no_total")
+    if all(not one.scale.is_default for one in file.criteria.values()):
+        texts = {"intro": file.intro, "rules": file.rules}
+        stale = [key for key, said in texts.items() if _SAYS_1_TO_5.search(said)]
+        if stale:
+            yield msg("rubric.says_1_to_5", list=", ".join(stale))

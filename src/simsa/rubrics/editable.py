@@ -1,9 +1,18 @@
-"""A built-in rubric as a file to edit: the same text, with a word on every part of it."""
+"""Rubric files to start from: a commented copy of a built-in one, and a prompt with proposed front matter."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from simsa.errors import RubricError
+from simsa.i18n.messages import msg
+from simsa.rubrics.declaration import Scale, check_names
+from simsa.rubrics.json_example import ExampleKey, example_keys, stated_scales
+from simsa.rubrics.response_parser import ANALYSIS
+from simsa.rubrics.template import FENCE, PLACEHOLDERS, explanation_key
 
 _NOTES = {
     "ko": {
@@ -16,8 +25,7 @@ _NOTES = {
           기준만 다시 채점합니다.
 검사      고친 루브릭이 답을 아는 문항을 바르게 채점하는지는 simsa probe로 봅니다.
 
-점수의 이름 네 가지(answer_correctness, context_relevance, context_faithfulness, context_recall)는
-바꿀 수 없습니다. 어떤 기준을 지우면 그 기준 없이 채점하고 총점은 내지 않습니다.
+기준의 이름과 수, 척도는 자유롭게 정할 수 있습니다. 총점은 in_total = false가 아닌 모든 기준의 합입니다.
 아래에서 {{code}}, {{reason}} 같은 이름은 채워지는 자리이니 남겨 두세요.
 """,
         "language": "language  기준을 적은 언어입니다: ko, en.",
@@ -34,6 +42,9 @@ split     mode = "split"에서 한 번의 호출로 함께 묻는 기준들입�
                   reference(정답)
           ask     무엇을 어떻게 볼지
           levels  1점부터 5점까지 다섯 단계의 설명. 다섯 개가 모두 있어야 합니다.
+          scale   (선택) 다른 척도: [0, 10] 또는 "yes/no". 그때 levels는 일부만 적어도 됩니다. intro와
+                  rules에 적힌 1~5도 함께 고치세요.
+          weight  (선택) 총점에 더할 때 곱하는 수. in_total = false이면 총점에 넣지 않습니다.
 """,
         "[words]": "words     요청의 나머지 글입니다. {{이름}}은 채워지는 자리입니다.",
     },
@@ -47,8 +58,7 @@ After edits   the rubric's name carries a hash of what it says (rag@1a2b3c4d). E
               criterion is judged again.
 To test it    simsa probe shows whether the rubric still gets known answers right.
 
-The four names of the scores (answer_correctness, context_relevance, context_faithfulness, context_recall)
-are fixed. Without one of them it is not asked for, and there is no total.
+Criteria may have any names, number and scales. The total is the sum of all criteria without in_total = false.
 Names such as {{code}} and {{reason}} are filled in: leave them where they are.
 """,
         "language": "language  of the texts below: en, ko.",
@@ -64,6 +74,9 @@ each criterion  title   the name that the judge reads
                 sees    what may be shown for it: question, context, prediction, reference
                 ask     what to look at, and how
                 levels  what each score from 1 to 5 means; all five are needed
+                scale   (optional) another scale: [0, 10] or "yes/no". Levels may then be left out. Change
+                        the 1 to 5 in intro and rules as well.
+                weight  (optional) factor in the total. With in_total = false it does not count.
 """,
         "[words]": "words     the rest of the request. {{names}} are filled in.",
     },
@@ -72,9 +85,9 @@ _TITLED = re.compile(r"(?:#[^\n]*\n)+\n*")
 
 
 def editable(source: str, language: str, file: Path) -> str:
-    """`source`, a built-in rubric's text, with comments that explain it to who edits it as `file`.
+    """Returns a built-in rubric's text, `source`, with comments for a person who edits it as `file`.
 
-    The comments are all that differs, so it asks for the same in the same words.
+    Only the comments differ, so it asks for the same in the same words.
     """
     notes = _NOTES[language]
     body = _TITLED.sub("", source, count=1) if source.startswith("#") else source
@@ -96,3 +109,82 @@ def _begins(line: str, key: str) -> bool:
 
 def _comment(note: str, file: Path) -> list[str]:
     return [f"# {line}".rstrip() for line in note.strip("\n").format(file=file.name).split("\n")]
+
+
+class Proposal(NamedTuple):
+    """A prompt with proposed front matter, and sentences about what was found and what to check."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def propose(text: str, where: str) -> Proposal:
+    """Returns the prompt `text` behind front matter that declares the keys of its JSON example.
+
+    Raises RubricError if it has front matter already or shows no JSON example with scores.
+    """
+    if text.lstrip().startswith(FENCE):
+        raise RubricError("has front matter already", where=where)
+    keys = example_keys(text)
+    if nested := [key.name for key in keys if key.kind == "object"]:
+        raise RubricError(
+            f"asks for keys inside of {', '.join(nested)}",
+            where=where,
+            hint="only keys of the outermost JSON object are read: ask for a flat object",
+        )
+    stated = stated_scales(text)
+    criteria = {
+        key.name: _proposed_scale(key, stated) for key in keys if key.kind == "score" and _is_name(key.name)
+    }
+    criteria.pop("total", None)
+    if not criteria:
+        raise RubricError(
+            "shows no JSON example with scores",
+            where=where,
+            hint='show the judge the reply you want, such as {"is_correct": true, "quality": <1-5>, "reason": "..."}',
+        )
+    analysis = explanation_key(keys)
+    lines = [FENCE, "# Proposed from the JSON example below: check the scales.", f'analysis = "{analysis}"']
+    for name, (scale, _) in criteria.items():
+        shown = '"yes/no"' if scale.yes_no else f"[{scale.low}, {scale.high}]"
+        lines += ["", f"[criteria.{name}]", f"scale = {shown}"]
+    lines += [
+        "# weight = 2         counts twice in the total",
+        "# in_total = false   is left out of the total",
+    ]
+    notes: list[str] = [
+        msg("init.from_found", list=", ".join(f"{name} ({scale})" for name, (scale, _) in criteria.items()))
+    ]
+    if any(key.name == analysis for key in keys):
+        notes.append(msg("init.from_analysis", name=analysis))
+    if guessed := [name for name, (_, is_guess) in criteria.items() if is_guess]:
+        notes.append(msg("init.from_guessed", list=", ".join(guessed)))
+    notes += _not_proposed(keys, text)
+    return Proposal("\n".join([*lines, FENCE, text]), tuple(notes))
+
+
+def _proposed_scale(key: ExampleKey, stated: Sequence[Scale]) -> tuple[Scale, bool]:
+    """A scale, and whether it is a guess."""
+    if key.scale:
+        return key.scale, False
+    fitting = [scale for scale in stated if key.number is None or scale.low <= key.number <= scale.high]
+    return (fitting[0], len(fitting) > 1) if fitting else (Scale(), True)
+
+
+def _not_proposed(keys: Sequence[ExampleKey], text: str) -> Iterator[str]:
+    if names := [key.name for key in keys if key.kind == "fraction"]:
+        yield msg("init.from_fraction", list=", ".join(names))
+    if names := [key.name for key in keys if key.kind == "score" and not _is_name(key.name)]:
+        yield msg("init.from_names", list=", ".join(names))
+    absent = [f"{{{name}}}" for name in PLACEHOLDERS if f"{{{name}}}" not in text]
+    if absent:
+        others = dict.fromkeys(re.findall(r"\{+\s*\w+\s*\}+", text))
+        yield msg("init.from_placeholders", list=", ".join(absent), found=", ".join(others) or "–")
+
+
+def _is_name(name: str) -> bool:
+    try:
+        check_names([name], ANALYSIS)
+    except ValueError:
+        return name == "total"
+    return True

@@ -18,7 +18,7 @@ from simsa.store.labels import DATABASE, Draw, Item, Label, LabeledAnswer, Label
 
 if TYPE_CHECKING:
     from simsa.records import Question
-    from simsa.rubrics.criteria import Criterion
+    from simsa.rubrics.criteria import CriterionText
 
 _RUBRICS = {"ko": "rag-ko", "en": "rag-en"}
 
@@ -154,7 +154,7 @@ class LabelingDesk:
             yield labels, item._replace(answer_hash=result.answer_hash)
 
 
-def guide(folder: Path, language: str) -> tuple[str, Mapping[str, Criterion]]:
+def guide(folder: Path, language: str) -> tuple[str, Mapping[str, CriterionText]]:
     """The rubric to label by, as its label and its criteria: the run's own, the built-in one where that has no levels."""
     from simsa import rubrics
     from simsa.errors import SimsaError

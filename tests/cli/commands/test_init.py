@@ -11,13 +11,13 @@ import pytest
 from simsa import rubrics
 from simsa.cli.main import run
 from simsa.errors import RubricError
-from simsa.records import CRITERIA
-from simsa.rubrics.criteria import line_of
+from simsa.rubrics.declaration import line_of
 from tests.cli.commands.test_probe import write
 from tests.judge_eval.rows import careful
 from tests.servers.chat import ChatServer
 
 Capture = pytest.CaptureFixture[str]
+CRITERIA = rubrics.built_in_criteria().names
 
 
 def copied(folder: Path, language: str = "ko") -> Path:
@@ -104,6 +104,64 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, at
         rubrics.load("mine.toml", tmp_path)
     assert f"mine.toml:{line}: " in str(caught.value)
     assert about in str(caught.value)
+
+
+PROMPT = """Rate the answer. {question} {context} {prediction} {label}
+Reply with {"reason": "one sentence", "is_correct": true, "quality": <0-10>, "fluency": 3, "confidence": 0.9}
+"""
+
+
+def test_front_matter_is_proposed_from_the_json_example_of_a_prompt(tmp_path: Path, capfd: Capture) -> None:
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text(PROMPT, encoding="utf-8")
+    assert run(["init", "--rubric", "--from", str(prompt)]) == 0
+    out, err = capfd.readouterr()
+    written = tmp_path / "prompt-rubric.txt"
+    assert out == f"{written}\n"
+    assert "is_correct (yes/no), quality (0–10), fluency (1–5)" in err
+    assert "read from the key reason" in err
+    assert "no scale was found for fluency" in err
+    assert "confidence look like fractions" in err
+    assert written.read_text(encoding="utf-8").endswith(f"+++\n{PROMPT}")
+    assert prompt.read_text(encoding="utf-8") == PROMPT
+    rubric = rubrics.load(written.name, tmp_path)
+    assert [(c.name, c.low, c.high) for c in rubric.criteria] == [
+        ("is_correct", 0, 1),
+        ("quality", 0, 10),
+        ("fluency", 1, 5),
+    ]
+    assert (rubric.analysis, rubric.yes_no) == ("reason", {"is_correct"})
+    assert run(["init", "--rubric", "--from", str(prompt)]) == 2
+    assert "exists already" in capfd.readouterr().err
+    assert run(["init", str(tmp_path), "--rubric", "mine.md", "--from", str(prompt)]) == 0
+    assert (tmp_path / "mine.md").read_bytes() == written.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("Rate {prediction}.", "shows no JSON example"),
+        ('{prediction} {"correctness": {"score": 4, "why": "text"}}', "asks for keys inside of correctness"),
+        ("+++\n[criteria.a]\n+++\n{prediction}", "has front matter already"),
+    ],
+)
+def test_a_prompt_from_which_nothing_can_be_proposed_is_refused(
+    tmp_path: Path, capfd: Capture, prompt: str, said: str
+) -> None:
+    (tmp_path / "prompt.txt").write_text(prompt, encoding="utf-8")
+    assert run(["init", "--rubric", "--from", str(tmp_path / "prompt.txt")]) == 2
+    assert said in capfd.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["prompt.txt"]
+
+
+def test_a_prompt_without_the_placeholders_says_which_it_needs(tmp_path: Path, capfd: Capture) -> None:
+    (tmp_path / "p.txt").write_text(
+        'Q: {query} A: {{answer}} -> {"정확성": 1~5점, "이유": "…"}', encoding="utf-8"
+    )
+    assert run(["init", "--rubric", "--from", str(tmp_path / "p.txt")]) == 0
+    err = capfd.readouterr().err
+    assert "has no {question}, {context}, {prediction}, {label}" in err
+    assert "(it has {query}, {{answer}})" in err
 
 
 def test_where_a_key_stands() -> None:

@@ -96,7 +96,9 @@ def test_of_two_answers_the_first_counts(tmp_path: Path) -> None:
     (other,) = results(requests, lambda body: verdict(answer_correctness=5))
     assert read(config, write(tmp_path / "both.jsonl", [one, other])) == 0
     with Store.read(tmp_path / "simsa.simsa") as store:
-        assert store.db.execute("SELECT score FROM scores WHERE criterion = 'answer_correctness'").fetchall() == [(1,)]
+        assert store.db.execute(
+            "SELECT score FROM scores WHERE criterion = 'answer_correctness'"
+        ).fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize(

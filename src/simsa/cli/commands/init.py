@@ -19,13 +19,20 @@ STARTER = Path(__file__).with_name("starter")
     "--rubric",
     metavar="[FILE]",
     is_flag=False,
-    flag_value="rubric.toml",
+    flag_value="",
     help="Write a copy of the built-in rubric to edit, rubric.toml by default, and nothing else.",
+)
+@click.option(
+    "--from",
+    "prompt",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --rubric: a prompt to make a rubric of. Its criteria and scales are proposed from its JSON example.",
 )
 @click.option(
     "--language", type=click.Choice(["ko", "en"]), default="ko", show_default=True, help="Of the rubric."
 )
-def command(folder: Path, rubric: str | None, language: str) -> None:
+def command(folder: Path, rubric: str | None, prompt: Path | None, language: str) -> None:
     """Write a commented simsa.toml and a small data file into FOLDER. Existing files are left alone.
 
     With --rubric: a readable copy of the rubric that judges go by, to be edited: its criteria,
@@ -34,9 +41,13 @@ def command(folder: Path, rubric: str | None, language: str) -> None:
     \b
     simsa init my-evaluation
     simsa init --rubric my-rubric.toml
+    simsa init --rubric --from my-prompt.txt
     """
+    if prompt is not None:
+        _rubric_from(prompt, folder / rubric if rubric else None)
+        return
     if rubric is not None:
-        _rubric(folder / rubric, language)
+        _rubric(folder / (rubric or "rubric.toml"), language)
         return
     taken = [name for name in ("simsa.toml", "test.jsonl") if (folder / name).exists()]
     if taken:
@@ -66,7 +77,30 @@ def _rubric(file: Path, language: str) -> None:
             found=str(file),
             hint=f"--rubric {file.with_suffix('.toml').name}",
         )
-    text = rubrics.editable(language, file)
+    _write_new(file, rubrics.editable(language, file))
+    click.echo(str(file))
+    console.tell(msg("init.rubric", name=file.name))
+
+
+def _rubric_from(prompt: Path, file: Path | None) -> None:
+    from simsa import rubrics
+
+    if ".toml" in (prompt.suffix, file.suffix if file else ""):
+        raise ConfigError(
+            "a prompt is a text; .toml files are rubrics of criteria",
+            field="--from",
+            found=str(file or prompt),
+        )
+    file = file or prompt.with_name(f"{prompt.stem}-rubric{prompt.suffix}")
+    proposal = rubrics.propose(rubrics.read(prompt), str(prompt))
+    _write_new(file, proposal.text)
+    click.echo(str(file))
+    for note in proposal.notes:
+        console.tell(note)
+    console.tell(msg("init.rubric", name=file.name))
+
+
+def _write_new(file: Path, text: str) -> None:
     if file.exists():
         raise ConfigError("exists already; nothing was written", where=str(file), hint="name another file")
     try:
@@ -75,5 +109,3 @@ def _rubric(file: Path, language: str) -> None:
             stream.write(text)
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(file)) from None
-    click.echo(str(file))
-    console.tell(msg("init.rubric", name=file.name))
