@@ -18,9 +18,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simsa.stats import compare, corrected_mean, estimate, mde80, summarise
-from simsa.stats.comparison import CRITERION_SCALE
-from simsa.stats.stratified import weighted_mean
+from simsa.records import Criterion
+from simsa.stats import Scale, compare, corrected_mean, estimate, mde80, stratified_mean, summarise
+
+CRITERION_SCALE = Scale.of(Criterion("answer_correctness"))
 
 Floats = NDArray[np.float64]
 _N = TypeVar("_N", int, float)
@@ -158,7 +159,7 @@ def stratified_coverage(n: int, reps: int, *, each: int = 15, seed: int = 6) -> 
             taken = random.permutation(places)[:each].tolist()
             labels |= {f"q{place}": float(people[place]) for place in taken}
             weights |= {f"q{place}": len(places) / len(taken) for place in taken}
-        hits += covers(weighted_mean(labels, weights, judge.tolist()).ci95, truth)
+        hits += covers(stratified_mean(labels, weights, judge.tolist()).ci95, truth)
     return {"by strata": hits / reps}
 
 

@@ -71,7 +71,7 @@ def agreement(cases: Cases, said: Iterable[Scores]) -> dict[str, Agreement]:
             if name in got and (truth := known(case, answer)[name])
         ]
         if pairs:
-            found[name] = agree([truth for truth, _ in pairs], [got for _, got in pairs])
+            found[name] = agree([truth for truth, _ in pairs], [got for _, got in pairs], range(1, 6))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""The exceptions of simsa, as one tree, with the exit code of each.
 
     SimsaError                      1   a bug of ours
     ├── InputError                  2   the user's input is wrong
@@ -9,20 +9,21 @@
     │   ├── RunError                    a run folder that is missing, damaged, locked or too new
     │   └── MissingExtra                an optional library is not installed
     ├── GateFailed                  3   a gate was evaluated and did not hold
-    ├── Unusable                    5   an endpoint or engine can't be used
+    ├── ServiceError                5   an endpoint or engine can't be used
     │   ├── EndpointError               unreachable, refused, gone
     │   ├── EngineError                 vLLM did not start, or died
     │   └── AdapterWithoutEffect        an adapter that answers just as its base does
     └── Interrupted               130   stopped by the user; resumable
 
-A finished run in which rows stayed without a prediction or a score is not an
-error: it ends with exit code `EXIT_INCOMPLETE`.
-
-Foreign exceptions are translated into these once, where they enter.
+A finished run in which some rows have no prediction or no score is not an error: it ends
+with exit code `EXIT_INCOMPLETE`. Exceptions of other libraries are translated into these at
+the edge, where the library is called.
 """
 
 from __future__ import annotations
 
+from simsa.i18n.language import LANGUAGES, Language, LocalizedText, localize
+from simsa.i18n.messages import msg
 from simsa.text import one_line
 
 EXIT_OK = 0
@@ -30,10 +31,11 @@ EXIT_INCOMPLETE = 4
 
 
 class SimsaError(Exception):
-    """A failure with a place and a remedy.
+    """An error with its place and a remedy.
 
-    `message` says what is wrong; `where` the file (and line or row); `field` the
-    key; `found` what stood there; `hint` what to do about it. `str()` joins them.
+    `message` says what is wrong, `where` names the file (and line or row), `field` the key, `found` is the
+    value that was read, `hint` says what to do. `message` and `hint` may be texts of `simsa.i18n.msg`. `str()` joins all
+    parts in English, `localized()` in both languages.
     """
 
     exit_code = 1
@@ -55,12 +57,20 @@ class SimsaError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        place = ": ".join(part for part in (self.where, self.field) if part)
-        text = f"{place}: {self.message}" if place else self.message
+        return self._in("en")
+
+    def localized(self) -> LocalizedText:
+        """The whole text in both languages."""
+        ko, en = (self._in(language) for language in LANGUAGES)
+        return LocalizedText(en, ko)
+
+    def _in(self, language: Language) -> str:
+        parts = [self.where, self.field, localize(self.message, language)]
+        text = ": ".join(part for part in parts if part)
         if self.found is not None:
-            text += f" (found {_short(self.found)})"
+            text += f" ({localize(msg('error.found', found=_short(self.found)), language)})"
         if self.hint:
-            text += f"\n  → {self.hint}"
+            text += f"\n  → {localize(self.hint, language)}"
         return text
 
 
@@ -92,10 +102,7 @@ class MissingExtra(InputError):
     """An optional library is not installed; the hint is the command that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(
-            f"{what} needs a library that is not installed",
-            hint=f"pip install 'simsa[{extra}]'",
-        )
+        super().__init__(msg("error.missing_extra", what=what), hint=f"pip install 'simsa[{extra}]'")
 
 
 class GateFailed(SimsaError):

@@ -69,35 +69,6 @@ class Shown:
         return [line for n, line in enumerate(roomy.lines) if roomy.ends(n) > self.width]
 
 
-class Window:
-    """A terminal whose width changes. `breaks`: it breaks lines that are wider than it gets, else it cuts them off."""
-
-    def __init__(self, width: int, height: int = 100, *, breaks: bool = True) -> None:
-        self._breaks = breaks
-        self._open(width, height)
-
-    def _open(self, width: int, height: int) -> None:
-        self._screen = pyte.Screen(width, height)
-        self._stream = pyte.ByteStream(self._screen)
-
-    def feed(self, data: bytes) -> None:
-        self._stream.feed(data)
-
-    def resize(self, width: int) -> None:
-        height = self._screen.lines
-        if not self._breaks:
-            self._screen.resize(height, width)
-            return
-        rows, at = [line.rstrip() for line in self._screen.display], self._screen.cursor.y
-        self._open(width, height)
-        self.feed("\r\n".join(rows[: at + 1]).encode())
-
-    @property
-    def lines(self) -> list[str]:
-        """What stands there, from the first row to the last that is not empty."""
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip().split("\n")
-
-
 @contextlib.contextmanager
 def _reading(ours: int) -> Iterator[list[bytes]]:
     """Reads a terminal until it is closed."""
@@ -155,7 +126,6 @@ class Terminal:
         size(theirs, width, height)
         self.width = width
         self.data = b""
-        self._sizes = [(0, width)]
         settings = {"TERM": "xterm-256color"} | dict(environment)
         inherited = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
         self._process = subprocess.Popen(
@@ -175,34 +145,11 @@ class Terminal:
         while text not in self.data.decode("utf-8", "replace"):
             assert self._read(end - time.monotonic()), f"never said {text!r}: {self.data!r}"
 
-    def until_more(self, text: str) -> None:
-        """Waits until `text` has been written once more."""
-        seen = len(self.data)
-        while text not in self.data[seen:].decode("utf-8", "replace"):
-            assert self._read(60), f"never said {text!r} again: {self.data!r}"
-
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
     def kill(self, number: int) -> None:
         self._process.send_signal(number)
-
-    def resize(self, width: int, height: int = 24) -> None:
-        while self._read(0):
-            pass
-        self._sizes.append((len(self.data), width))
-        size(self._ours, width, height)
-        self.width = width
-
-    def window(self, end: str, *, breaks: bool) -> Window:
-        """What stands, once `end` is about to be written, in a window that was resized when this was; see Window."""
-        ends = [*(at for at, _ in self._sizes[1:]), self.data.index(end.encode())]
-        window = Window(self._sizes[0][1], breaks=breaks)
-        for (begin, width), end in zip(self._sizes, ends, strict=True):
-            if begin:
-                window.resize(width)
-            window.feed(self.data[begin:end])
-        return window
 
     def end(self) -> int:
         """Reads on until the command has ended; its exit code."""

@@ -89,46 +89,6 @@ def test_an_interrupted_run_leaves_the_terminal_as_it_was_and_says_how_to_go_on(
     assert f"  simsa run {file} --limit 290\n" in command, "whole, to be copied"
 
 
-def test_a_terminal_that_is_resized_keeps_one_bar_a_stage(
-    tmp_path: Path, servers: tuple[ChatServer, ChatServer]
-) -> None:
-    terminal = Terminal(
-        ["run", str(write(tmp_path, servers, 10)), "--json"], 160, 50, KEYS | {"NO_COLOR": "1"}
-    )
-    terminal.until("심사")
-    terminal.resize(80)
-    assert terminal.end() == 0
-    bars = [line for line in terminal.shown.lines if "━" in line]
-    assert [bar.split()[0] for bar in bars] == ["답변", "심사"]
-    assert "\x1b[3" not in terminal.shown.raw, "NO_COLOR is heeded"
-
-
-@pytest.mark.parametrize(("language", "breaks"), [("ko", True), ("en", False)])
-def test_a_terminal_that_gets_narrow_is_left_as_it_would_be_had_it_always_been(
-    language: str, breaks: bool, tmp_path: Path, servers: tuple[ChatServer, ChatServer]
-) -> None:
-    """Most terminals break the lines they show, some cut them off: neither keeps a piece, nor loses a line of before."""
-    settings = KEYS if breaks else KEYS | {"XTERM_VERSION": "XTerm(390)"}
-    terminal = Terminal(
-        ["run", str(write(tmp_path, servers, 10, language)), "--json"], 120, environment=settings
-    )
-    terminal.until("$0")
-    for width in (60, 100, 40):
-        terminal.resize(width)
-        terminal.until_more("━")
-    assert terminal.end() == 0
-    said = terminal.window("{\r\n", breaks=breaks).lines
-    bars = [n for n, line in enumerate(said) if "━" in line]
-    names = ("답변 생성", "심사") if language == "ko" else ("generate", "judge")
-    assert [said[n].startswith(name) for n, name in zip(bars, names, strict=True)] == [True, True]
-    assert bars[1] == bars[0] + 1
-    assert not [line for line in said if "╌" in line], "a piece of a bar"
-    first = "10개" if language == "ko" else "10 questions"
-    assert first in said[0], "what was said before stands there still"
-    assert sum("→" in line for line in said) == 2
-    assert sum("$" in line for line in said[bars[0] - 1 :]) == 1, "the money stands there once"
-
-
 def test_a_terminal_without_hangul_is_spoken_to_in_english_and_nothing_crashes(
     tmp_path: Path, servers: tuple[ChatServer, ChatServer]
 ) -> None:

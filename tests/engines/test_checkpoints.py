@@ -55,7 +55,7 @@ def _text_in(name: str, text: str) -> Callable[[Path], None]:
         (_text_in("config.json", "[]"), "not a JSON object"),
         (_without("model.safetensors"), "has no weights"),
         (_pickled, "only as a pickle"),
-        (_cut, "truncated"),
+        (_cut, "not a whole safetensors file"),
         (_missing_shard, "1 of 2 weight files are missing"),
         (_broken_index, "not an index"),
         (_without("tokenizer.json"), "has no tokenizer"),

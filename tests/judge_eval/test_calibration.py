@@ -33,7 +33,7 @@ def test_agreement_is_that_of_the_labelled_answers_together_and_by_variant() -> 
         cohen_kappa_score(*both, weights="quadratic", labels=[1, 2, 3, 4, 5])
     )
     for name in ("base", "lora"):
-        alone = agree(labels[name][:50], scores[name][:50])
+        alone = agree(labels[name][:50], scores[name][:50], range(1, 6))
         assert one.variants[name].quadratic_kappa == pytest.approx(alone.quadratic_kappa)
         assert one.variants[name].bias == pytest.approx(alone.bias)
     assert one.variants["lora"].bias > one.variants["base"].bias  # type: ignore[operator]

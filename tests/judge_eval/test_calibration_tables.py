@@ -13,9 +13,10 @@ from simsa.judge_eval.calibration_tables import confusions, grids
 from simsa.judge_eval.label_files import HumanLabels
 from simsa.report.format import Grid
 from simsa.report.renderers.terminal import render_grids
-from simsa.stats.agreement import LEVELS
 from simsa.store.labels import Label
 from tests.judge_eval.simulated import NAME, judged, labelled, world
+
+LEVELS = range(1, 6)
 
 
 def made(n: int = 60, people: tuple[str, ...] = ("",), n_labels: int | None = None) -> Calibration:

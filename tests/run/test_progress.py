@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from simsa.cli.progress_bars import clock, describe, money
+from simsa.cli.progress import clock, cost_line, describe
 from simsa.run.progress import Progress, Stage
 from tests.servers.chat import ChatServer
 from tests.test_pipeline import write_config, write_data
@@ -68,12 +68,12 @@ def test_money_left_is_what_this_sitting_has_shown() -> None:
     progress = Progress(spent_usd=1.5, before_usd=1.0, limit_usd=5.0)
     progress.judge = Stage(total=40, done=10)
     assert progress.to_go_usd == pytest.approx(1.5)
-    assert money(progress) == "$1.50 spent · about $1.50 to go · limit $5.00, $3.50 left"
+    assert cost_line(progress) == "$1.50 spent · about $1.50 to go · limit $5.00, $3.50 left"
     progress.judge.done = 40
-    assert money(progress) == "$1.50 spent · limit $5.00, $3.50 left"
+    assert cost_line(progress) == "$1.50 spent · limit $5.00, $3.50 left"
     progress.judge.done = 0
     assert progress.to_go_usd is None
-    assert money(Progress()) == ""
+    assert cost_line(Progress()) == ""
 
 
 def test_a_run_tells_what_it_has_spent_and_counts_what_is_asked_again(

@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from simsa.stats import Comparison, compare, compare_all, holm, sign_flip_p, summarise
-from simsa.stats.comparison import CRITERION_SCALE, TOTAL_SCALE, Scale, scale_of
+from simsa.i18n.messages import note_text
+from simsa.records import Criteria, Criterion
+from simsa.stats import Comparison, Scale, StatNote, compare, compare_all, holm, sign_flip_p, summarise
 
+CRITERION_SCALE = Scale.of(Criterion("answer_correctness"))
+TOTAL_SCALE = Scale.of_total(Criteria(map(Criterion, "abcd")))
 Scores = dict[str, float | None]
 
 
@@ -24,7 +27,6 @@ def scores(n: int, seed: int, shift: float = 0.0) -> Scores:
 
 
 def compared(first: Scores, second: Scores, clusters: dict[str, object] | None = None) -> Comparison:
-    scale = scale_of("answer_correctness", [*first.values(), *second.values()])
     return compare(
         first,
         second,
@@ -32,7 +34,7 @@ def compared(first: Scores, second: Scores, clusters: dict[str, object] | None =
         baseline="base",
         variant="lora",
         criterion="answer_correctness",
-        scale=scale,
+        scale=CRITERION_SCALE,
     )
 
 
@@ -52,7 +54,7 @@ class TestDistribution:
     def test_its_json_has_the_published_keys_and_only_the_extras_there_are(self) -> None:
         found = summarise(scores(40, 1), scale=CRITERION_SCALE)
         assert found is not None
-        figures = json.loads(json.dumps(found.to_dict()))
+        figures = json.loads(json.dumps(found.to_dict(note_text)))
         assert set(figures) == {"n", "mean", "sd", "median", "ci95", "counts", "n_missing", "n_clusters"}
 
     def test_a_missing_score_is_never_a_number(self) -> None:
@@ -73,7 +75,7 @@ class TestDistribution:
         found = summarise({"a": 4.0, "b": None})
         assert found is not None
         assert (found.mean, found.sd, found.ci95) == (4.0, None, None)
-        assert found.to_dict()["notes"]
+        assert found.to_dict(note_text)["notes"]
 
     def test_counts_are_for_whole_numbers(self) -> None:
         fractions = summarise({"a": 0.5, "b": 1.0})
@@ -116,13 +118,20 @@ class TestDistribution:
 
 
 class TestScale:
-    def test_known_scales(self) -> None:
-        assert scale_of("answer_correctness", [1.0, 5.0, None]) == Scale(1, 5, 0.2)
-        assert scale_of("total", [4.0, 20.0]) == Scale(4, 20, 0.5) == TOTAL_SCALE
+    def test_margins_of_the_default_scale(self) -> None:
+        assert Scale(1, 5, 0.2, (1, 2, 3, 4, 5)) == CRITERION_SCALE
+        assert Scale(4, 20, 0.5) == TOTAL_SCALE
 
-    def test_scores_outside_mean_that_it_is_not_known(self) -> None:
-        assert scale_of("faithfulness", [0.0, 1.0]) is None
-        assert scale_of("total", [21.0]) is None
+    def test_margins_are_proportional_to_the_span(self) -> None:
+        yes_no, of_ten = Criterion("cited", 0, 1), Criterion("depth", 0, 10, weight=2)
+        assert Scale.of(yes_no) == (0, 1, pytest.approx(0.05), (0, 1))
+        assert Scale.of(of_ten).margin == pytest.approx(0.5)
+        assert Scale.of_total(Criteria([yes_no, of_ten])) == (0, 21, pytest.approx(21 / 32), ())
+        assert Scale.of_total(Criteria([Criterion("tone", in_total=False)])) is None
+
+    def test_counts_list_every_level_of_the_scale(self) -> None:
+        found = summarise({"a": 0.0, "b": 2.0}, scale=Scale.of(Criterion("x", 0, 3)))
+        assert found is not None and found.counts == {"0": 1, "1": 0, "2": 1, "3": 0}
 
 
 class TestComparison:
@@ -146,7 +155,7 @@ class TestComparison:
         assert c.verdict == "better"
 
     def test_its_json_has_the_published_keys(self) -> None:
-        row = json.loads(json.dumps(compared(scores(40, 1), scores(40, 1, 0.8)).to_dict()))
+        row = json.loads(json.dumps(compared(scores(40, 1), scores(40, 1, 0.8)).to_dict(note_text)))
         assert set(row) >= {
             "baseline",
             "variant",
@@ -226,7 +235,7 @@ class TestComparison:
         assert c.ci95 is not None
         assert c.ci95[0] < 0 < c.ci95[1]
         assert c.verdict == "no difference shown"
-        assert any("documents" in note for note in c.notes)
+        assert StatNote("p_ignores_clusters") in c.notes
 
     def test_a_variant_against_itself_shows_nothing(self) -> None:
         same = scores(50, 4)
@@ -291,7 +300,7 @@ class TestSeveralVariants:
             "b": {"answer_correctness": scores(60, 1, 0.5), "context_recall": scores(60, 1, 0.4)},
             "c": {"answer_correctness": scores(60, 30), "context_recall": scores(60, 31)},
         }
-        found = compare_all(table, "base")
+        found = compare_all(table, "base", scales={"total": TOTAL_SCALE})
         assert [(c.variant, c.criterion) for c in found] == [
             (v, k) for v in "abc" for k in ("answer_correctness", "context_recall")
         ]
@@ -302,18 +311,18 @@ class TestSeveralVariants:
     def test_adjustment_decides_the_verdict(self) -> None:
         base: Scores = {f"q{i}": 3.0 for i in range(40)}
         lifted: Scores = {f"q{i}": 4.0 if i < 9 else 2.0 if i < 11 else 3.0 for i in range(40)}
-        alone = compare_all({"base": {"total": base}, "a": {"total": lifted}}, "base")[0]
+        alone = compare_all({"base": {"total": base}, "a": {"total": lifted}}, "base", scales={})[0]
         crowd = {f"v{i}": {"total": scores(40, 60 + i)} for i in range(6)}
-        among = compare_all({"base": {"total": base}, "a": {"total": lifted}, **crowd}, "base")[0]
+        among = compare_all({"base": {"total": base}, "a": {"total": lifted}, **crowd}, "base", scales={})[0]
         assert alone.p_value == among.p_value
         assert alone.p_adjusted is not None
         assert among.p_adjusted is not None
         assert alone.p_adjusted < 0.07 < among.p_adjusted
 
     def test_a_variant_without_the_criterion_has_no_pairs(self) -> None:
-        found = compare_all({"base": {"total": scores(20, 1)}, "a": {}}, "base")
+        found = compare_all({"base": {"total": scores(20, 1)}, "a": {}}, "base", scales={})
         assert [(c.n_pairs, c.n_dropped, c.p_adjusted) for c in found] == [(0, 20, None)]
 
     def test_alone_there_is_nothing_to_compare(self) -> None:
-        assert compare_all({"base": {"total": scores(20, 1)}}, "base") == []
-        assert compare_all({"base": {}}, "base") == []
+        assert compare_all({"base": {"total": scores(20, 1)}}, "base", scales={}) == []
+        assert compare_all({"base": {}}, "base", scales={}) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random as stdlib_random
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
+from simsa.i18n.messages import note_text
+from simsa.records import CRITERIA, Criterion
 from simsa.stats import (
     Comparison,
-    agree,
+    Scale,
     agree_unrounded,
     compare,
     compare_all,
@@ -31,9 +33,11 @@ from simsa.stats import (
     spread,
     summarise,
 )
-from simsa.stats.comparison import CRITERION_SCALE
+from simsa.stats import agree as agree_on
 from tests.report.runs import make_run, question
 
+CRITERION_SCALE = Scale.of(Criterion("x"))
+agree = partial(agree_on, levels=range(1, 6))
 CELL = st.none() | st.integers(1, 5)
 ROWS = st.lists(st.tuples(CELL, CELL, st.integers(0, 5)), min_size=1, max_size=24)
 WHOLE = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(0, 5)), min_size=2, max_size=24)
@@ -75,7 +79,7 @@ def test_the_order_of_rows_changes_nothing(rows: list[Row], dice: stdlib_random.
     assert friedman([first, second, first]) == friedman([mixed[0], mixed[1], first])
     both = {"a": {"x": first}, "b": {"x": second}, "c": {"x": first}}
     again = {"a": {"x": mixed[0]}, "b": {"x": mixed[1]}, "c": {"x": mixed[0]}}
-    assert compare_all(both, "a", clusters) == compare_all(again, "a", mixed[2])
+    assert compare_all(both, "a", clusters, scales={}) == compare_all(again, "a", mixed[2], scales={})
 
 
 @given(
@@ -152,8 +156,8 @@ def test_a_constant_in_labels_and_judge_moves_the_corrected_mean_by_it(seed: int
 @settings(max_examples=20, deadline=None)
 def test_a_constant_to_both_raters_leaves_their_agreement(pairs: list[tuple[int, int]]) -> None:
     labels, judged = [a for a, _ in pairs], [b for _, b in pairs]
-    plain = agree(labels, judged, range(1, 6))
-    moved = agree([a + 2 for a in labels], [b + 2 for b in judged], range(1, 6))
+    plain = agree(labels, judged)
+    moved = agree([a + 2 for a in labels], [b + 2 for b in judged])
     for name in (
         "quadratic_kappa",
         "krippendorff_alpha",
@@ -172,7 +176,7 @@ def test_a_constant_to_both_raters_leaves_their_agreement(pairs: list[tuple[int,
 
 def mirrored(found: Comparison) -> dict[str, Any]:
     """The figures as the other side has them."""
-    fields = found.to_dict() | {"baseline": found.variant, "variant": found.baseline}
+    fields = found.to_dict(note_text) | {"baseline": found.variant, "variant": found.baseline}
     for name in ("mean_diff", "rank_biserial"):
         fields[name] = None if fields[name] is None else -fields[name] + 0.0
     for name in ("ci95", "bounds", "bootstrap95"):
@@ -199,7 +203,9 @@ def test_swapping_the_sides_turns_every_sign(rows: list[Row]) -> None:
     swapped = compare(
         second, first, clusters, baseline="b", variant="a", criterion="x", scale=CRITERION_SCALE
     )
-    assert_same(mirrored(compared(first, second, clusters)), swapped.to_dict(), loose=("bootstrap95",))
+    assert_same(
+        mirrored(compared(first, second, clusters)), swapped.to_dict(note_text), loose=("bootstrap95",)
+    )
 
 
 @given(st.integers(0, 10**6))

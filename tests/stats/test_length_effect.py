@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsa.stats import length_bias
+from simsa.i18n.messages import note_text
+from simsa.stats import StatNote, length_bias
 
 
 def world(
@@ -102,12 +103,12 @@ def test_what_cannot_be_computed_says_why() -> None:
     assert length_bias([3, 4], [5, 6], [0, 0], [0, 1]).slope is None
     alike = length_bias([3, 4, 5, 2], [7, 7, 9, 9], [0, 0, 1, 1], [0, 1, 0, 1])
     assert alike.slope is None
-    assert "same length" in alike.notes[0]
+    assert alike.notes == (StatNote("equal_lengths"),)
     bound = length_bias([3, 4, 5, 2], [3, 7, 3, 7], [0, 0, 1, 1], [0, 1, 0, 1])
     assert bound.slope is not None
     assert bound.adjusted is None
-    assert "variant alone" in bound.notes[0]
-    document = bound.to_dict()
+    assert bound.notes == (StatNote("length_is_variant"),)
+    document = bound.to_dict(note_text)
     assert document["adjusted_slope"] is None
     assert document["n_questions"] == 2
 

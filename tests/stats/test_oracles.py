@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import krippendorff
 import numpy as np
@@ -20,9 +21,10 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import ttost_paired
 
+from simsa.records import Criterion
 from simsa.stats import (
     Comparison,
-    agree,
+    Scale,
     agree_unrounded,
     compare,
     compare_all,
@@ -36,12 +38,14 @@ from simsa.stats import (
     summarise,
     wilson,
 )
-from simsa.stats.agreement import LEVELS
-from simsa.stats.comparison import CRITERION_SCALE
+from simsa.stats import agree as agree_on
 from simsa.stats.intervals import cluster_bootstrap, cluster_codes
 
 Floats = NDArray[np.float64]
 CLOSE = 1e-9
+LEVELS = range(1, 6)
+CRITERION_SCALE = Scale.of(Criterion("x"))
+agree = partial(agree_on, levels=LEVELS)
 
 SCORE = st.integers(1, 5) | st.integers(1, 5).map(lambda k: k / 3) | st.sampled_from([3, 3, 3, 1.5, 4.25])
 CELL = st.none() | SCORE
@@ -248,7 +252,7 @@ def test_whether_any_differs(rows: list[list[float | None]]) -> None:
 @settings(max_examples=15, deadline=None)
 def test_a_baseline_against_each(rows: list[tuple[float | None, float | None, float | None]]) -> None:
     columns = {name: {"x": {f"q{n}": row[v] for n, row in enumerate(rows)}} for v, name in enumerate("abc")}
-    found = compare_all(columns, "a")
+    found = compare_all(columns, "a", scales={"x": CRITERION_SCALE})
     assert [one.variant for one in found] == ["b", "c"]
     for one in found:
         alone = compared(columns["a"]["x"], columns[one.variant]["x"])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
 from scipy.stats import t
 
+from simsa.i18n.messages import note_text
 from simsa.stats import corrected_difference, corrected_mean, estimate
 from simsa.stats.intervals import cluster_codes
 from simsa.stats.ppi import ONE_DOCUMENT, _weights
@@ -148,7 +149,7 @@ def test_differences_are_corrected_over_the_questions_that_both_have() -> None:
 
 def test_its_json_has_the_published_keys() -> None:
     y, f, others = judged_items(40, 60, 12)
-    row = json.loads(json.dumps(corrected_mean(list(y), list(f), list(others)).to_dict()))
+    row = json.loads(json.dumps(corrected_mean(list(y), list(f), list(others)).to_dict(note_text)))
     assert set(row) >= {"mean", "ci95", "lambda"}
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 
+import krippendorff
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,9 +59,27 @@ def test_neither_the_order_of_items_nor_of_raters_matters(
     assert ordinal_alpha(mixed) == pytest.approx(ordinal_alpha(items), abs=1e-9)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_it_equals_the_krippendorff_package_on_any_scale(data: st.DataObject) -> None:
+    """Random scales (whole or not), two to five raters, missing scores."""
+    scale = sorted(data.draw(st.sets(st.floats(-10, 100), min_size=2, max_size=17), label="scale"))
+    n_raters = data.draw(st.integers(2, 5), label="raters")
+    score = st.none() | st.sampled_from(scale)
+    table = data.draw(st.lists(st.tuples(*[score] * n_raters), min_size=1, max_size=30), label="items")
+    found, occurring = ordinal_alpha(table, scale), ordinal_alpha(table)
+    if found is None:
+        assert occurring is None
+        return
+    units = np.array([[math.nan if s is None else s for s in scores] for scores in table])
+    oracle = krippendorff.alpha(units.T, level_of_measurement="ordinal", value_domain=scale)
+    assert found == pytest.approx(oracle, abs=1e-12)
+    assert occurring == pytest.approx(oracle, abs=1e-12)
+
+
 def test_of_two_raters_it_is_that_of_the_calibration() -> None:
     labels, judged = [1, 2, 3, 4, 5, 3, 2], [1, 2, 4, 4, 4, 3, 1]
-    both = agree(labels, judged).krippendorff_alpha
+    both = agree(labels, judged, range(1, 6)).krippendorff_alpha
     assert ordinal_alpha(list(zip(labels, judged, strict=True))) == pytest.approx(both)
 
 

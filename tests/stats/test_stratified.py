@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from simsa.stats.stratified import weighted_mean
+from simsa.stats import stratified_mean
 
 
 def test_it_is_the_stratified_mean_of_the_textbook() -> None:
@@ -16,7 +16,7 @@ def test_it_is_the_stratified_mean_of_the_textbook() -> None:
     mean = shares @ centres
     variance = shares**2 @ [found.var(ddof=1) / len(found) for found in strata.values()]
     variance += shares @ (centres - mean) ** 2 / 115
-    found = weighted_mean(labels, weights, [1.0] * 115)
+    found = stratified_mean(labels, weights, [1.0] * 115)
     assert found.mean == pytest.approx(mean)
     assert found.ci95 == pytest.approx(t.interval(0.95, 33, mean, np.sqrt(variance)))
     assert (found.n_labels, found.n_others, found.naive, found.weight) == (35, 80, 1.0, 0.0)
@@ -24,7 +24,7 @@ def test_it_is_the_stratified_mean_of_the_textbook() -> None:
 
 def test_equal_weights_are_the_plain_mean() -> None:
     labels = {f"q{i}": float(1 + i % 5) for i in range(40)}
-    found = weighted_mean(labels, dict.fromkeys(labels, 3.0), [2.0] * 120)
+    found = stratified_mean(labels, dict.fromkeys(labels, 3.0), [2.0] * 120)
     assert found.mean == pytest.approx(3.0)
     low, high = t.interval(0.95, 39, 3.0, np.std(list(labels.values()), ddof=1) / np.sqrt(40))
     assert found.ci95 == pytest.approx((low, high))
@@ -32,10 +32,10 @@ def test_equal_weights_are_the_plain_mean() -> None:
 
 def test_few_labels_or_a_stratum_of_one_correct_nothing() -> None:
     few = {f"q{i}": 3.0 for i in range(29)}
-    assert weighted_mean(few, dict.fromkeys(few, 1.0), [3.0] * 50).mean is None
+    assert stratified_mean(few, dict.fromkeys(few, 1.0), [3.0] * 50).mean is None
     many = {f"q{i}": 3.0 for i in range(31)}
     weights = dict.fromkeys(many, 1.0) | {"q0": 9.0}
-    assert weighted_mean(many, weights, [3.0] * 50).mean is None
+    assert stratified_mean(many, weights, [3.0] * 50).mean is None
 
 
 def test_the_interval_covers_the_truth_where_the_plain_mean_of_the_sample_does_not() -> None:
@@ -47,7 +47,7 @@ def test_the_interval_covers_the_truth_where_the_plain_mean_of_the_sample_does_n
         drawn = {1: random.choice(rare, 20, replace=False), 2: random.choice(common, 20, replace=False)}
         labels = {f"{h}/{i}": float(y) for h, found in drawn.items() for i, y in enumerate(found)}
         weights = {key: 3.0 if key[0] == "1" else 27.0 for key in labels}
-        low, high = weighted_mean(labels, weights, [1.0] * 600).ci95 or (0, 0)
+        low, high = stratified_mean(labels, weights, [1.0] * 600).ci95 or (0, 0)
         covered += low <= truth <= high
         plain += abs(np.mean(list(labels.values())) - truth) < 0.4
     assert covered / 300 >= 0.93
@@ -71,7 +71,7 @@ def test_the_interval_speaks_of_other_questions_too(n: int, each: int) -> None:
             taken = random.permutation(places)[:each]
             labels |= {f"q{i}": float(y[i]) for i in taken}
             weights |= {f"q{i}": len(places) / len(taken) for i in taken}
-        if (found := weighted_mean(labels, weights, judge.tolist()).ci95) is not None:
+        if (found := stratified_mean(labels, weights, judge.tolist()).ci95) is not None:
             rounds += 1
             covered += found[0] <= truth <= found[1]
     assert rounds > 400
@@ -83,7 +83,7 @@ def test_documents_add_what_their_questions_share() -> None:
     labels = {f"q{i:02}": float(x) for i, x in enumerate(random.integers(1, 6, 40))}
     weights = {q: 2.0 if int(q[1:]) % 2 else 5.0 for q in labels}
     clusters = {q: int(q[1:]) // 4 for q in labels}
-    plain, found = (weighted_mean(labels, weights, [3.0] * 140, c) for c in (None, clusters))
+    plain, found = (stratified_mean(labels, weights, [3.0] * 140, c) for c in (None, clusters))
     parts = {}
     for weight in (2.0, 5.0):
         own = [q for q in labels if weights[q] == weight]
@@ -103,11 +103,11 @@ def test_documents_add_what_their_questions_share() -> None:
 def test_documents_of_one_question_change_nothing_and_a_single_one_is_said() -> None:
     labels = {f"q{i}": float(1 + i % 5) for i in range(40)}
     weights = {q: 1.0 + (int(q[1:]) % 2) for q in labels}
-    plain = weighted_mean(labels, weights, [3.0] * 60)
-    assert weighted_mean(labels, weights, [3.0] * 60, {q: q for q in labels}).ci95 == pytest.approx(
+    plain = stratified_mean(labels, weights, [3.0] * 60)
+    assert stratified_mean(labels, weights, [3.0] * 60, {q: q for q in labels}).ci95 == pytest.approx(
         plain.ci95
     )
-    one = weighted_mean(labels, weights, [3.0] * 60, dict.fromkeys(labels, "a"))
+    one = stratified_mean(labels, weights, [3.0] * 60, dict.fromkeys(labels, "a"))
     assert one.ci95 == pytest.approx(plain.ci95)
     assert one.n_clusters == 1
     assert one.notes

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,8 +10,12 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import mean_absolute_error
 
-from simsa.stats import agree, agree_unrounded
-from simsa.stats.unrounded_agreement import OTHER_SCALE, UNROUNDED
+from simsa.i18n.messages import note_text
+from simsa.stats import StatNote, agree_unrounded
+from simsa.stats import agree as agree_on
+
+LEVELS = range(1, 6)
+agree = partial(agree_on, levels=LEVELS)
 
 
 def raters(n: int, seed: int) -> tuple[list[int], list[float]]:
@@ -40,7 +45,7 @@ def test_every_figure_is_the_library_s(n: int, seed: int) -> None:
         np.mean([abs(a - b) <= 1 for a, b in zip(labels, judged, strict=True)])
     )
     assert (found.exact, found.krippendorff_alpha, found.confusion) == (None, None, ())
-    assert found.notes == (UNROUNDED,)
+    assert found.notes == (StatNote("unrounded"),)
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=40))
@@ -80,7 +85,7 @@ def test_on_another_scale_only_ranks_are_compared() -> None:
     found = agree_unrounded(labels, [score / 5 for score in judged], same_scale=False)
     assert found.spearman == pytest.approx(spearmanr(labels, judged).statistic)
     assert (found.quadratic_kappa, found.mae, found.bias, found.intervals) == (None, None, None, {})
-    assert found.notes == (OTHER_SCALE,)
+    assert found.notes == (StatNote("other_scale"),)
 
 
 def test_a_side_that_does_not_vary_has_no_ranks() -> None:
@@ -88,13 +93,13 @@ def test_a_side_that_does_not_vary_has_no_ranks() -> None:
     assert (found.spearman, found.kendall_tau_b) == (None, None)
     assert found.quadratic_kappa == 0.0
     assert found.mae == 0.5
-    assert any("does not vary" in note and "spearman" in note for note in found.notes)
+    assert StatNote("one_side_constant", (("figures", ("spearman", "kendall_tau_b")),)) in found.notes
     same = agree_unrounded([3] * 10, [3.0] * 10, same_scale=True)
     assert same.quadratic_kappa is None
 
 
 def test_nothing_and_one_pair() -> None:
-    assert agree_unrounded([], [], same_scale=True).notes == ("no labels",)
+    assert agree_unrounded([], [], same_scale=True).notes == (StatNote("no_labels"),)
     one = agree_unrounded([3], [3.5], same_scale=True)
     assert (one.n_labels, one.bias, one.intervals) == (1, 0.5, {})
     with pytest.raises(ValueError, match="2 labels, but 1"):
@@ -104,6 +109,6 @@ def test_nothing_and_one_pair() -> None:
 
 
 def test_it_is_json() -> None:
-    row = json.loads(json.dumps(agree_unrounded(*raters(30, 7), same_scale=True).to_dict()))
+    row = json.loads(json.dumps(agree_unrounded(*raters(30, 7), same_scale=True).to_dict(note_text)))
     assert row["exact"] is None
     assert row["quadratic_kappa"] is not None

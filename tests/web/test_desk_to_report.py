@@ -15,8 +15,7 @@ from simsa.judge_eval.calibration import calibrate, judged_by_run
 from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import choose
 from simsa.records import CRITERIA
-from simsa.stats import agree
-from simsa.stats.stratified import weighted_mean
+from simsa.stats import agree, stratified_mean
 from simsa.store import Store, results
 from simsa.store.labels import Labels, read, weights
 from simsa.web.labeling import LabelingDesk
@@ -135,14 +134,16 @@ def test_a_draw_by_strata_is_labelled_at_the_desk_and_its_weights_count(
             [said[k][criterion] for k in keys],
             [judged.scores[k[1]][criterion][k[0]] for k in keys],
         )
-        expected = agree(labels, [int(s or 0) for s in scored], weights=[drawn[k] or 0 for k in keys])
+        expected = agree(
+            labels, [int(s or 0) for s in scored], range(1, 6), weights=[drawn[k] or 0 for k in keys]
+        )
         assert found["quadratic_kappa"] == pytest.approx(expected.quadratic_kappa)
         assert found["bias"] == pytest.approx(expected.bias)
         assert found["bias"] != pytest.approx(np.mean(np.subtract(scored, labels)), abs=1e-3)
         for variant in ("base", "lora"):
             own = {q: float(of[criterion]) for (q, v), of in said.items() if v == variant}
             all_scores = [s for s in judged.scores[variant][criterion].values() if s is not None]
-            mean = weighted_mean(own, {q: drawn[q, variant] or 0 for q in own}, all_scores)
+            mean = stratified_mean(own, {q: drawn[q, variant] or 0 for q in own}, all_scores)
             assert found["corrected"][variant]["mean"] == pytest.approx(mean.mean)
             assert found["corrected"][variant]["ci95"] == pytest.approx(mean.ci95)
     assert any("stratified" in note for note in document["notes"])
@@ -174,7 +175,7 @@ def test_weighted_labels_show_what_all_labels_would(folder: Path) -> None:
         for v, of in everything.items()
         for q, label in of.items()
     ]
-    whole = agree([a for a, _ in pairs], [b for _, b in pairs])
+    whole = agree([a for a, _ in pairs], [b for _, b in pairs], range(1, 6))
     for name in ("quadratic_kappa", "exact", "mae", "bias", "spearman"):
         low, high = found.agreement.intervals[name]
         assert low <= getattr(whole, name) <= high, name

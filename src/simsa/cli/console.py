@@ -8,10 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar
 
@@ -31,7 +30,21 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 RUN = "a run's folder (`<config name>.simsa`, or what --out named) or the config it was made from"
 _NARROW = 40
 _FILE_WIDTH = 100
-_NOT_STARTED = (126, 127)  # what a shell says of a command that it cannot run
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One call of the command line: its arguments, and the language of the run once it is known."""
+
+    argv: list[str]
+    language: Language | None = None
+
+
+def set_language(language: Language) -> None:
+    """Sets the language of errors and messages for the rest of this call."""
+    context = click.get_current_context(silent=True)
+    if context and isinstance(invocation := context.find_root().obj, Invocation):
+        invocation.language = language
 
 
 class Terminal(NamedTuple):
@@ -309,46 +322,18 @@ def pager_option(command: _Command) -> _Command:
 
 
 def page(text: str, *, pager: bool = True) -> None:
-    """Shows text for people; through the user's pager where it is longer than the terminal, as git does.
+    """Prints text on stdout; on a terminal that is too small for it, through $PAGER or less.
 
-    The pager is $PAGER, else less or more; what it does not show, because it cannot be
-    started, is printed.
+    `PAGER=cat`, `PAGER=` and `--no-pager` turn the pager off.
     """
-    command = _pager() if pager and _is_longer_than_the_screen(text) else None
-    if command is None or not _paged(text, command):
-        show(text)
-
-
-def _is_longer_than_the_screen(text: str) -> bool:
-    return sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines
-
-
-def _pager() -> str | None:
-    from simsa.config import environment
+    from simsa.config import default_environment, environment
 
     variables = environment()
-    named = variables.get("PAGER")
-    if named is None:
-        named = next((name for name in ("less", "more") if shutil.which(name)), "")
-    if named.strip() in ("", "cat") or variables.get("TERM") in (None, "dumb"):
-        return None
-    return named
-
-
-def _paged(text: str, command: str) -> bool:
-    """Whether the pager could be started. It may be left before the end, and it hears Ctrl-C itself."""
-    from simsa.config import environment
-
-    encoding = sys.stdout.encoding or "utf-8"
-    variables = {"LESS": "FRX", "LV": "-c"} | environment()
-    if encoding.lower().replace("-", "") == "utf8":
-        variables.setdefault("LESSCHARSET", "utf-8")  # else less escapes Hangul in a C locale
-    sys.stdout.flush()
-    process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env=variables)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            process.communicate(text.encode(encoding, "backslashreplace"))
-        return process.wait() not in _NOT_STARTED
-    finally:
-        signal.signal(signal.SIGINT, before)
+    wanted = pager and sys.stdout.isatty() and variables.get("PAGER", "less").strip() not in ("", "cat")
+    if wanted and text.count("\n") >= shutil.get_terminal_size().lines and variables.get("TERM") != "dumb":
+        # Colours, no pager for a short text, and Hangul also in a C locale.
+        default_environment("LESS", "FRX")
+        default_environment("LESSCHARSET", "utf-8")
+        click.echo_via_pager(text, color=True)
+    else:
+        show(text)

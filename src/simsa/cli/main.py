@@ -12,7 +12,10 @@ from typing import Any
 
 import click
 
+from simsa.cli.console import Invocation, tell
 from simsa.errors import Interrupted, SimsaError
+from simsa.i18n.language import join_text
+from simsa.i18n.messages import msg
 from simsa.version import __version__
 
 # Command → one line for `simsa --help`. A command lives in `simsa.cli.<name>` as
@@ -102,10 +105,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    invocation = Invocation(given)
     try:
-        _show_what_can_be_shown()
-        given = list(sys.argv[1:] if argv is None else argv)
-        result = cli.main(args=given, obj=given, standalone_mode=False)
+        _escape_what_cannot_be_shown()
+        result = cli.main(args=given, obj=invocation, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
         return leave.exit_code
@@ -117,12 +121,12 @@ def run(argv: Sequence[str] | None = None) -> int:
         _say_interrupted(str(stop))
         return 130
     except SimsaError as error:
-        _say(str(error))
+        tell(join_text("", ("simsa: ", error.localized())), invocation.language)
         return error.exit_code
 
 
-def _show_what_can_be_shown() -> None:
-    """Where a terminal's encoding lacks a character, it is escaped: no character ends a command."""
+def _escape_what_cannot_be_shown() -> None:
+    """Escapes characters that the encoding of stdout or stderr lacks, so that no character raises an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -137,19 +141,8 @@ def _say_which_runs(wrong: click.ClickException) -> None:
         say(f"  → RUN is {RUN}" + (f"; here: {here}" if here else ""))
 
 
-def _say_interrupted(how_to_go_on: str) -> None:
-    from simsa.cli.console import tell
-    from simsa.i18n.language import join_text
-    from simsa.i18n.messages import msg
-
-    tell(join_text("", ("simsa: ", how_to_go_on or msg("interrupted"))))
-
-
-def _say(text: str) -> None:
-    from simsa.cli.console import say
-    from simsa.text import visible
-
-    say(f"simsa: {visible(text)}")
+def _say_interrupted(message: str) -> None:
+    tell(join_text("", ("simsa: ", message or msg("interrupted"))))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from simsa import config as configuration
+from simsa.cli import console
 from simsa.config import DEFAULT_CONFIG, Config
 from simsa.errors import ConfigError
 
@@ -137,6 +138,7 @@ def config_from(flags: dict[str, Any]) -> tuple[Config, Path]:
         if flags.get("model") or not variants:
             variants.insert(0, {"name": "base"})
         config = configuration.build({"variants": variants}, overrides)
+    console.set_language(config.report.language)
     return config, flags.get("out") or config.run_dir
 
 

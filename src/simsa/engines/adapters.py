@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.engines.tensors import Tensor, content, read_table
+from simsa.engines.tensors import Tensor, read_contents, read_shapes
 from simsa.errors import AdapterError, AdapterWithoutEffect
 from simsa.i18n.messages import msg
 
@@ -106,7 +106,7 @@ def read_adapter(folder: Path) -> Adapter:
     rank, alpha = _rank(folder, config), _alpha(folder, config)
     ranks = _patterns(folder, config)
     weights = _weights(folder)
-    table = read_table(weights)
+    table = read_shapes(weights)
     pairs = _pairs(weights, table.values())
     stacked = bool(config.get("target_parameters"))
     for pair in pairs:
@@ -127,19 +127,16 @@ def read_adapter(folder: Path) -> Adapter:
 
 def check_weights(adapter: Adapter) -> None:
     """Reads the weights: raises AdapterWithoutEffect where they change nothing, AdapterError for NaN or Inf."""
-    effective = False
-    for pair in adapter.pairs:
-        contents = {tensor.name: content(adapter.weights, tensor) for tensor in (pair.a, pair.b)}
-        for name, found in contents.items():
-            if not found.finite:
-                raise AdapterError(
-                    "holds NaN or infinite numbers",
-                    where=str(adapter.weights),
-                    field=name,
-                    hint="the training diverged: take an earlier checkpoint, or train with a lower learning rate",
-                )
-        effective = effective or not any(found.zero for found in contents.values())
-    if not effective:
+    contents = read_contents(adapter.weights)
+    for name, found in contents.items():
+        if not found.finite:
+            raise AdapterError(
+                "holds NaN or infinite numbers",
+                where=str(adapter.weights),
+                field=name,
+                hint="the training diverged: take an earlier checkpoint, or train with a lower learning rate",
+            )
+    if all(contents[pair.a.name].zero or contents[pair.b.name].zero for pair in adapter.pairs):
         raise AdapterWithoutEffect(
             "every update of this adapter is zero, so it would answer exactly as its base model",
             where=str(adapter.weights),

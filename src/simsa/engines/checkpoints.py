@@ -14,7 +14,7 @@ import orjson
 from simsa.config import environment
 from simsa.engines import adapters
 from simsa.engines.adapters import Adapter, LoraPair, read_object
-from simsa.engines.tensors import read_table
+from simsa.engines.tensors import read_shapes
 from simsa.errors import AdapterError
 from simsa.i18n.messages import msg
 
@@ -42,7 +42,7 @@ class Checkpoint:
     @cached_property
     def matrices(self) -> Mapping[str, tuple[int, ...]]:
         """Module name → [out, in] of every linear layer kept as a plain matrix. Raises AdapterError."""
-        tables = (read_table(file) for file in _weight_files(self.path))
+        tables = (read_shapes(file) for file in _weight_files(self.path))
         return {
             name.removesuffix(".weight"): tensor.shape
             for table in tables
@@ -93,7 +93,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 def check_checkpoint(checkpoint: Checkpoint) -> None:
     """Whether weights (whole, safetensors) and a tokenizer are there. Raises AdapterError."""
     for file in _weight_files(checkpoint.path):
-        read_table(file)
+        read_shapes(file)
     if not any((checkpoint.path / name).exists() for name in _TOKENIZERS):
         raise AdapterError(
             "has no tokenizer",

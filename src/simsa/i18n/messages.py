@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from simsa.i18n.language import LANGUAGES, KoreanNoun, Language, LocalizedText, localize
 
@@ -52,6 +52,27 @@ def words(language: Language, section: Section = "report") -> Words:
         return _fill(own[code] if code in own else shared[code], values, language)
 
     return say
+
+
+class CodedNote(Protocol):
+    """A note of `simsa.stats`: a code, and the values for the blanks of its sentence."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def values(self) -> tuple[tuple[str, Any], ...]: ...
+
+
+def note_text(note: CodedNote, language: Language = "en") -> str:
+    """The sentence of a statistical note; JSON documents use the English one."""
+    say = words(language)
+    values = {
+        name: ", ".join(say(f"stat.figure.{figure}") for figure in value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in note.values
+    }
+    return say(f"stat.{note.code}", **values)
 
 
 def label(name: str, language: Language) -> str:

@@ -23,10 +23,15 @@ from simsa.judge_eval.calibration_result import (
 from simsa.judge_eval.label_files import TOTAL, HumanLabels
 from simsa.judge_eval.sampling import AnswerCodes
 from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
-from simsa.stats.agreement import LEVELS, Agreement, agree
-from simsa.stats.ppi import FEWEST_LABELS, Corrected, corrected_difference, corrected_mean, documents
-from simsa.stats.stratified import weighted_mean
-from simsa.stats.unrounded_agreement import agree_unrounded
+from simsa.stats.agreement import Agreement, agree, agree_unrounded, ordinal_alpha
+from simsa.stats.ppi import (
+    FEWEST_LABELS,
+    Corrected,
+    corrected_difference,
+    corrected_mean,
+    documents,
+    stratified_mean,
+)
 from simsa.store import Store, results
 from simsa.store.labels import LabeledAnswer
 
@@ -276,7 +281,7 @@ def _levels(name: str, seen: set[float]) -> Sequence[int] | None:
         return None
     low, high = int(min(seen)), int(max(seen))
     if low >= 1 and high <= MAX_SCORE and name != TOTAL:
-        return LEVELS
+        return range(1, MAX_SCORE + 1)
     if name == TOTAL and low >= len(CRITERIA) and high <= MAX_TOTAL:
         return range(len(CRITERIA), MAX_TOTAL + 1)
     if name in CRITERIA or high - low > _WIDEST:
@@ -290,6 +295,7 @@ def _people(labels: Labels, levels: Sequence[int] | None, seed: int) -> People |
     if not shared or levels is None:
         return None
     names = sorted({name for by in shared.values() for name in by})
+    table = [[by.get(name) for name in names] for by in shared.values()]
     pairs = []
     for a, b in combinations(names, 2):
         both = [(by[a], by[b]) for by in shared.values() if a in by and b in by]
@@ -297,17 +303,7 @@ def _people(labels: Labels, levels: Sequence[int] | None, seed: int) -> People |
             pairs.append(
                 RaterPair(a, b, agree([x for x, _ in both], [y for _, y in both], levels, seed=seed))
             )
-    return People(len(shared), _alpha(shared, names, levels), tuple(pairs))
-
-
-def _alpha(shared: Labels, names: Sequence[str], levels: Sequence[int]) -> float | None:
-    import krippendorff
-    import numpy as np
-
-    if len({score for by in shared.values() for score in by.values()}) < 2:
-        return None
-    table = np.array([[by.get(name, np.nan) for by in shared.values()] for name in names], dtype=np.float64)
-    return float(krippendorff.alpha(table, level_of_measurement="ordinal", value_domain=list(levels)))
+    return People(len(shared), ordinal_alpha(table, levels), tuple(pairs))
 
 
 _Figures = dict[str, dict[str, float]]
@@ -342,7 +338,7 @@ def _mean(
     clusters: Mapping[str, str] | None,
 ) -> Corrected:
     if strata is not None:
-        return weighted_mean(means, strata, judged.values(), clusters)
+        return stratified_mean(means, strata, judged.values(), clusters)
     labelled = sorted(means)
     others = [q for q in sorted(judged) if q not in means]
     found = corrected_mean(
@@ -372,7 +368,7 @@ def _difference(
         found = corrected_difference((first, second), (of_both[0], of_both[1]), clusters)
         return replace(found, naive=_plain_mean(apart))
     labels = {q: second[q] - first[q] for q in first.keys() & second.keys()}
-    return weighted_mean(labels, {q: strata[q] for q in labels}, apart, clusters)
+    return stratified_mean(labels, {q: strata[q] for q in labels}, apart, clusters)
 
 
 def _plain_mean(scores: Iterable[float]) -> float | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simsa.i18n.language import Language
-from simsa.i18n.messages import words
-from simsa.report.stat_notes import localized_note
+from simsa.i18n.messages import label, note_text, words
 
 if TYPE_CHECKING:
     from simsa.stats import Agreement, Corrected
@@ -34,7 +33,7 @@ class CalibrationNote(NamedTuple):
     def say(self, language: Language) -> str:
         say = words(language, "calibration")
         blanks = {
-            name: ", ".join(map(say, value)) if isinstance(value, tuple) else value
+            name: ", ".join(label(one, language) for one in value) if isinstance(value, tuple) else value
             for name, value in self.blanks
         }
         return say(self.key, **blanks)
@@ -60,7 +59,7 @@ class People:
         return {
             "n_items": self.n_items,
             "krippendorff_alpha": self.krippendorff_alpha,
-            "pairs": [{"a": p.a, "b": p.b, **p.agreement.to_dict()} for p in self.pairs],
+            "pairs": [{"a": p.a, "b": p.b, **p.agreement.to_dict(note_text)} for p in self.pairs],
         }
 
 
@@ -109,10 +108,10 @@ class CriterionResult:
     def to_dict(self, language: Language = "en") -> dict[str, Any]:
         notes = [remark.say(language) for remark in self.remarks]
         return (
-            self.agreement.to_dict()
-            | {"corrected": {name: found.to_dict() for name, found in self.corrected.items()}}
+            self.agreement.to_dict(note_text)
+            | {"corrected": {name: found.to_dict(note_text) for name, found in self.corrected.items()}}
             | {
-                "per_variant": {name: found.to_dict() for name, found in self.variants.items()},
+                "per_variant": {name: found.to_dict(note_text) for name, found in self.variants.items()},
                 "annotators": None if self.people is None else self.people.to_dict(),
                 "corrected_differences": [
                     {"baseline": d.baseline, "variant": d.variant, **_difference(d.corrected)}
@@ -121,7 +120,7 @@ class CriterionResult:
                 "levels": list(self.levels),
                 "n_unscored": self.n_unscored,
                 "standing": self.standing,
-                "notes": [*(localized_note(note, language) for note in self.agreement.notes), *notes],
+                "notes": [*(note_text(note, language) for note in self.agreement.notes), *notes],
             }
         )
 
@@ -176,5 +175,5 @@ class Calibration:
 
 
 def _difference(found: Corrected) -> dict[str, Any]:
-    shown = found.to_dict()
+    shown = found.to_dict(note_text)
     return {"mean_diff": shown.pop("mean"), "naive_diff": shown.pop("naive"), **shown}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.config import JudgeConfig
+from simsa.i18n.messages import note_text
 from simsa.judges import Judge, JudgeRequest
 from simsa.records import CRITERIA, Question
 from simsa.store import Store, results
@@ -88,11 +89,11 @@ def compare(rows: Sequence[RetestRow], second: Mapping[str, Mapping[str, int]]) 
             if name in row.scores and name in second.get(row.key, {})
         ]
         if pairs:
-            found[name] = agree([a for a, _ in pairs], [b for _, b in pairs])
+            found[name] = agree([a for a, _ in pairs], [b for _, b in pairs], range(1, 6))
     return Retest(len(rows), sum(not second.get(row.key) for row in rows), found)
 
 
 def _figures(found: Agreement) -> dict[str, Any]:
-    shown = found.to_dict()
+    shown = found.to_dict(note_text)
     kept = ("exact", "within_one", "quadratic_kappa", "bias", "confusion", "ci95", "notes")
     return {"n": found.n_labels} | {name: shown[name] for name in kept}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsa.i18n.messages import note_text
 from simsa.report.score_matrix import CLAIMS_SUPPORTED, CLAIMS_TOTAL, CLAIMS_UNFOUND, MISSING, SHARE
 from simsa.report.shared_questions import ScoreDifference, difference
 
@@ -55,7 +56,11 @@ class ClaimsInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON block of a variant; the figures of `share` are null where there are none."""
-        share = self.share.to_dict() if self.share else dict.fromkeys(("n", "mean", "sd", "median", "ci95"))
+        share = (
+            self.share.to_dict(note_text)
+            if self.share
+            else dict.fromkeys(("n", "mean", "sd", "median", "ci95"))
+        )
         return share | {
             "n": self.share.n if self.share else 0,
             "listed": self.listed,
@@ -76,7 +81,7 @@ def claims_of_variant(
     """None where no claims were asked for."""
     import numpy as np
 
-    from simsa.stats.comparison import Scale, summarise
+    from simsa.stats import Scale, summarise
 
     totals, supported, unfound = (
         table.answers(name, column) for column in (CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND)

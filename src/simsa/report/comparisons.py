@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError, RunError
 from simsa.i18n.language import LANGUAGES, Language
-from simsa.i18n.messages import words
+from simsa.i18n.messages import note_text, words
 from simsa.records import CRITERIA
 from simsa.report import gates
 from simsa.report.cross_judge_report import Bridged, bridged, judged_apart
@@ -73,7 +73,7 @@ class ComparisonReport:
             "judge": judge,
             "baseline": self.baseline,
             "variants": list(self.variants),
-            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "comparisons": [comparison.to_dict(note_text) for comparison in self.comparisons],
             "metrics": [difference._asdict() for difference in self.metrics],
             "gates": [outcome.to_dict() for outcome in self.outcomes],
             "passed": self.passed,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.i18n.language import KoreanNoun, Language
 from simsa.i18n.messages import Words, words
-from simsa.records import CRITERIA, MAX_TOTAL
+from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
 from simsa.report.format import (
     DASH,
     Grid,
@@ -25,7 +25,7 @@ from simsa.text import usd
 
 if TYPE_CHECKING:
     from simsa.stats import Agreement, Comparison
-    from simsa.stats.comparison import Verdict
+    from simsa.stats.comparison import Conclusion
 
 TOTAL = "total"
 Range = tuple[float, float]
@@ -76,7 +76,7 @@ class AdjustedDifference(NamedTuple):
     shift: float
     net: float
     ci95: Range
-    verdict: Verdict
+    verdict: Conclusion
 
     def to_dict(self) -> dict[str, Any]:
         return self._asdict() | {"ci95": list(self.ci95)}
@@ -120,7 +120,6 @@ def bridged(bridge: Bridge) -> Bridged:
 
 def _shift(criterion: str, answers: Sequence[DoublyJudged]) -> JudgeOffset:
     from simsa.stats import agree, estimate
-    from simsa.stats.agreement import LEVELS
 
     held = [
         (one, a, b)
@@ -130,7 +129,7 @@ def _shift(criterion: str, answers: Sequence[DoublyJudged]) -> JudgeOffset:
     firsts, seconds = [a for _, a, _ in held], [b for _, _, b in held]
     found = estimate([b - a for _, a, b in held], [one.cluster for one, _, _ in held])
     apart = [[b - a for one, a, b in held if one.side == side] for side in (0, 1)]
-    levels = range(len(CRITERIA), MAX_TOTAL + 1) if criterion == TOTAL else LEVELS
+    levels = range(len(CRITERIA), MAX_TOTAL + 1) if criterion == TOTAL else range(1, MAX_SCORE + 1)
     return JudgeOffset(
         criterion,
         len(held),
@@ -182,7 +181,7 @@ def _net(comparison: Comparison, shift: JudgeOffset, side: int) -> AdjustedDiffe
     half = math.hypot((c.ci95[1] - c.ci95[0]) / 2, (shift.ci95[1] - shift.ci95[0]) / 2)
     net = c.mean_diff - moved
     low, high = net - half, net + half
-    verdict: Verdict = "no difference shown"
+    verdict: Conclusion = "no difference shown"
     if min(c.n_pairs, shift.n) < FEWEST_PAIRS:
         verdict = "too few"
     elif low > 0 or high < 0:

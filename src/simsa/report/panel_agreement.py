@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsa.records import CRITERIA
+from simsa.records import CRITERIA, MAX_SCORE
 from simsa.report.score_matrix import TOTAL, Mean
 from simsa.report.variance_report import Judgement, Judgements
 from simsa.store import PanelJudgement, Store, members, repeats
@@ -105,7 +105,9 @@ def panel(store: Store, names: Sequence[str]) -> PanelInfo | None:
         ]
         groups = [[s for s in scores if s is not None] for scores in scored]
         if found := spread(groups):
-            agreement[name] = PanelAgreement(found.n, found.differ, found.sd, ordinal_alpha(scored))
+            agreement[name] = PanelAgreement(
+                found.n, found.differ, found.sd, ordinal_alpha(scored, range(1, MAX_SCORE + 1))
+            )
     means = _means(((variant, member), scores) for (variant, member, *_), scores in rows.items())
     return PanelInfo(tuple(_member(name, items, means) for name in names), agreement)
 

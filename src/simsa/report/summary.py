@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from simsa.i18n.language import LANGUAGES, Language
-from simsa.records import CRITERIA, MAX_SCORE
+from simsa.records import CRITERIA, MAX_SCORE, Criteria, Criterion
 from simsa.report import abstention_report, claim_summary, example_answers
 from simsa.report.contingency import contingencies
 from simsa.report.expected_scores import expected_scores
@@ -24,7 +24,7 @@ from simsa.store import Store, count_parse_failures, judge_usage, snapshot, usag
 if TYPE_CHECKING:
     from simsa.llm import Deprecation
     from simsa.report.score_matrix import Floats
-    from simsa.stats import Comparison, Distribution
+    from simsa.stats import Comparison, Distribution, Scale
 
 SCORED = (*CRITERIA, TOTAL)
 
@@ -108,8 +108,20 @@ def compared(table: Table, baseline: str) -> list[Comparison]:
     whole = table.part()
     names = [baseline, *(name for name in table.variants if name != baseline)]
     return compare_all(
-        {name: _Scores(table, name, whole) for name in names}, baseline, table.clusters_if_any()
+        {name: _Scores(table, name, whole) for name in names},
+        baseline,
+        table.clusters_if_any(),
+        scales=_scales(),
     )
+
+
+def _scales() -> dict[str, Scale | None]:
+    """The scale of each criterion and of the total."""
+    from simsa.stats import Scale
+
+    criteria = Criteria(Criterion(name) for name in CRITERIA)
+    scales: dict[str, Scale | None] = {criterion.name: Scale.of(criterion) for criterion in criteria}
+    return scales | {TOTAL: Scale.of_total(criteria)}
 
 
 class _Scores(Mapping[str, "Mapping[str, float | None]"]):
@@ -213,12 +225,12 @@ def _variant(
 
 
 def _slice(table: Table, variant: str, part: Part, clusters: Mapping[str, str] | None) -> Slice:
-    from simsa.stats.comparison import CRITERION_SCALE, TOTAL_SCALE, summarise
+    from simsa.stats import summarise
 
+    scales = _scales()
     found: dict[str, Distribution] = {}
     for name in SCORED:
-        scale = TOTAL_SCALE if name == TOTAL else CRITERION_SCALE
-        distribution = summarise(table.scores(variant, name, part), clusters, scale=scale)
+        distribution = summarise(table.scores(variant, name, part), clusters, scale=scales[name])
         if distribution:
             found[name] = distribution
     total = found.pop(TOTAL, None)

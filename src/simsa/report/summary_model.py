@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from simsa.i18n.messages import note_text
 from simsa.records import CRITERIA, MAX_TOTAL, Question
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class JudgeInfo:
             "usage": None if self.usage is None else self.usage.to_dict(),
             "probes": self.probes,
             "retest": (self.examination or {}).get("retest"),
-            "length_bias": {name: found.to_dict() for name, found in self.length_bias.items()},
+            "length_bias": {name: found.to_dict(note_text) for name, found in self.length_bias.items()},
         }
 
     @property
@@ -309,7 +310,7 @@ class Summary:
             "judge": None if self.judge is None else self.judge.to_dict(),
             "baseline": self.baseline,
             "variants": [variant.to_dict() for variant in self.variants],
-            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "comparisons": [comparison.to_dict(note_text) for comparison in self.comparisons],
             "variance": [noise.to_dict() for noise in self.variance],
             "notes": [note._asdict() for note in self.notes],
             "data": dict(self.data),
@@ -326,4 +327,4 @@ class Summary:
 
 
 def _figures(distribution: Distribution | None, **more: Any) -> dict[str, Any] | None:
-    return None if distribution is None else distribution.to_dict() | more
+    return None if distribution is None else distribution.to_dict(note_text) | more

@@ -1,54 +1,63 @@
-"""A variant's scores in figures, and variants compared: what reports and `simsa stats` print."""
+"""Summaries of one variant's scores, and paired comparisons of variants: what reports and `simsa stats` print."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
-from simsa.stats.intervals import Range, estimate
+from simsa.stats.intervals import NoteText, Range, StatNote, estimate
 from simsa.stats.missing_bounds import difference_bounds, mde80, mean_bounds, questions_needed
 from simsa.stats.paired_tests import holm, rank_biserial, sign_flip_p, wilcoxon_p
 
+if TYPE_CHECKING:
+    from simsa.records import Criteria, Criterion
+
 Scores = Mapping[str, float | None]
-"""Scores by question id; None is a score that is missing."""
+"""Scores by question id; None is a missing score."""
 Clusters = Mapping[str, Hashable]
-"""Question id → source document; a question that is not named stands for itself."""
-Verdict = Literal["too few", "better", "worse", "no difference shown", "equivalent"]
+"""Question id → source document; a question without an entry is its own cluster."""
+Conclusion = Literal["too few", "better", "worse", "no difference shown", "equivalent"]
 
 FEWEST_PAIRS = 15
 ALPHA = 0.05
 _MOST_LEVELS = 50
+_CRITERION_MARGIN = 1 / 20  # share of the span: ±0.2 on 1–5
+_TOTAL_MARGIN = 1 / 32  # share of the span: ±0.5 on the total of four criteria of 1–5
 
 
 class Scale(NamedTuple):
-    """Lowest and highest score, and the margin within which two means are as good as equal."""
+    """Lowest and highest score, and the margin within which two means count as equivalent.
+
+    `levels` are the possible scores, where a distribution lists all of them.
+    """
 
     low: float
     high: float
     margin: float
+    levels: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, criterion: Criterion) -> Scale:
+        """The scale of one criterion; the margin is 5 % of the span."""
+        margin = criterion.span * _CRITERION_MARGIN
+        return cls(criterion.low, criterion.high, margin, tuple(criterion.levels))
 
-CRITERION_SCALE = Scale(1, MAX_SCORE, 0.2)
-TOTAL_SCALE = Scale(len(CRITERIA), MAX_TOTAL, 0.5)
-
-
-def scale_of(criterion: str, scores: Iterable[float | None]) -> Scale | None:
-    """1–5 for a criterion, 4–20 for `total`; None when a score lies outside, so that the scale is not known."""
-    scale = TOTAL_SCALE if criterion == "total" else CRITERION_SCALE
-    fits = all(scale.low <= score <= scale.high for score in scores if score is not None)
-    return scale if fits else None
+    @classmethod
+    def of_total(cls, criteria: Criteria) -> Scale | None:
+        """The scale of the criteria's total, with a margin of 1/32 of the span; None when there is no total."""
+        low, high = criteria.min_total, criteria.max_total
+        return None if low is None or high is None else cls(low, high, (high - low) * _TOTAL_MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A variant's scores of one criterion: at least one.
+    """Summary of a variant's scores of one criterion: at least one score.
 
-    `n` scores make the figures, `n_missing` more have none. `sd` has ddof=1 and, like
-    `ci95`, takes two scores. `counts` is None unless all scores are whole numbers.
-    `bounds` are the means if every missing score were the lowest, or the highest.
+    The figures rest on `n` scores; `n_missing` more are missing. `sd` has ddof=1; it and `ci95` need two scores.
+    `counts` is None unless all scores are whole numbers. `bounds` are the means if every missing score were the
+    lowest, or the highest.
     """
 
     n: int
@@ -61,13 +70,11 @@ class Distribution:
     n_clusters: int = 0
     bootstrap95: Range | None = None
     bounds: Range | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[StatNote, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """The `criteria` block of the reports' JSON; optional figures only where there are some."""
-        figures = _plain(self)
-        optional = ("counts", "bootstrap95", "bounds", "notes")
-        return {key: value for key, value in figures.items() if key not in optional or value}
+    def to_dict(self, note_text: NoteText) -> dict[str, Any]:
+        """The `criteria` block of the reports' JSON; optional figures only when present."""
+        return _to_dict(self, note_text, optional=("counts", "bootstrap95", "bounds", "notes"))
 
 
 def summarise(
@@ -78,21 +85,21 @@ def summarise(
     counts: bool = True,
     seed: int = 0,
 ) -> Distribution | None:
-    """Figures of one variant's scores of one criterion; None when no question has a score.
+    """Summary of one variant's scores of one criterion; None when no question has a score.
 
-    `scale` is needed for the bounds, and makes `counts` name every level of a 1–5 scale.
-    Raises ValueError for a score that is not finite.
+    `scale` is needed for `bounds`; its levels are all listed in `counts`. Raises ValueError for a score that is
+    not finite.
     """
-    questions = sorted(q for q, score in scores.items() if score is not None)
-    values = [float(score) for q in questions if (score := scores[q]) is not None]
-    if not values:
+    known = {question: float(score) for question, score in sorted(scores.items()) if score is not None}
+    if not known:
         return None
-    found = estimate(values, _clusters_of(questions, clusters), seed=seed)
-    n_missing = len(scores) - len(values)
-    bounds = mean_bounds(scores.values(), scale.low, scale.high) if scale and n_missing else None
+    values = list(known.values())
+    found = estimate(values, _clusters_of(list(known), clusters), seed=seed)
+    assert found.mean is not None
+    n_missing = len(scores) - len(known)
     return Distribution(
         n=found.n,
-        mean=_certain(found.mean),
+        mean=found.mean,
         sd=found.sd,
         median=statistics.median(values),
         ci95=found.ci95,
@@ -100,21 +107,20 @@ def summarise(
         n_missing=n_missing,
         n_clusters=found.n_clusters,
         bootstrap95=found.bootstrap95,
-        bounds=bounds,
+        bounds=mean_bounds(scores.values(), scale.low, scale.high) if scale and n_missing else None,
         notes=found.notes,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`variant` − `baseline` on the questions that both have a score for.
+    """`variant` − `baseline` on the questions for which both have a score.
 
-    `ci95` is the t interval of `mean_diff`, cluster-robust over source documents;
-    `p_value` that of the sign-flip permutation, `p_adjusted` after Holm across variants
-    within the criterion. `n_dropped` questions have a score of one side or none;
-    `bounds` is where the difference lies whatever those scores are. `n_needed` questions
-    would show a difference as large as this one with 80 % power. What cannot be
-    computed is None, and `notes` says why.
+    `ci95` is the t interval of `mean_diff`, cluster-robust over source documents. `p_value` is that of the
+    sign-flip permutation test, `p_adjusted` the same after Holm's adjustment across variants within the
+    criterion. `n_dropped` questions have a score of one side or none; `bounds` limits the difference for any
+    values of the missing scores. `n_needed` questions would show a difference of this size with 80 % power.
+    A figure that cannot be computed is None, and `notes` gives the reason.
     """
 
     baseline: str
@@ -132,26 +138,25 @@ class Comparison:
     ties: int
     losses: int
     mde80: float | None
-    verdict: Verdict
+    verdict: Conclusion
     sd: float | None = None
     n_dropped: int = 0
     n_needed: int | None = None
     margin: float | None = None
     bootstrap95: Range | None = None
     bounds: Range | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[StatNote, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """An entry of `comparisons` in the reports' JSON; optional figures only where there are some."""
-        optional = ("bootstrap95", "bounds", "notes")
-        return {key: value for key, value in _plain(self).items() if key not in optional or value}
+    def to_dict(self, note_text: NoteText) -> dict[str, Any]:
+        """An entry of `comparisons` in the reports' JSON; optional figures only when present."""
+        return _to_dict(self, note_text, optional=("bootstrap95", "bounds", "notes"))
 
     def equivalent_within(self, margin: float) -> bool:
         """Whether the interval lies inside ±`margin`."""
         return self.ci95 is not None and -margin <= self.ci95[0] and self.ci95[1] <= margin
 
     def not_worse_than(self, margin: float) -> bool:
-        """Whether the interval shows that the variant is worse by less than `margin`, if at all."""
+        """Whether the interval excludes that the variant is worse by `margin` or more."""
         return self.ci95 is not None and self.ci95[0] > -margin
 
 
@@ -166,18 +171,21 @@ def compare(
     scale: Scale | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """Compares `second` (the variant) with `first` (the baseline), alone: nothing to adjust for yet.
+    """Compares `second` (the variant) with `first` (the baseline), without adjustment for multiple comparisons.
 
     Raises ValueError for a score that is not finite.
     """
-    both = sorted(q for q in first.keys() & second.keys() if None not in (first[q], second[q]))
-    differences = [float(_certain(second[q])) - float(_certain(first[q])) for q in both]
-    found = estimate(differences, _clusters_of(both, clusters), seed=seed)
-    n_dropped = len(first.keys() | second.keys()) - len(both)
-    sd, notes = found.sd, found.notes
-    p = sign_flip_p(differences, seed=seed) if both else None
-    if both and not any(differences):
-        notes = (*notes, "all scores tie: nothing to rank")
+    pairs = {
+        question: float(score) - float(other)
+        for question in sorted(first.keys() & second.keys())
+        if (score := second[question]) is not None and (other := first[question]) is not None
+    }
+    differences = list(pairs.values())
+    found = estimate(differences, _clusters_of(list(pairs), clusters), seed=seed)
+    n_dropped = len(first.keys() | second.keys()) - len(pairs)
+    p = sign_flip_p(differences, seed=seed) if pairs else None
+    tied = bool(pairs) and not any(differences)
+    sd = found.sd
     comparison = Comparison(
         baseline=baseline,
         variant=variant,
@@ -193,17 +201,17 @@ def compare(
         wins=sum(d > 0 for d in differences),
         ties=sum(d == 0 for d in differences),
         losses=sum(d < 0 for d in differences),
-        mde80=None if sd is None else mde80(sd, len(both)),
+        mde80=None if sd is None else mde80(sd, len(pairs)),
         verdict="too few",
         sd=sd,
         n_dropped=n_dropped,
-        n_needed=None if sd is None else questions_needed(_certain(found.mean), sd),
+        n_needed=None if sd is None or found.mean is None else questions_needed(found.mean, sd),
         margin=scale.margin if scale else None,
         bootstrap95=found.bootstrap95,
         bounds=difference_bounds(first, second, scale.low, scale.high) if scale and n_dropped else None,
-        notes=notes,
+        notes=(*found.notes, StatNote("all_tied")) if tied else found.notes,
     )
-    return _judged(comparison, p)
+    return _conclude(comparison, p)
 
 
 def compare_all(
@@ -211,57 +219,55 @@ def compare_all(
     baseline: str,
     clusters: Clusters | None = None,
     *,
+    scales: Mapping[str, Scale | None],
     seed: int = 0,
 ) -> list[Comparison]:
     """Compares every other variant with `baseline`, Holm-adjusted across variants within each criterion.
 
-    `scores` maps variant → criterion → scores by question. In the order of the variants,
-    and within each of the baseline's criteria.
+    `scores` maps variant → criterion → scores by question; `scales` has the criteria's scales, as far as they
+    are known. The result is in the order of the variants, and within each in that of the baseline's criteria.
     """
     others = [name for name in scores if name != baseline]
     by_criterion = []
     for criterion, first in scores[baseline].items():
-        seconds = [scores[name].get(criterion, {}) for name in others]
-        scale = scale_of(criterion, (s for side in (first, *seconds) for s in side.values()))
-        alone = [
+        unadjusted = [
             compare(
                 first,
-                second,
+                scores[name].get(criterion, {}),
                 clusters,
                 baseline=baseline,
                 variant=name,
                 criterion=criterion,
-                scale=scale,
+                scale=scales.get(criterion),
                 seed=seed,
             )
-            for name, second in zip(others, seconds, strict=True)
+            for name in others
         ]
-        adjusted = holm([comparison.p_value for comparison in alone])
-        by_criterion.append([_judged(one, p) for one, p in zip(alone, adjusted, strict=True)])
+        adjusted = holm([comparison.p_value for comparison in unadjusted])
+        by_criterion.append([_conclude(one, p) for one, p in zip(unadjusted, adjusted, strict=True)])
     return [comparison for of_variant in zip(*by_criterion, strict=True) for comparison in of_variant]
 
 
-def _judged(comparison: Comparison, p_adjusted: float | None) -> Comparison:
-    """`comparison` with its adjusted p and its verdict.
+def _conclude(comparison: Comparison, p_adjusted: float | None) -> Comparison:
+    """`comparison` with its adjusted p and its conclusion.
 
-    The permutation treats questions as independent. Where they share documents, a
-    difference also has to show in the cluster-robust interval.
+    The permutation test treats questions as independent. When questions share documents, a difference must
+    also show in the cluster-robust interval.
     """
     c = replace(comparison, p_adjusted=p_adjusted)
-    difference = c.mean_diff or 0.0
     clustered = 1 < c.n_clusters < c.n_pairs
     shown = p_adjusted is not None and p_adjusted < ALPHA
     if shown and clustered and c.ci95 is not None and c.ci95[0] <= 0 <= c.ci95[1]:
         shown = False
-        c = replace(c, notes=(*c.notes, "p counts questions as independent; over documents nothing is shown"))
-    verdict: Verdict = "no difference shown"
+        c = replace(c, notes=(*c.notes, StatNote("p_ignores_clusters")))
+    conclusion: Conclusion = "no difference shown"
     if c.n_pairs < FEWEST_PAIRS:
-        verdict = "too few"
+        conclusion = "too few"
     elif shown:
-        verdict = "better" if difference > 0 else "worse"
+        conclusion = "better" if (c.mean_diff or 0.0) > 0 else "worse"
     elif c.margin is not None and c.equivalent_within(c.margin):
-        verdict = "equivalent"
-    return replace(c, verdict=verdict)
+        conclusion = "equivalent"
+    return replace(c, verdict=conclusion)
 
 
 def _clusters_of(questions: Sequence[str], clusters: Clusters | None) -> list[Hashable] | None:
@@ -275,20 +281,21 @@ def _clusters_of(questions: Sequence[str], clusters: Clusters | None) -> list[Ha
 def _counts(values: Sequence[float], scale: Scale | None) -> dict[str, int] | None:
     if any(value != int(value) for value in values):
         return None
-    levels = sorted({int(value) for value in values})
-    if scale == CRITERION_SCALE:
-        levels = list(range(1, MAX_SCORE + 1))
-    if len(levels) > _MOST_LEVELS:
-        return None
-    return {str(level): values.count(level) for level in levels}
+    levels: Sequence[int] = scale.levels if scale and len(scale.levels) <= _MOST_LEVELS else ()
+    levels = levels or sorted({int(value) for value in values})
+    return {str(level): values.count(level) for level in levels} if len(levels) <= _MOST_LEVELS else None
 
 
-def _certain(value: float | None) -> float:
-    assert value is not None
-    return value
-
-
-def _plain(record: Distribution | Comparison) -> dict[str, Any]:
-    """The fields as JSON has them."""
-    fields = {name: getattr(record, name) for name in record.__slots__}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+def _to_dict(
+    record: Distribution | Comparison, note_text: NoteText, optional: Sequence[str]
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name in record.__slots__:
+        value = getattr(record, name)
+        if name == "notes":
+            value = list(map(note_text, value))
+        elif isinstance(value, tuple):
+            value = list(value)
+        if value or name not in optional:
+            fields[name] = value
+    return fields

@@ -1,4 +1,4 @@
-"""Do longer answers get higher scores? Within a question, so that hard questions and easy ones do not mix."""
+"""Length bias: whether longer answers to the same question get higher scores."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from simsa.stats.intervals import Codes, Floats, Range, cluster_codes, finite, t_quantile
+from simsa.stats.intervals import Codes, Floats, NoteText, Range, StatNote, cluster_codes, finite, t_quantile
 
 
 @dataclass(frozen=True, slots=True)
 class LengthBias:
-    """How scores go with the lengths of answers to the same question.
+    """How scores depend on the lengths of answers to the same question.
 
-    `slope` is in score points a doubling of the length, with questions held fixed; `ci95`
-    is its cluster-robust t interval over questions (or documents), `correlation` Pearson's
-    r of the deviations from each question's means. `adjusted` also holds fixed who
-    answered: a better variant whose answers happen to be longer is then no bias. What
-    cannot be computed is None, and `notes` says why.
+    `slope` is in score points per doubling of the length, with questions held fixed; `ci95` is its
+    cluster-robust t interval over questions (or documents). `correlation` is Pearson's r of the deviations from
+    each question's means. `adjusted` also holds the variant fixed: a better variant with longer answers is then
+    not counted as bias. A figure that cannot be computed is None, and `notes` gives the reason.
     """
 
     n: int
@@ -30,9 +29,10 @@ class LengthBias:
     correlation: float | None = None
     adjusted: float | None = None
     adjusted_ci95: Range | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[StatNote, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, note_text: NoteText) -> dict[str, Any]:
+        """A criterion's entry of `length_bias` in the reports' JSON."""
         return {
             "n": self.n,
             "n_questions": self.n_questions,
@@ -41,7 +41,7 @@ class LengthBias:
             "correlation": self.correlation,
             "adjusted_slope": self.adjusted,
             "adjusted_ci95": None if self.adjusted_ci95 is None else list(self.adjusted_ci95),
-            "notes": list(self.notes),
+            "notes": list(map(note_text, self.notes)),
         }
 
 
@@ -52,11 +52,11 @@ def length_bias(
     variants: Sequence[Hashable],
     clusters: Sequence[Hashable] | None = None,
 ) -> LengthBias:
-    """Regression of `scores` on log2(1 + length) with an intercept a question (the within estimator).
+    """Regression of `scores` on log2(1 + length) with one intercept per question (the within estimator).
 
-    Row by row: a score, the answer's length in characters, whose question and variant it is,
-    and the document that questions share. Questions with one row tell nothing and are left
-    out. Raises ValueError for a score that is not finite or a negative length.
+    The sequences are parallel: score, length of the answer in characters, question, variant, and the source
+    document of the question. Questions with one row are left out. Raises ValueError for a score that is not
+    finite or a negative length.
     """
     data = finite(scores)
     if any(length < 0 for length in lengths):
@@ -66,17 +66,17 @@ def length_bias(
     kept = np.flatnonzero(several)
     n, n_questions = len(kept), len(set(codes[kept].tolist()))
     if n_questions < 2:
-        return LengthBias(n, n_questions, notes=("fewer than two questions have several scored answers",))
+        return LengthBias(n, n_questions, notes=(StatNote("few_questions"),))
     groups = cluster_codes([questions[place] for place in kept])
     x = _within(np.log2(1 + np.array(lengths, dtype=np.float64)[kept]), groups)
     y = _within(data[kept], groups)
     blocks = groups if clusters is None else cluster_codes([clusters[place] for place in kept])
     if not (x**2).sum() > 1e-9 * n:
-        return LengthBias(n, n_questions, notes=("answers to a question are all of the same length",))
+        return LengthBias(n, n_questions, notes=(StatNote("equal_lengths"),))
     slope, ci95 = _slope(x, y, blocks)
     spread = math.sqrt(float((x**2).sum() * (y**2).sum()))
-    who = _dummies([variants[place] for place in kept], groups)
-    adjusted, adjusted_ci95 = _slope(_less(x, who), _less(y, who), blocks)
+    dummies = _dummies([variants[place] for place in kept], groups)
+    adjusted, adjusted_ci95 = _slope(_residuals(x, dummies), _residuals(y, dummies), blocks)
     return LengthBias(
         n,
         n_questions,
@@ -85,12 +85,12 @@ def length_bias(
         float((x * y).sum()) / spread if spread else None,
         adjusted,
         adjusted_ci95,
-        () if adjusted is not None else ("length goes with the variant alone: no telling them apart",),
+        () if adjusted is not None else (StatNote("length_is_variant"),),
     )
 
 
 def _slope(x: Floats, y: Floats, blocks: Codes) -> tuple[float | None, Range | None]:
-    """Least squares through the origin, with a sandwich variance over blocks, t with blocks − 1."""
+    """Least squares through the origin with a sandwich variance over blocks; t with blocks − 1 degrees."""
     squares = float((x**2).sum())
     if squares <= 1e-9 * len(x):
         return None, None
@@ -110,14 +110,14 @@ def _within(values: Floats, groups: Codes) -> Floats:
 
 
 def _dummies(variants: Sequence[Hashable], groups: Codes) -> Floats:
-    """A column for each variant but one, as deviations from the questions' means."""
+    """One column per variant except the first, as deviations from the questions' means."""
     codes = cluster_codes(variants)
     columns = [_within((codes == code).astype(np.float64), groups) for code in range(1, int(codes.max()) + 1)]
     return np.column_stack(columns) if columns else np.zeros((len(codes), 0))
 
 
-def _less(values: Floats, columns: Floats) -> Floats:
-    """What is left of `values` after the regression on `columns` (Frisch–Waugh)."""
+def _residuals(values: Floats, columns: Floats) -> Floats:
+    """Residuals of `values` after the regression on `columns` (Frisch–Waugh)."""
     if not columns.shape[1]:
         return values
     fitted, *_ = np.linalg.lstsq(columns, values, rcond=None)

@@ -1,7 +1,4 @@
-"""Between what bounds a figure lies, whatever the missing scores would have been.
-
-What a comparison of a given size could have shown, and what it would take to show it.
-"""
+"""Limits of a comparison: bounds over missing scores, the smallest detectable difference, the questions needed."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ from statistics import NormalDist
 from simsa.stats.intervals import Range
 
 WORTH_SHOWING = 0.02  # share of missing scores above which a report shows the bounds
+_MOST_ROOT = 1e6  # √pairs; a smaller difference is rounding error
+_Z = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.80)
 
 
 def mean_bounds(scores: Iterable[float | None], low: float, high: float) -> Range | None:
@@ -29,7 +28,7 @@ def difference_bounds(
 ) -> Range | None:
     """The mean of second − first over all questions of either, at worst and at best for the second.
 
-    A question that one of them lacks counts as missing there. None without questions.
+    A question absent on one side counts as missing there. None without questions.
     """
     questions = sorted(first.keys() | second.keys())
     if not questions:
@@ -43,16 +42,8 @@ def difference_bounds(
     return mean(high, low), mean(low, high)
 
 
-def _or(score: float | None, instead: float) -> float:
-    return instead if score is None else score
-
-
-_MOST = 1e6  # pairs, squared; beyond that a difference is none, or the rounding of one
-_Z = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.80)
-
-
 def mde80(sd: float, n: int) -> float | None:
-    """Smallest true difference that n pairs would find at p < .05 with 80 % power: (z.975 + z.80)·sd/√n.
+    """Smallest true difference that n pairs find at p < .05 with 80 % power: (z.975 + z.80)·sd/√n.
 
     `sd` is that of the paired differences; None when n is 0.
     """
@@ -64,4 +55,8 @@ def questions_needed(difference: float, sd: float) -> int | None:
     if difference == 0 or sd == 0:
         return None
     root = abs(_Z * sd / difference)
-    return math.ceil(root**2) if root <= _MOST else None
+    return math.ceil(root**2) if root <= _MOST_ROOT else None
+
+
+def _or(score: float | None, default: float) -> float:
+    return default if score is None else score

@@ -1,7 +1,4 @@
-"""Tests of paired differences, and of paired rates.
-
-Several comparisons at once.
-"""
+"""Tests of paired differences and of paired rates, and adjustment for several comparisons."""
 
 from __future__ import annotations
 
@@ -17,21 +14,21 @@ from simsa.stats.intervals import Floats, finite
 EXACT_UP_TO = 15
 FLIPS = 99_999
 _WILCOXON_EXACT = 13
-_CHUNK = 200_000  # cells drawn at once: what fits a processor's cache is also quickest
+_CHUNK = 200_000  # cells drawn at a time; fits the processor cache
 
 
 def sign_flip_p(differences: Sequence[float], *, seed: int = 0) -> float:
     """Two-sided p of the mean difference under random signs.
 
-    Exact over all 2ⁿ signs when at most 15 differences are not zero; else from 99,999
-    seeded flips as (1 + hits)/(flips + 1). Equal magnitudes are flipped together, as one
-    binomial draw, which is the same distribution and does not depend on the order of rows.
+    Exact over all 2ⁿ signs for at most 15 nonzero differences; else (1 + hits)/(flips + 1) from 99,999 seeded
+    flips. Equal magnitudes are flipped together as one binomial draw: the distribution is the same and does
+    not depend on the order of rows.
     """
     data = finite(differences)
     data = data[data != 0]
     observed = abs(math.fsum(data))
     magnitudes, counts = np.unique(np.abs(data), return_counts=True)
-    # Sums of the same numbers in another order differ in their last digits.
+    # Sums of the same numbers in another order differ in the last digits.
     threshold = observed - 1e-12 * float(magnitudes @ counts)
     if len(data) <= EXACT_UP_TO:
         return float((np.abs(_all_sums(data)) >= threshold).mean())
@@ -47,8 +44,8 @@ def sign_flip_p(differences: Sequence[float], *, seed: int = 0) -> float:
 def wilcoxon_p(differences: Sequence[float]) -> float | None:
     """Two-sided p of the Wilcoxon signed-rank test, zeros ranked as by Pratt; None when all are zero.
 
-    As `scipy.stats.wilcoxon` computes it. Up to 13 differences that is exact, and done
-    here: scipy takes seconds for it where ranks tie.
+    The value is that of `scipy.stats.wilcoxon`. The exact test for up to 13 differences is computed here
+    because scipy takes seconds when ranks tie.
     """
     from scipy.stats import rankdata, wilcoxon
 
@@ -59,7 +56,7 @@ def wilcoxon_p(differences: Sequence[float]) -> float | None:
         ranks = (np.sign(data) * rankdata(np.abs(data)))[data != 0]
         return float((np.abs(_all_sums(ranks)) >= abs(ranks.sum())).mean())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # small samples: the figure beside it is exact
+        warnings.simplefilter("ignore")  # scipy warns about small samples
         p = float(wilcoxon(data, zero_method="pratt").pvalue)
     return p if math.isfinite(p) else None
 
@@ -96,7 +93,7 @@ def _all_sums(data: Floats) -> Floats:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjustment; a comparison without a p-value takes no part and stays None."""
+    """Holm's step-down adjustment; a missing p-value is skipped and stays None."""
     order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0

@@ -10,7 +10,7 @@ import click
 
 from simsa.cli import console
 from simsa.errors import InputError, RunError
-from simsa.i18n.messages import msg
+from simsa.i18n.messages import label, msg, note_text
 from simsa.text import list_choices
 
 if TYPE_CHECKING:
@@ -171,10 +171,8 @@ def _calibrated(
 
 
 def _text(found: Calibration, language: Language) -> str:
-    from simsa.i18n.messages import words
     from simsa.judge_eval.calibration_tables import confusions, grids
     from simsa.report.renderers.terminal import render_grids
-    from simsa.report.stat_notes import localized_note
     from simsa.text import visible
 
     tables = render_grids(grids(found, language), *console.terminal())
@@ -182,9 +180,9 @@ def _text(found: Calibration, language: Language) -> str:
     for name, one in found.criteria.items():
         for note in (
             *(remark.say(language) for remark in one.remarks),
-            *(localized_note(note, language) for note in one.agreement.notes),
+            *(note_text(note, language) for note in one.agreement.notes),
             *(
-                localized_note(note, language)
+                note_text(note, language)
                 for c in one.corrected.values()
                 if c.mean is not None
                 for note in c.notes
@@ -193,8 +191,7 @@ def _text(found: Calibration, language: Language) -> str:
             if name not in of_criteria.setdefault(note, []):
                 of_criteria[note].append(name)
     notes = [
-        f"{', '.join(map(words(language, 'calibration'), names))}: {note}"
-        for note, names in of_criteria.items()
+        f"{', '.join(label(name, language) for name in names)}: {note}" for note, names in of_criteria.items()
     ]
     notes += [remark.say(language) for remark in found.remarks]
     return f"{tables}{visible(confusions(found, language))}\n{console.as_prose(notes, bullet='· ')}"

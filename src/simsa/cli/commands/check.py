@@ -81,16 +81,16 @@ def _print(checked: CheckReport, language: Language) -> None:
 
 
 def _print_estimate(estimate: RunEstimate, language: Language) -> None:
-    from simsa.cli import console, live_run
+    from simsa.cli import console, execution
 
-    said = live_run.expected(estimate)
+    said = execution.describe_estimate(estimate)
     if estimate.prices_as_of:
         said = msg("estimate.as_of", said=said, month=estimate.prices_as_of)
     console.prose(["", localize(said, language)])
     for shares in (estimate.judges, estimate.parts):
         for name, share in shares.items() if len(shares) > 1 else ():
             what = {"name": name, "calls": share.calls, "prompt": share.prompt_tokens}
-            said = msg("estimate.share", cost=live_run.price(share.cost_usd), **what)
+            said = msg("estimate.share", cost=execution.describe_cost(share.cost_usd), **what)
             console.prose([f"  {localize(said, language)}"])
     if each := [f"{name} {usd(cost)}" for name, cost in estimate.criteria.items() if cost]:
         console.prose([f"  {localize(msg('estimate.criteria', list=', '.join(each)), language)}"])

@@ -132,7 +132,7 @@ def _bridge(
     quiet: bool,
 ) -> Bridge | None:
     """Has both runs' judges look at a sample; None where they are the same. Says what it will take first."""
-    from simsa.cli import live_run
+    from simsa.cli import execution
     from simsa.report.comparisons import require_comparable
     from simsa.run import cross_judge
     from simsa.run.progress import Progress
@@ -147,10 +147,10 @@ def _bridge(
         return None
     planned = cross_judge.plan(runs[0], runs[1], n, seed=seed, among=shared.pairs if shared else None)
     if not quiet:
-        console.tell(live_run.expected(planned.expense), spoken)
+        console.tell(execution.describe_estimate(planned.expense), spoken)
     progress = Progress()
     work = cross_judge.build(planned, max_cost_usd=max_cost_usd, progress=progress)
-    return live_run.watched(work, progress, spoken, quiet=quiet)
+    return execution.run_with_display(work, progress, spoken, quiet=quiet)
 
 
 def _rendered(

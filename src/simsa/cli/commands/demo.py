@@ -43,7 +43,7 @@ def command(
     simsa demo --replay    the same from recorded predictions
     """
     from simsa.cli import result
-    from simsa.cli.live_run import perform
+    from simsa.cli.execution import run_pipeline
 
     judge = judge or ("gpt-4o" if configuration.secret(KEY) else "lexical" if replay else OWN_JUDGE)
     serving = "" if replay and judge != OWN_JUDGE else _serving(language, quiet)
@@ -52,7 +52,7 @@ def command(
     file = out / "simsa.toml"
     file.write_text(text + _rest(judge, language), encoding="utf-8")
     config = configuration.load(file)
-    perform(config, config.run_dir, ("generate", "judge"), quiet=quiet)
+    run_pipeline(config, config.run_dir, ("generate", "judge"), quiet=quiet)
     code = result.show_report(config.run_dir, as_json=as_json)
     if not as_json and not quiet:
         _say_next_steps(out, replay, judge, config.report.language)

@@ -20,8 +20,8 @@ def command(as_json: bool, quiet: bool, **flags: Any) -> int:
     simsa generate simsa.toml
     """
     from simsa.cli import result
-    from simsa.cli.live_run import perform
+    from simsa.cli.execution import run_pipeline
 
     config, folder = config_from(flags)
-    perform(config, folder, ("generate",), quiet=quiet)
+    run_pipeline(config, folder, ("generate",), quiet=quiet)
     return result.show_counts(folder, "generate", as_json=as_json)

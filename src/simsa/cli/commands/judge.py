@@ -60,11 +60,11 @@ def command(
     simsa judge simsa.toml --read-batch results.jsonl
     """
     from simsa.cli import result
-    from simsa.cli.live_run import perform
+    from simsa.cli.execution import run_pipeline
 
     mode = _mode(submit, collect, cancel, write_batch, read_batch)
     config, folder = config_from(flags | {"via": "batch" if submit or collect or cancel else None})
-    perform(config, folder, ("judge",), quiet=quiet, retry=retry, batch=mode)
+    run_pipeline(config, folder, ("judge",), quiet=quiet, retry=retry, batch=mode)
     code = result.show_counts(folder, "judge", as_json=as_json, config=flags.get("config"))
     return 0 if write_batch else code
 

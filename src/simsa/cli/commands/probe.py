@@ -152,7 +152,7 @@ class _Prepared:
         return estimate
 
     def examine(self, store: Store, language: Language, *, quiet: bool) -> Examination:
-        from simsa.cli.live_run import watched
+        from simsa.cli.execution import run_with_display
         from simsa.judge_eval.probe import run_probes
         from simsa.run.judge_server import serve_judge_while
 
@@ -160,10 +160,10 @@ class _Prepared:
             self.planned, self.judge, self.second, self.judge_config, store, progress=self.progress
         )
         if self.nothing_to_ask:
-            return watched(work, self.progress, language, quiet=quiet)
+            return run_with_display(work, self.progress, language, quiet=quiet)
         judges = (self.judge, self.second)
         served = serve_judge_while(self.config, judges, self.folder, self._say, work)
-        return watched(served, self.progress, language, quiet=quiet)
+        return run_with_display(served, self.progress, language, quiet=quiet)
 
     def _questions(self, store: Store) -> list[Question]:
         from simsa.run import plan

@@ -23,8 +23,8 @@ def command(retry: tuple[str, ...], as_json: bool, quiet: bool, **flags: Any) ->
         --adapter rag=out/adapter --judge gpt-4o
     """
     from simsa.cli import result
-    from simsa.cli.live_run import perform
+    from simsa.cli.execution import run_pipeline
 
     config, folder = config_from(flags)
-    perform(config, folder, ("generate", "judge"), quiet=quiet, retry=retry)
+    run_pipeline(config, folder, ("generate", "judge"), quiet=quiet, retry=retry)
     return result.show_report(folder, as_json=as_json)

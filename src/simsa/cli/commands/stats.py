@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +10,8 @@ import click
 
 from simsa.cli import console
 from simsa.errors import InputError
-from simsa.records import MAX_TOTAL
+from simsa.i18n.messages import note_text
+from simsa.records import CRITERIA, MAX_TOTAL, Criteria, Criterion
 from simsa.text import list_choices
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from simsa.i18n.messages import Words
     from simsa.report.format import Grid, TableRow
     from simsa.report.variance_report import VarianceReport
-    from simsa.stats import Comparison, Distribution, Friedman
+    from simsa.stats import Comparison, Distribution, Friedman, Scale
 
 SCHEMA = "simsa.stats/1"
 TOTAL = "total"
@@ -98,7 +99,6 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
     """All figures of a table. Raises InputError when no variant is called `baseline`."""
     from simsa.report.variance_report import noises
     from simsa.stats import compare_all, friedman, summarise
-    from simsa.stats.comparison import scale_of
 
     scores, clusters = table.scores, table.clusters
     names = list(scores)
@@ -112,7 +112,7 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
             hint=list_choices(baseline, names),
         )
     criteria = list(scores[baseline])
-    scales = {c: scale_of(c, (s for name in names for s in scores[name][c].values())) for c in criteria}
+    scales = {c: _scale(c, (s for name in names for s in scores[name][c].values())) for c in criteria}
     tests = {c: friedman([scores[name][c] for name in names]) for c in criteria if len(names) > 2}
     everything = {question for criterion in criteria for question in scores[baseline][criterion]}
     return Stats(
@@ -124,7 +124,7 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
             }
             for name in names
         },
-        comparisons=compare_all(scores, baseline, clusters or None, seed=seed),
+        comparisons=compare_all(scores, baseline, clusters or None, scales=scales, seed=seed),
         friedman={c: test for c, test in tests.items() if test is not None},
         n_questions=len(everything),
         n_scored={
@@ -135,6 +135,16 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
         noises=noises(_judgements(table), baseline),
         n_gaps=table.n_gaps,
     )
+
+
+def _scale(criterion: str, scores: Iterable[float | None]) -> Scale | None:
+    """The default scale: 1–5 for a criterion, the built-in rubrics' for the total; None when a score is outside."""
+    from simsa.stats import Scale
+
+    default = Criterion(criterion)
+    scale = Scale.of_total(Criteria(map(Criterion, CRITERIA))) if criterion == TOTAL else Scale.of(default)
+    fits = scale and all(scale.low <= score <= scale.high for score in scores if score is not None)
+    return scale if fits else None
 
 
 def _judgements(table: ScoreTable) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
@@ -150,7 +160,7 @@ def to_dict(found: Stats, language: Language = "en") -> dict[str, Any]:
         "schema": SCHEMA,
         "baseline": found.baseline,
         "variants": [_variant(found, name) for name in found.variants],
-        "comparisons": [comparison.to_dict() for comparison in found.comparisons],
+        "comparisons": [comparison.to_dict(note_text) for comparison in found.comparisons],
         "friedman": {criterion: test._asdict() for criterion, test in found.friedman.items()},
         "variance": [noise.to_dict() for noise in found.noises],
         "notes": _notes(found, language),
@@ -174,10 +184,12 @@ def _variant(found: Stats, name: str) -> dict[str, Any]:
 
 
 def _figures(distribution: Distribution | None) -> dict[str, Any]:
+    from simsa.stats import StatNote
+
     if distribution is not None:
-        return distribution.to_dict()
+        return distribution.to_dict(note_text)
     nothing = dict.fromkeys(("mean", "sd", "median", "ci95", "counts"))
-    return {"n": 0, **nothing, "notes": ["no scores"]}
+    return {"n": 0, **nothing, "notes": [note_text(StatNote("no_scores"))]}
 
 
 def _verdicts(found: Stats, language: Language) -> list[str]:
@@ -264,16 +276,13 @@ def _notes(found: Stats, language: Language) -> list[str]:
     from simsa.i18n.messages import words
     from simsa.report import variance_report
     from simsa.report.format import p_value
-    from simsa.report.stat_notes import localized_note
 
     say = words(language)
     notes = []
     for name, criteria in found.variants.items():
         for criterion, d in criteria.items():
             remarks = (
-                [say("stats.no_scores")]
-                if d is None
-                else [localized_note(note, language) for note in d.notes]
+                [say("stats.no_scores")] if d is None else [note_text(note, language) for note in d.notes]
             )
             if d is not None and d.n_missing:
                 remarks.append(_missing(d, say))
@@ -282,7 +291,7 @@ def _notes(found: Stats, language: Language) -> list[str]:
             notes += [f"{name}, {_named(criterion, say)}: {remark}" for remark in remarks]
     for c in found.comparisons:
         what = f"{c.variant} − {c.baseline}, {_named(c.criterion, say)}"
-        notes += [f"{what}: {localized_note(note, language)}" for note in c.notes]
+        notes += [f"{what}: {note_text(note, language)}" for note in c.notes]
     notes += [
         say("stats.friedman", criterion=_named(c, say), k=test.k, n=test.n, p=p_value(test.p_value))
         for c, test in found.friedman.items()

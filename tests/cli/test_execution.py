@@ -1,4 +1,4 @@
-"""What is shown while a run goes on: a look at the data, where each stage stands, plain lines where nobody watches."""
+"""Work under a display: messages, plain lines in logs, interruptions, descriptions of data and cost."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from simsa import data
-from simsa.cli.live_run import expected, look, watched
+from simsa.cli.execution import describe_data, describe_estimate, run_with_display
 from simsa.cli.main import run
-from simsa.cli.progress_bars import bar, describe
 from simsa.errors import DataError, Interrupted
 from simsa.i18n.language import localize
 from simsa.i18n.messages import msg
 from simsa.judges.cost import CostEstimate
 from simsa.records import Passage, Question
-from simsa.run.progress import Progress, Stage
+from simsa.run.progress import Progress
 from tests.servers.chat import ChatServer
 from tests.test_pipeline import write_config, write_data
 
@@ -35,9 +34,9 @@ QUESTIONS = [
 ]
 
 
-def test_a_look_at_the_data_says_how_many_of_what_and_shows_two() -> None:
-    korean = look(data.describe(QUESTIONS), "ko")
-    english = look(data.describe(QUESTIONS), "en")
+def test_data_is_described_with_counts_and_two_examples() -> None:
+    korean = describe_data(data.describe(QUESTIONS), "ko")
+    english = describe_data(data.describe(QUESTIONS), "en")
     assert "질문 2개 (답 있음 1, 답 없음 1)" in korean
     assert "2 questions (1 answerable, 1 not): mrc_question 1, no_answer 1" in english
     for text in (korean, english):
@@ -46,15 +45,7 @@ def test_a_look_at_the_data_says_how_many_of_what_and_shows_two() -> None:
         assert "\x1b" not in text
 
 
-def test_a_stage_tells_its_rate_and_what_is_left() -> None:
-    stage = Stage(total=10, done=4, failed=1, reused=2, started=0.0, finished=2.0)
-    assert describe(stage) == "4/10 · in 00:02 · 1 failed · 2.0/s · 2 reused"
-    assert bar(stage, 10) == "━━━━╌╌╌╌╌╌"
-    assert bar(Stage(), 4) == "╌╌╌╌"
-    assert bar(Stage(total=2, done=5), 4) == "━━━━"
-
-
-def test_logs_get_plain_lines_on_stderr_and_quiet_is_quiet(
+def test_logs_get_plain_lines_on_stderr_and_quiet_prints_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_data(tmp_path, 4)
@@ -105,8 +96,8 @@ def test_a_terminal_gets_a_live_bar(tmp_path: Path) -> None:
         (1234.5, "약 $1,234.50", "about $1,234.50"),
     ],
 )
-def test_what_is_about_to_be_spent_is_one_line(cost: float | None, korean: str, english: str) -> None:
-    said = expected(CostEstimate(12_000, 3_456_789, 960, cost))
+def test_an_estimate_is_one_line(cost: float | None, korean: str, english: str) -> None:
+    said = describe_estimate(CostEstimate(12_000, 3_456_789, 960, cost))
     assert said == (
         f"judging: 12,000 calls, about 3,456,789 tokens in and 960 out (estimated from characters), {english}"
     )
@@ -115,15 +106,15 @@ def test_what_is_about_to_be_spent_is_one_line(cost: float | None, korean: str, 
     )
 
 
-def test_work_that_is_interrupted_says_so_in_the_language_even_without_a_command() -> None:
+def test_an_interruption_is_reported_in_the_language_of_the_run() -> None:
     async def stopped() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match="같은 명령을 다시 실행하면 이어집니다"):
-        watched(stopped(), Progress(), "ko", quiet=True)
+        run_with_display(stopped(), Progress(), "ko", quiet=True)
 
 
-def test_work_under_a_display_returns_what_it_made_and_its_failure_is_its_own(
+def test_work_returns_its_result_or_raises_its_own_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     progress = Progress()
@@ -137,20 +128,20 @@ def test_work_under_a_display_returns_what_it_made_and_its_failure_is_its_own(
             raise DataError("broken")
         return 7
 
-    assert watched(work(False), progress, "ko") == 7
+    assert run_with_display(work(False), progress, "ko") == 7
     said = capsys.readouterr().err
     assert "제출하지 않은 배치 하나는" in said
     assert "심사: 2/2" in said, "where it ended is said in a log, too"
     with pytest.raises(DataError, match="broken"):
-        watched(work(True), progress, "en")
+        run_with_display(work(True), progress, "en")
     assert "judge: 2/2" in capsys.readouterr().err
 
 
-def test_a_display_escapes_what_others_say(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_messages_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress()
 
     async def work() -> None:
         progress.say("vLLM: \x1b[2Jgone\x07")
 
-    watched(work(), progress, "en")
+    run_with_display(work(), progress, "en")
     assert capsys.readouterr().err == "vLLM: �[2Jgone�\n"
