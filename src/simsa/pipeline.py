@@ -485,7 +485,7 @@ def _described(judge: Judge, config: JudgeConfig | None, question: Question | No
         {name for request in judge.requests(question, "") for name in request.criteria} if question else set()
     )
     if asked and not asked.issuperset(CRITERIA):
-        facts["criteria"] = [name for name in CRITERIA if name in asked]
+        facts["criteria"] = [name for name in judge.criteria.names if name in asked]
     if config and config.panel:
         facts["members"] = [{"name": name, "model": one.model} for name, one in config.each.items()]
     if config and config.repeats > 1:

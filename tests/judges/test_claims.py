@@ -314,7 +314,7 @@ def test_a_judge_without_a_model_cannot_list_claims() -> None:
 def test_a_group_of_criteria_cannot_take_the_name(tmp_path: Path) -> None:
     text = editable("ko", tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_text(text.replace("\nanswer = ", "\nclaims = "), encoding="utf-8")
-    with pytest.raises(RubricError, match="name the group otherwise"):
+    with pytest.raises(RubricError, match="reserved for lists of claims"):
         load("mine.toml", tmp_path)
 
 
