@@ -1,5 +1,5 @@
 # make demo   the main job on the embedded example
-# make test   the whole test suite: two files at a time, then real vLLM, which wants the machine for itself
+# make test   linters, types, import rules, then the whole test suite: two files at a time, real vLLM by itself
 # make lint   formatting, types, one-way imports
 PYTHON ?= python3
 VENV   ?= .venv
@@ -11,7 +11,7 @@ PIP    := $(PY) -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.demo
 	$(PY) -m simsa demo
 
-test: $(VENV)/.demo $(VENV)/.dev $(VENV)/.browser
+test: $(VENV)/.demo $(VENV)/.dev $(VENV)/.browser lint
 	$(PY) -m pytest -n 2 --dist loadfile -m 'not vllm' $(ARGS)
 	$(PY) -m pytest -m vllm $(ARGS)
 

@@ -13,8 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from simsa import api
-from simsa import report
+from simsa import api, report
 from simsa.cli.main import run
 from simsa.report.renderers import terminal
 from simsa.store import Store

@@ -20,10 +20,9 @@ from urllib.parse import quote
 
 from selenium import webdriver
 
-from simsa.store.labels import Labels
 from simsa.records import CRITERIA
-from simsa.store import Store
-from simsa.store import results
+from simsa.store import Store, results
+from simsa.store.labels import Labels
 from simsa.web.labeling import LabelingDesk
 
 WIDTHS = (1400, 800, 390)

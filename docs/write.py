@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import typing
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from simsa import config
-from simsa.cli.main import COMMANDS
-from simsa.cli.main import cli
+from simsa.cli.main import COMMANDS, cli, localized
 
 HERE = Path(__file__).parent
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -40,8 +40,7 @@ def commands() -> str:
     pages = ["# Commands\n", "Written by `python docs/write.py` from `simsa COMMAND --help`.\n"]
     context = click.Context(cli, info_name="simsa", help_option_names=["-h", "--help"])
     for name in COMMANDS:
-        command = cli.get_command(context, name)
-        assert command is not None
+        command = localized(import_module(f"simsa.cli.commands.{name}").command, "en")
         inner = click.Context(
             command, info_name=name, parent=context, terminal_width=96, max_content_width=96
         )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.text import count, list_choices, one_line, quoted, strip_controls, usd, visible
+from simsa.text import count, format_number, list_choices, one_line, quoted, usd, visible
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_a_count_has_separators_and_is_the_count(n: int) -> None:
     ],
 )
 def test_a_number_of_the_users_is_shown_whole(number: float, shown: str) -> None:
-    assert strip_controls(number) == shown
+    assert format_number(number) == shown
 
 
 @given(st.floats(-1e9, 1e9))
 def test_a_plain_number_is_the_number(number: float) -> None:
-    assert "e" not in strip_controls(number)
-    assert math.isclose(float(strip_controls(number)), number, abs_tol=1e-11)
+    assert "e" not in format_number(number)
+    assert math.isclose(float(format_number(number)), number, abs_tol=1e-11)
 
 
 def test_a_name_that_is_none_gets_the_one_that_was_meant_and_all_there_are() -> None:

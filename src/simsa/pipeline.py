@@ -431,15 +431,16 @@ def _timing(store: Store, progress: Progress) -> dict[str, dict[str, float]]:
 def measure(store: Store) -> None:
     """Deterministic metrics for every answer that has none of this version yet."""
     from simsa.metrics.abstention import refusals_of
-    from simsa.metrics.registry import score_rows
+    from simsa.metrics.registry import measures_version, score_rows
 
     refusals: tuple[str, ...] | None = None
-    while block := store.unmeasured(__version__, 256):
+    version = measures_version(__version__)
+    while block := store.unmeasured(version, 256):
         if refusals is None:
             refusals = tuple(refusals_of(store.questions()))
         figures = score_rows(((row.prediction, row.question) for row in block), refusals)
         store.add_measures(
-            (row.answer_hash, row.question.content_hash, __version__, figure)
+            (row.answer_hash, row.question.content_hash, version, figure)
             for row, figure in zip(block, figures, strict=True)
         )
 

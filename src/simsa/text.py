@@ -1,4 +1,4 @@
-"""Text of models and data on its way to a person's eyes."""
+"""Formatting of text and numbers for people: safe characters, hints about names, amounts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import re
 import shlex
 from collections.abc import Iterable
 from pathlib import PurePath
+
+from simsa.i18n.language import LocalizedText, join_text
+from simsa.i18n.messages import msg
 
 # C0 and C1 controls but tab and newline, DEL, bidirectional overrides and isolates,
 # zero-width characters, line and paragraph separators, lone surrogates.
@@ -20,7 +23,7 @@ _SMALLEST_PLACE = 12
 
 
 def visible(text: str) -> str:
-    """`text` without anything that could move a cursor, change a colour or hide: each such character as `�`."""
+    """`text` with every control and invisible character replaced by `�`."""
     return _UNSAFE.sub("�", text.replace("\r\n", "\n"))
 
 
@@ -30,15 +33,15 @@ def one_line(text: str, limit: int | None = None) -> str:
     return flat if limit is None or len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def encoding_hint(data: bytes, name: str) -> str:
-    """What to do about the file `name` that should be UTF-8 and is not; `data` is what is in it, or the odd part."""
-    encoding, called = "ENCODING", "another encoding"
+def encoding_hint(data: bytes, name: str) -> LocalizedText:
+    """A hint for the file `name`, which should be UTF-8 and is not; `data` is its content, or the part in question."""
+    encoding, called = "ENCODING", msg("hint.encoding.other")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = called = "UTF-16"
+        encoding, called = "UTF-16", msg("hint.encoding.utf16")
     elif _is_cp949(data):
-        encoding, called = "CP949", "CP949 (EUC-KR), as Korean Excel writes it"
+        encoding, called = "CP949", msg("hint.encoding.cp949")
     command = f"iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > utf8{PurePath(name).suffix}"
-    return f"it looks like {called}; save it again as UTF-8: {command}"
+    return msg("hint.encoding", encoding=called, command=command)
 
 
 def _is_cp949(data: bytes) -> bool:
@@ -52,21 +55,21 @@ def _is_cp949(data: bytes) -> bool:
     return False
 
 
-def list_choices(found: str, known: Iterable[str]) -> str:
-    """What to say of a name that is none of `known`: the one that was probably meant, and which there are."""
+def list_choices(found: str, known: Iterable[str]) -> LocalizedText:
+    """A hint for a name that is not in `known`: the most similar name, and all names."""
     names = list(known)
-    listed = f"there are {', '.join(names)}" if names else "there is none"
-    return suggestion(found, names) + listed
+    listed = msg("hint.choices", list=", ".join(names)) if names else msg("hint.no_choices")
+    return join_text("", (suggestion(found, names), listed))
 
 
-def suggestion(found: str, known: Iterable[str]) -> str:
-    """The beginning of a hint where `found` is nearly one of `known`, else nothing."""
+def suggestion(found: str, known: Iterable[str]) -> LocalizedText:
+    """The text "did you mean …? " where `found` is similar to one of `known`, else an empty text."""
     near = closest(found, known)
-    return "" if near is None else f"did you mean {near!r}? "
+    return LocalizedText("") if near is None else msg("hint.similar", name=near)
 
 
 def closest(found: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that was probably meant; None where nothing is near."""
+    """The name in `known` that is most similar to `found`; None if none is similar."""
     import difflib
 
     folded = {name.casefold(): name for name in known}
@@ -75,7 +78,7 @@ def closest(found: str, known: Iterable[str]) -> str | None:
 
 
 def quoted(text: object) -> str:
-    """`text` as a TOML basic string; what cannot be seen is escaped, and half a character pair becomes `�`."""
+    """`text` as a TOML basic string; unprintable characters are escaped, lone surrogates become `�`."""
     return '"' + "".join(_quoted(character) for character in str(text)) + '"'
 
 
@@ -97,13 +100,13 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
-def strip_controls(number: float) -> str:
-    """0.00001 or 1234567: all of its digits, and never an exponent."""
+def format_number(number: float) -> str:
+    """0.00001 or 1234567: all digits, without an exponent."""
     whole, _, rest = f"{number:.{_SMALLEST_PLACE}f}".partition(".")
     return f"{whole}.{rest}".rstrip("0").rstrip(".")
 
 
 def usd(cost: float) -> str:
-    """$1,234.50, $0.12, $0.0042 or $0.000031: at least two digits that say something, and never an exponent."""
+    """$1,234.50, $0.12, $0.0042 or $0.000031: at least two significant digits, without an exponent."""
     places = 2 if cost == 0 else max(2, 1 - math.floor(math.log10(abs(cost))))
     return f"${cost:,.{min(places, _SMALLEST_PLACE)}f}"

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from sacrebleu import sentence_chrf
 
 from simsa.metrics.morphology import morphemes
-from simsa.metrics.overlap import chrf, context_overlap, lcs_length, rouge_l, rouge_l_of, share_found
+from simsa.metrics.overlap import chrf, lcs_length, rouge_l, share_found
+from simsa.metrics.registry import score_row
+from simsa.records import Passage, Question
 
 TOKENS = st.lists(st.sampled_from("가나다라"), max_size=25)
 
@@ -50,23 +52,33 @@ def test_chrf_takes_the_best_reference_whole() -> None:
     assert chrf("서울", ["부산", "서울"]) == 100.0
 
 
+def rouge(prediction: str, references: list[str]) -> float | None:
+    return rouge_l(morphemes(prediction), map(morphemes, references))
+
+
+def context_overlap(prediction: str, contexts: list[str]) -> float | None:
+    question = Question("q", "?", tuple(map(Passage, contexts)))
+    return score_row(prediction, question)["context_overlap"]
+
+
 def test_rouge_l_over_morphemes() -> None:
     said, expected = "서울은 수도이다.", "서울이 수도였다."
     common = slow_lcs(morphemes(said), morphemes(expected))
-    assert rouge_l(said, [expected]) == pytest.approx(
+    assert rouge(said, [expected]) == pytest.approx(
         2 * common / (len(morphemes(said)) + len(morphemes(expected)))
     )
-    assert rouge_l(said, [said]) == 1.0
-    assert rouge_l("서울", ["부산"]) == 0.0
-    assert rouge_l("서울", ["부산", "서울"]) == 1.0
-    assert rouge_l("서울", []) is None
-    assert rouge_l("", [""]) == 0.0
+    assert rouge(said, [said]) == 1.0
+    assert rouge("서울", ["부산"]) == 0.0
+    assert rouge("서울", ["부산", "서울"]) == 1.0
+    assert rouge("서울", []) is None
+    assert rouge("", [""]) == 0.0
 
 
 @given(TOKENS, TOKENS)
 def test_rouge_l_is_symmetric_and_bounded(left: list[str], right: list[str]) -> None:
-    score = rouge_l_of(left, right)
-    assert score == rouge_l_of(right, left)
+    score = rouge_l(left, [right])
+    assert score is not None
+    assert score == rouge_l(right, [left])
     assert 0.0 <= score <= 1.0
     assert (score == 1.0) == (left == right != [])
 

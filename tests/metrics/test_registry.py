@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from simsa.metrics import klue, korquad, normalized, overlap
-from simsa.metrics.registry import METRICS, means, score_row, score_rows
+from simsa.metrics import mrc, normalized, overlap
+from simsa.metrics.morphology import morphemes
+from simsa.metrics.registry import (
+    METRICS,
+    Metric,
+    MetricInput,
+    _registered,
+    decimals,
+    measures_version,
+    register,
+    score_row,
+    score_rows,
+)
 from simsa.records import Passage, Question
 
 REFUSAL = "자료 밖의 질문이군요"
@@ -19,18 +32,19 @@ UNANSWERABLE = Question("q2", "설계자는?", reference=(REFUSAL,), answerable=
 
 def test_every_metric_by_its_own_function() -> None:
     said = "온빛대교는 1998년에 개통되었습니다. [[ref1]], [[ref9]]"
-    references, contexts = QUESTION.reference, [passage.text for passage in QUESTION.contexts]
+    references = QUESTION.reference
+    bare, *expected = normalized.bare_forms([said, *references])
     assert score_row(said, QUESTION) == {
-        "korquad_em": korquad.exact_match(said, references),
-        "korquad_f1": korquad.f1(said, references),
-        "klue_em": klue.exact_match(said, references),
-        "klue_rouge_w": klue.rouge_w(said, references),
+        "korquad_em": mrc.korquad_em(said, references),
+        "korquad_f1": mrc.korquad_f1(said, references),
+        "klue_em": mrc.klue_em(said, references),
+        "klue_rouge_w": mrc.klue_rouge_w(said, references),
         "chrf": overlap.chrf(said, references),
-        "rouge_l": overlap.rouge_l(said, references),
-        "lenient_em": normalized.exact_match(said, references),
-        "lenient_f1": normalized.f1(said, references),
+        "rouge_l": overlap.rouge_l(morphemes(said), map(morphemes, references)),
+        "lenient_em": normalized.exact_match(bare, expected),
+        "lenient_f1": normalized.f1(bare, expected),
         "contains_reference": 1.0,
-        "context_overlap": overlap.context_overlap(said, contexts),
+        "context_overlap": 1.0,
         "citation_precision": 1.0,
         "citation_recall": 1.0,
         "citations_out_of_range": 1,
@@ -46,7 +60,7 @@ def test_official_figures_see_the_citation_and_the_lenient_ones_do_not() -> None
 
 
 def test_keys_are_the_list_of_metrics_in_its_order() -> None:
-    assert tuple(score_row("", QUESTION)) == METRICS
+    assert tuple(score_row("", QUESTION)) == tuple(METRICS)
 
 
 def test_what_does_not_apply_is_none() -> None:
@@ -94,9 +108,30 @@ def test_no_rows_give_no_rows() -> None:
     assert list(score_rows([])) == []
 
 
-def test_means_rest_on_the_rows_that_have_the_metric() -> None:
-    rows = [{"chrf": 50.0, "rouge_l": None}, {"chrf": 100.0, "rouge_l": None}, {"chrf": None}]
-    mean = means(rows)
-    assert mean["chrf"] == pytest.approx(75.0)
-    assert mean["rouge_l"] is None
-    assert tuple(mean) == METRICS
+@pytest.fixture
+def added() -> Iterator[Metric]:
+    def n_words(answer: MetricInput) -> float | None:
+        return len(answer.prediction.split()) or None
+
+    yield register(Metric("n_words", n_words, scale=None, decimals=1, label="words"))
+    del _registered["n_words"]
+
+
+def test_a_user_s_function_becomes_a_metric(added: Metric) -> None:
+    assert list(METRICS)[-1] == "n_words"
+    assert score_row("온빛대교는 1998년에", QUESTION)["n_words"] == 2
+    assert score_row("", QUESTION)["n_words"] is None
+    assert decimals("n_words") == 1
+    assert measures_version("1.0") == "1.0+n_words"
+    register(Metric("n_words", added.fn))
+    assert decimals("n_words") == 3
+
+
+def test_built_in_metrics_cannot_be_replaced() -> None:
+    with pytest.raises(ValueError, match="chrf"):
+        register(Metric("chrf", lambda answer: 1.0))
+
+
+def test_decimals_and_version_of_the_built_in_metrics() -> None:
+    assert (decimals("chrf"), decimals("rouge_l"), decimals("measured once")) == (1, 3, 3)
+    assert measures_version("1.0") == "1.0"

@@ -153,15 +153,13 @@ def format_options(formats: Sequence[str], default: str = "text") -> Callable[[_
 
     def decorate(command: _Command) -> _Command:
         if "json" in formats:
-            command = click.option("--json", "as_json", is_flag=True, help="Short for --format json.")(
-                command
-            )
+            command = click.option("--json", "as_json", is_flag=True, help="option.json")(command)
         return click.option(
             "--format",
             "format",
             type=click.Choice(tuple(formats)),
             default=None,
-            help=f"What to print; {default} by default.",
+            help="option.format",
         )(command)
 
     return decorate
@@ -316,7 +314,7 @@ def pager_option(command: _Command) -> _Command:
         flag_value=False,
         type=bool,
         default=True,
-        help="Never page, also not on a terminal.",
+        help="option.no_pager",
     )
     return option(command)
 

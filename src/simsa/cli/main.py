@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from simsa.cli.console import Invocation, tell
+from simsa.config import locale_language
 from simsa.errors import Interrupted, SimsaError
-from simsa.i18n.language import join_text
-from simsa.i18n.messages import msg
+from simsa.i18n.language import Language, join_text
+from simsa.i18n.messages import catalogue, msg
 from simsa.version import __version__
 
-# Command → one line for `simsa --help`. A command lives in `simsa.cli.<name>` as
-# `command`, and is imported only when it runs, so that help stays quick.
-COMMANDS = {
-    "demo": "The main job on the embedded example.",
-    "init": "Write a commented simsa.toml and a small data file.",
-    "check": "Look at everything without spending anything.",
-    "run": "Generate, judge, report; goes on where it stopped.",
-    "generate": "Only generate predictions.",
-    "judge": "Only judge predictions.",
-    "report": "Print or write the report of a run.",
-    "examples": "Example questions with their scores.",
-    "compare": "Paired comparison with a baseline; gates.",
-    "stats": "The same statistics on anybody's scores.",
-    "probe": "Is the judge any good? Known answers, and the same ones twice.",
-    "calibrate": "Would a person agree? The judge against people's labels.",
-    "metrics": "Deterministic metrics of a file of predictions.",
-    "convert": "Any test-set format to canonical JSONL.",
-    "serve": "Only start vLLM with base and adapters.",
-    "view": "The web page of a run.",
-    "export": "Hand a run's results on to other tools.",
-}
+COMMANDS = (
+    "demo",
+    "init",
+    "check",
+    "run",
+    "generate",
+    "judge",
+    "report",
+    "examples",
+    "compare",
+    "stats",
+    "probe",
+    "calibrate",
+    "metrics",
+    "convert",
+    "serve",
+    "view",
+    "export",
+)
+"""Names of the commands. Each is the `command` of a module in `simsa.cli.commands`, imported when it runs."""
 
 
 class _Lazy(click.Group):
@@ -49,7 +50,7 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"simsa.cli.commands.{cmd_name}").command
-        return command
+        return localized(command, locale_language())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,7 +68,25 @@ class _Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            texts = catalogue(locale_language())["help"]
+            formatter.write_dl([(name, texts[f"short.{name}"]) for name in COMMANDS])
+
+
+def localized(command: click.Command, language: Language) -> click.Command:
+    """A copy of `command` whose help texts, given as codes of the catalogue, are in `language`."""
+    texts = catalogue(language)["help"]
+    shown = copy.copy(command)
+    shown.help = texts[command.help] if command.help else None
+    shown.params = [_with_help(param, texts) for param in command.params]
+    return shown
+
+
+def _with_help(param: click.Parameter, texts: Mapping[str, str]) -> click.Parameter:
+    if not isinstance(param, click.Option) or param.help is None:
+        return param
+    shown = copy.copy(param)
+    shown.help = texts.get(param.help, param.help)  # click has help of its own
+    return shown
 
 
 def _no_command(given: str) -> str:
@@ -79,23 +98,14 @@ def _no_command(given: str) -> str:
     return f"No such command {given!r}." + (f" Did you mean 'simsa {near}'?" if near else "")
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Lazy,
+    help="simsa",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="simsa")
 def cli() -> None:
-    """simsa (심사): is the fine-tune really better?
-
-    vLLM serves the base model and its LoRA adapters, a judge scores every answer,
-    and numbers people can trust come out.
-
-    \b
-    simsa demo --replay         see what comes out, in seconds
-    simsa init                  begin: simsa.toml and a small data file to edit
-    simsa check simsa.toml      is everything right, and what will it cost?
-    simsa run simsa.toml        answers, scores, report
-    simsa view simsa.toml       look at it in a browser
-
-    `simsa COMMAND --help` has examples of each.
-    """
+    """The command line of simsa."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -109,7 +119,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     invocation = Invocation(given)
     try:
         _escape_what_cannot_be_shown()
-        result = cli.main(args=given, obj=invocation, standalone_mode=False)
+        result = localized(cli, locale_language()).main(args=given, obj=invocation, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
         return leave.exit_code

@@ -42,82 +42,70 @@ def run_options(command: F) -> F:
     """CONFIG and the flags that stand in for it, or win over it."""
     options = [
         click.argument("config", required=False, type=click.Path()),
-        click.option(
-            "--data", metavar="FILE", help="The test set, in any format that `simsa convert` reads."
-        ),
-        click.option("--limit", type=int, metavar="N", help="Take only the first N questions."),
-        click.option("--model", metavar="MODEL", help="Base model: a folder or a hub name."),
+        click.option("--data", metavar="FILE", help="option.data"),
+        click.option("--limit", type=int, metavar="N", help="option.limit"),
+        click.option("--model", metavar="MODEL", help="option.model"),
         click.option(
             "--adapter",
             multiple=True,
             metavar="NAME=DIR",
-            help="A LoRA adapter (PEFT folder) on the base model; repeatable.",
+            help="option.adapter",
         ),
-        click.option("--merged", multiple=True, metavar="NAME=DIR", help="A merged checkpoint; repeatable."),
+        click.option("--merged", multiple=True, metavar="NAME=DIR", help="option.merged"),
         click.option(
             "--predictions",
             multiple=True,
             metavar="NAME=FILE",
-            help="Finished answers, not to be generated; repeatable.",
+            help="option.predictions",
         ),
-        click.option("--prompt", metavar="PROMPT", help="rag-ko, rag-en or a Jinja file."),
-        click.option(
-            "--max-tokens", type=int, metavar="N", help="Longest answer, in tokens; 256 by default."
-        ),
-        click.option("--temperature", type=float, help="Sampling of the answers; 0 by default."),
+        click.option("--prompt", metavar="PROMPT", help="option.prompt"),
+        click.option("--max-tokens", type=int, metavar="N", help="option.max_tokens"),
+        click.option("--temperature", type=float, help="option.temperature"),
         click.option(
             "--samples",
             type=int,
             metavar="N",
-            help="How often each question is answered, each time with another seed; 1 by default.",
+            help="option.samples",
         ),
         click.option(
             "--judge",
             metavar="MODEL",
-            help='Who judges: "gpt-4o", another model\'s name, or "lexical" (rules, no model, free).',
+            help="option.judge",
         ),
-        click.option(
-            "--judge-url", metavar="URL", help="The judge's OpenAI-compatible API; OpenAI's own by default."
-        ),
+        click.option("--judge-url", metavar="URL", help="option.judge_url"),
         click.option(
             "--judge-adapter",
             metavar="DIR",
-            help="A LoRA adapter on the base model that judges, named by --judge.",
+            help="option.judge_adapter",
         ),
         click.option(
             "--api-key-env",
             metavar="NAME",
-            help="The environment variable that holds the judge's key, e.g. OPENAI_API_KEY.",
+            help="option.api_key_env",
         ),
-        click.option(
-            "--rubric", metavar="RUBRIC", help="rag-ko, rag-en or a file (see `simsa init --rubric`)."
-        ),
+        click.option("--rubric", metavar="RUBRIC", help="option.rubric"),
         click.option(
             "--mode",
             type=click.Choice(["joint", "split"]),
-            help="One judge call an answer for all criteria (joint, the default), or one for each group of them.",
+            help="option.mode",
         ),
         click.option(
             "--claims/--no-claims",
             default=None,
-            help="Have the claims of every answer listed and looked up in the passages: one more judge call each.",
+            help="option.claims",
         ),
-        click.option(
-            "--max-cost-usd", type=float, metavar="USD", help="Stop before the judge has cost more."
-        ),
-        click.option(
-            "--language", type=click.Choice(["ko", "en"]), help="Language of the report; ko by default."
-        ),
+        click.option("--max-cost-usd", type=float, metavar="USD", help="option.max_cost_usd"),
+        click.option("--language", type=click.Choice(["ko", "en"]), help="option.language"),
         click.option(
             "--baseline",
             metavar="NAME",
-            help="The variant that the others are compared with; the first by default.",
+            help="option.baseline",
         ),
         click.option(
             "--out",
             metavar="DIR",
             type=click.Path(path_type=Path),
-            help="Folder of the run; `<config name>.simsa` beside the config by default.",
+            help="option.out",
         ),
     ]
     for option in reversed(options):

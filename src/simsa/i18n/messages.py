@@ -1,7 +1,7 @@
 """The message catalogue: every text shown to people, by code, in Korean and English.
 
 The texts are in `ko.toml` and `en.toml`, in one table for each place that shows them: `messages` (the terminal,
-notes and errors), `report`, `page` and `calibration`. Both files have the same codes and the same blanks.
+notes and errors), `report`, `page`, `calibration` and `help` (the command line). Both files have the same codes and the same blanks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from simsa.i18n.language import LANGUAGES, KoreanNoun, Language, LocalizedText, localize
 
-Section = Literal["messages", "report", "page", "calibration"]
+Section = Literal["messages", "report", "page", "calibration", "help"]
 Words = Callable[..., str]
 """Maps a code, and the values of its blanks, to a text in one language."""
 

@@ -206,7 +206,7 @@ class _Reader:
     def _stranger(self, answer: LabeledAnswer, where: str) -> DataError:
         variants = list(dict.fromkeys(known.variant for known in self.answers))
         if answer.variant not in variants:
-            hint = list_choices(answer.variant, variants)
+            hint: str = list_choices(answer.variant, variants)
             return DataError("no such variant", where=where, field="variant", found=answer[1], hint=hint)
         if answer.sample and answer._replace(sample=0) in self.answers:
             hint = "answers are numbered from 0; without a number it is the first"

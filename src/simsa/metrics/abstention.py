@@ -1,15 +1,11 @@
-"""How a sentence declines to answer, in Korean and English.
+"""Whether an answer declines to answer, by rule, in Korean and English; and counts of answerable × abstained.
 
-Absence alone declines nothing ("부작용이 없습니다"). A sentence declines when what it
-lacks is knowledge or an answer, or when what it says is not there is said of the
-documents, of information, or of what was asked. A contrast turns it into an answer
-again ("정확한 날짜는 알 수 없지만 1998년입니다").
+Absence alone is not a refusal ("부작용이 없습니다"). A sentence declines when it lacks knowledge or an answer, or when
+it says that the documents, information, or what was asked for is missing. A contrast turns it into an answer again
+("정확한 날짜는 알 수 없지만 1998년입니다").
 
-Did the model decline to answer? By rule, in Korean and English; and the 2×2 of answerable × abstained.
-
-An abstention begins by declining (see `simsa.metrics.abstention`), or ends in it as a
-conclusion. An answer with a hedge behind it is none ("서울입니다. 자세한 내용은 문서에
-없습니다."), nor is silence: an empty prediction is empty, and counts as no abstention.
+An answer abstains when its first sentence declines, or when its last one does so as a conclusion. An answer with a
+hedge behind it does not abstain ("서울입니다. 자세한 내용은 문서에 없습니다."), nor does an empty prediction.
 """
 
 from __future__ import annotations
@@ -24,7 +20,7 @@ from typing import Any
 from simsa.metrics.citations import strip_citations
 from simsa.records import Question
 
-_LONGEST = 400  # characters; a longer sentence says something
+_LONGEST = 400  # characters; a longer sentence is taken for an answer
 
 
 def declines(sentence: str) -> bool:
@@ -188,8 +184,8 @@ _EN_CONTRAST = _pattern(
 def is_abstention(text: str, refusals: Iterable[str] = ()) -> bool:
     """Whether `text` declines to answer.
 
-    `refusals` are sentences that the data itself uses to decline (the references of
-    its unanswerable questions); `text` declines when it is one of them, or begins with one.
+    `refusals` are sentences that the data set uses to decline (the references of its unanswerable questions);
+    `text` abstains when it equals one of them or begins with one.
     """
     text = _flat(strip_citations(unicodedata.normalize("NFC", text)))
     if not text:
@@ -205,17 +201,17 @@ def is_abstention(text: str, refusals: Iterable[str] = ()) -> bool:
 
 
 def refusals_of(questions: Iterable[Question]) -> tuple[str, ...]:
-    """The sentences a data set itself uses to decline: references of its unanswerable questions."""
+    """The sentences that a data set uses to decline: references of its unanswerable questions."""
     found = (text for question in questions if not question.answerable for text in question.reference)
     return tuple(dict.fromkeys(text for text in found if text.strip()))
 
 
 @dataclass(frozen=True, slots=True)
 class AbstentionTable:
-    """Counts of answerable × abstained. Declining an unanswerable question is right, answering it a hallucination.
+    """Counts of answerable × abstained. Answering an unanswerable question is a hallucination.
 
-    Where questions have several answers the counts are of answers, and `shares` has the same
-    four in questions: of each the share of its answers, so that every question counts once. Rates go by these.
+    When questions have several answers, the counts are of answers, and `shares` has the same four in questions:
+    each question adds the shares of its answers. The rates then use `shares`.
     """
 
     answerable_answered: int = 0
@@ -235,25 +231,25 @@ class AbstentionTable:
 
     @property
     def precision(self) -> float | None:
-        """Of the abstentions, how many were right; None when there was no abstention."""
+        """Share of the abstentions that are right; None without abstentions."""
         _, declined, _, right = self._cells
         return _ratio(right, right + declined)
 
     @property
     def recall(self) -> float | None:
-        """Of the unanswerable questions, how many were declined; None when there were none."""
+        """Share of the unanswerable questions that were declined; None without such questions."""
         _, _, invented, right = self._cells
         return _ratio(right, right + invented)
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of precision and recall, as 2TP/(2TP+FP+FN); None when nothing was or had to be declined."""
+        """2TP/(2TP+FP+FN); None when nothing was or had to be declined."""
         _, declined, invented, right = self._cells
         return _ratio(2 * right, 2 * right + declined + invented)
 
     @property
     def over_refusal_rate(self) -> float | None:
-        """Of the answerable questions, how many were declined; None when there were none."""
+        """Share of the answerable questions that were declined; None without such questions."""
         answered, declined, _, _ = self._cells
         return _ratio(declined, declined + answered)
 
@@ -267,7 +263,7 @@ class AbstentionTable:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts and rates; where questions have several answers also the four in `questions`."""
+        """Counts and rates; with several answers per question also the shares, as `questions`."""
         found = {name: getattr(self, name) for name in (*_CELLS, *_RATES)}
         return found | ({"questions": dict(zip(_CELLS, self.shares, strict=True))} if self.shares else {})
 
@@ -293,7 +289,7 @@ _OWN_KNOWLEDGE = re.compile(
     r"(?:일반적으로|보통|상식|제 지식|제가 알|알려져 있|general(?:ly)?\b|my knowledge|commonly|widely)",
     re.I,
 )
-# A shorter refusal of the data ("없음") may begin many an answer.
+# A shorter refusal of the data set ("없음") is the beginning of many answers.
 _LONG_ENOUGH = 8
 
 
@@ -308,9 +304,9 @@ def _repeats(text: str, refusals: Iterable[str]) -> bool:
     return said in whole or said.startswith(beginnings)
 
 
-@lru_cache(maxsize=64)  # a data set's refusals may be hundreds, and every answer is held against all
+@lru_cache(maxsize=64)  # a data set may have hundreds of refusals, and every answer is compared with all
 def _bare_forms(refusals: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Bare refusals, and those that are long enough to recognise an answer by its beginning."""
+    """Bare refusals, and those long enough to recognise an answer by its beginning."""
     bare = (_bare(strip_citations(unicodedata.normalize("NFC", refusal))) for refusal in refusals)
     whole = frozenset(one for one in bare if one)
     return whole, tuple(one for one in whole if len(one) >= _LONG_ENOUGH)

@@ -1,8 +1,7 @@
-"""Korean text as morphemes, by Kiwi.
+"""Morphological analysis of Korean text with Kiwi.
 
-Kiwi is loaded once, at first use (about a second); its compounds of several words
-("알베르트 아인슈타인") stay split, which triples the speed of loading and lets
-parts of a name overlap.
+Kiwi is loaded once, at first use (about a second). Its compounds of several words ("알베르트 아인슈타인") stay split:
+loading is three times faster, and parts of a name can overlap.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from kiwipiepy import Kiwi
 
-# Kiwi's time grows faster than the text, to minutes for a megabyte, so long texts are cut.
+# Kiwi takes more than linear time (minutes for a megabyte), so long texts are cut.
 _PIECE = 2_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# Nouns, numerals, roots, verb and adjective stems, adverbs, foreign words, digits, Chinese
-# characters, unknown words; Kiwi marks irregular stems with a suffix (VV-I), removed before.
+# Nouns, numerals, roots, verb and adjective stems, adverbs, foreign words, digits, Chinese characters, unknown
+# words. Kiwi's suffix for irregular stems (VV-I) is removed.
 _CONTENT = frozenset(["NNG", "NNP", "NR", "XR", "VV", "VA", "MAG", "SL", "SH", "SN", "UN"])
-# Stems that any sentence may have.
+# Stems without content.
 _LIGHT = frozenset(["하", "되", "있"])
 
-_REMEMBER = 1_000
-_LONG = 10_000
+_CACHE_SIZE = 1_000
+_LONGEST_CACHED = 10_000
 
 _lock = threading.Lock()
-_remembered: dict[str, tuple[str, ...]] = {}
+_cache: dict[str, tuple[str, ...]] = {}
 _kiwi: Kiwi | None = None
 
 
@@ -87,16 +86,16 @@ def content_morphemes(text: str) -> list[str]:
 def content_of(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """`content_morphemes` of each text, in one batch.
 
-    The last thousand are remembered: the same passages come back for every variant.
+    The last thousand results are cached, because every variant has the same passages.
     """
     with _lock:
-        known = {text: _remembered[text] for text in texts if text in _remembered}
+        known = {text: _cache[text] for text in texts if text in _cache}
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     known.update(zip(missing, (tuple(content_forms(found)) for found in analyse(missing)), strict=True))
     with _lock:
-        _remembered.update((text, known[text]) for text in missing if len(text) <= _LONG)
-        for text in list(islice(_remembered, max(0, len(_remembered) - _REMEMBER))):
-            del _remembered[text]
+        _cache.update((text, known[text]) for text in missing if len(text) <= _LONGEST_CACHED)
+        for text in list(islice(_cache, max(0, len(_cache) - _CACHE_SIZE))):
+            del _cache[text]
     return [known[text] for text in texts]
 
 
@@ -106,12 +105,12 @@ def content_forms(found: Iterable[Morpheme]) -> list[str]:
 
 
 def join(parts: Sequence[tuple[str, str]]) -> str:
-    """The text that morphemes, each with its tag, are written as: 하 + 지 + 않 + 었 + 다 is 하지 않았다."""
+    """The text of a sequence of (form, tag): 하 + 지 + 않 + 었 + 다 is 하지 않았다."""
     return str(_tokenizer().join(list(parts)))
 
 
 def clean(text: str) -> str:
-    """NFC, and lone surrogates, which Kiwi refuses, as `�`."""
+    """`text` in NFC, with lone surrogates, which Kiwi refuses, replaced by `�`."""
     return unicodedata.normalize("NFC", _SURROGATE.sub("�", text))
 
 
@@ -126,7 +125,7 @@ def _tokenizer() -> Kiwi:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """`text` cut at sentence ends or spaces where it is longer than `_PIECE`, with each piece's position."""
+    """Pieces of at most `_PIECE` characters, cut at sentence ends or spaces, each with its position."""
     start = 0
     while len(text) - start > _PIECE:
         window = text[start : start + _PIECE]

@@ -1,13 +1,10 @@
-"""Overlap of an answer with its reference and its contexts: chrF, ROUGE-L, share of content found."""
+"""Overlap of an answer with its references and its contexts: chrF, ROUGE-L, share of content found."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
-
-from simsa.metrics.citations import strip_citations
-from simsa.metrics.morphology import content_of, morphemes
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
@@ -16,32 +13,16 @@ if TYPE_CHECKING:
 def chrf(prediction: str, references: Sequence[str]) -> float | None:
     """Best sentence chrF over the references, 0–100, with sacrebleu's defaults; None without references.
 
-    Popović 2015: F2 over character n-grams up to 6, white space left out.
+    Popović 2015: F2 over character n-grams up to 6, without white space.
     """
     if not references:
         return None
     return float(_scorer().sentence_score(prediction, list(references)).score)
 
 
-def rouge_l(prediction: str, references: Iterable[str]) -> float | None:
-    """Best ROUGE-L F1 over Kiwi's morphemes, 0–1; None without references."""
-    said = morphemes(prediction)
-    return max((rouge_l_of(said, morphemes(reference)) for reference in references), default=None)
-
-
-def rouge_l_of(said: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
-    """F1 over the longest common subsequence of two token lists (Lin 2004); 0 when nothing is common."""
-    common = lcs_length(said, expected)
-    return 2 * common / (len(said) + len(expected)) if common else 0.0
-
-
-def context_overlap(prediction: str, contexts: Iterable[str]) -> float | None:
-    """Share of the prediction's content morphemes that its contexts hold, 0–1.
-
-    Citation markers are left out. None when the prediction has no content, or there are no contexts.
-    """
-    said, *passages = content_of([strip_citations(prediction), *contexts])
-    return share_found(said, {form for passage in passages for form in passage})
+def rouge_l(prediction: Sequence[Hashable], references: Iterable[Sequence[Hashable]]) -> float | None:
+    """Best ROUGE-L F1 (Lin 2004) of a token list over the references', 0–1; None without references."""
+    return max((_lcs_f1(prediction, reference) for reference in references), default=None)
 
 
 def share_found(content: Sequence[str], among: Collection[str]) -> float | None:
@@ -64,6 +45,11 @@ def lcs_length(left: Sequence[Hashable], right: Sequence[Hashable]) -> int:
         here = unmatched & positions.get(token, 0)
         unmatched = (unmatched + here | unmatched - here) & everything
     return len(left) - unmatched.bit_count()
+
+
+def _lcs_f1(prediction: Sequence[Hashable], reference: Sequence[Hashable]) -> float:
+    common = lcs_length(prediction, reference)
+    return 2 * common / (len(prediction) + len(reference)) if common else 0.0
 
 
 @cache

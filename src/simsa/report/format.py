@@ -168,4 +168,6 @@ def label(say: Words, name: str) -> str:
     try:
         return say(name)
     except KeyError:
-        return name
+        from simsa.metrics.registry import METRICS
+
+        return (METRICS[name].label if name in METRICS else "") or name

@@ -24,7 +24,7 @@ from simsa.i18n.messages import words
 from simsa.records import CRITERIA
 from simsa.report.format import format_fixed, format_signed
 from simsa.report.score_matrix import SHARE, TOTAL, Table
-from simsa.text import list_choices, strip_controls
+from simsa.text import format_number, list_choices
 
 if TYPE_CHECKING:
     from simsa.report.score_matrix import Floats
@@ -72,9 +72,9 @@ class Gate:
     @property
     def condition(self) -> str:
         """The gate without the variant's name."""
-        offset = f" {'-' if self.limit < 0 else '+'} {strip_controls(abs(self.limit))}" if self.limit else ""
+        offset = f" {'-' if self.limit < 0 else '+'} {format_number(abs(self.limit))}" if self.limit else ""
         return f"{self.metric} {self.op} " + (
-            f"baseline{offset}" if self.relative else strip_controls(self.limit)
+            f"baseline{offset}" if self.relative else format_number(self.limit)
         )
 
     @property

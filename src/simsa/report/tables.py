@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simsa.i18n.language import KoreanNoun
 from simsa.i18n.messages import Words, words
+from simsa.metrics.registry import decimals
 from simsa.records import CRITERIA, MAX_TOTAL
 from simsa.report import claim_tables
 from simsa.report.format import (
@@ -261,7 +262,7 @@ def _difference(comparison: Comparison | None) -> TableCell:
 def _metric_difference(difference: ScoreDifference | None) -> str | None:
     if difference is None:
         return None
-    places = 1 if difference.metric == "chrf" else 3
+    places = decimals(difference.metric)
     return f"{format_signed(difference.mean_diff, places)} {interval(difference.ci95, places)}"
 
 
@@ -280,7 +281,7 @@ def _record(comparison: Comparison | None) -> str | None:
 
 def _metric(variant: VariantSummary, name: str) -> str:
     found = variant.whole.metrics.get(name)
-    return format_fixed(found and found.mean, 1 if name == "chrf" else 3)
+    return format_fixed(found and found.mean, decimals(name))
 
 
 def _of(part: int, rest: int) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from simsa.i18n.language import KoreanNoun
 from simsa.i18n.messages import Words
 from simsa.report.format import label
-from simsa.text import one_line, strip_controls
+from simsa.text import format_number, one_line
 from simsa.web.query import TOTAL, QuestionFilter
 
 MOST_COLUMNS = 4
@@ -106,10 +106,10 @@ def _between(low: float | None, high: float | None) -> str:
     if low is None and high is None:
         return ""
     if low == high and low is not None:
-        return f"= {strip_controls(low)}"
+        return f"= {format_number(low)}"
     if high is None:
-        return f"≥ {strip_controls(low or 0)}"
-    return f"≤ {strip_controls(high)}" if low is None else f"{strip_controls(low)}–{strip_controls(high)}"
+        return f"≥ {format_number(low or 0)}"
+    return f"≤ {format_number(high)}" if low is None else f"{format_number(low)}–{format_number(high)}"
 
 
 def _short(text: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import orjson
 
 from simsa.records import CRITERIA, MAX_TOTAL, STATUSES
-from simsa.text import strip_controls
+from simsa.text import format_number
 
 TOTAL = "total"
 SORTS = ("place", "type", "total", "diff")
@@ -110,7 +110,7 @@ class QuestionFilter:
             elif name in ("variant", "of"):
                 value = None if value is None else variants[value]
             found[name] = (
-                int(value) if value is True else strip_controls(value) if isinstance(value, float) else value
+                int(value) if value is True else format_number(value) if isinstance(value, float) else value
             )
         found = {name: value for name, value in found.items() if value not in (None, [])}
         return urlencode(found | more, errors="replace", doseq=True)

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from simsa.metrics.citations import parse_citations
-from simsa.metrics.registry import METRICS
+from simsa.metrics.registry import METRICS, decimals, is_count
 from simsa.records import CRITERIA, Judgement, Question
 from simsa.report.format import format_fixed
 from simsa.store import (
@@ -204,7 +204,7 @@ def _metrics(row: Mapping[str, float | None]) -> dict[str, str]:
     """Metric → figure, in the order of tables, without those that don't apply."""
     names = [*(name for name in METRICS if name in row), *(name for name in row if name not in METRICS)]
     return {
-        name: format_fixed(value, 1 if name == "chrf" else 0 if name == "citations_out_of_range" else 2)
+        name: format_fixed(value, 0 if is_count(name) else min(decimals(name), 2))
         for name in names
         if (value := row[name]) is not None
     }

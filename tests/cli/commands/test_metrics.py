@@ -72,7 +72,7 @@ def test_rows_are_those_of_the_library_and_means_are_theirs(
     assert [row.pop("id") for row in rows] == ["q1", "q2", "q3"]
     assert rows == [expected(row) for row in ROWS]
     assert (found["schema"], found["n"], found["n_missing"]) == ("simsa.metrics/1", 3, 0)
-    assert tuple(found["means"]) == METRICS
+    assert tuple(found["means"]) == tuple(METRICS)
     for name in METRICS:
         values = [row[name] for row in rows if row[name] is not None]
         assert found["counts"][name] == len(values)

@@ -20,28 +20,26 @@ if TYPE_CHECKING:
     from simsa.judge_eval.label_files import HumanLabels
 
 
-@click.command()
+@click.command(help="calibrate")
 @click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--labels",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="People's scores; by default those given on the page (`simsa view`).",
+    help="calibrate.labels",
 )
 @click.option(
     "--scores",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The judge's scores from a file, instead of RUN.",
+    help="calibrate.scores",
 )
-@click.option("--draw", metavar="N", type=click.IntRange(1), help="Draw N answers to label.")
-@click.option("--stratified", is_flag=True, help="Draw evenly over the judge's scores, with weights.")
-@click.option(
-    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the draw goes: .csv or .jsonl."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw and of bootstraps.")
-@click.option("--baseline", metavar="NAME", help="The variant to compare the others with.")
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@click.option("--draw", metavar="N", type=click.IntRange(1), help="calibrate.draw")
+@click.option("--stratified", is_flag=True, help="calibrate.stratified")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="calibrate.out")
+@click.option("--seed", type=int, default=0, show_default=True, help="option.seed")
+@click.option("--baseline", metavar="NAME", help="option.baseline")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="option.language_run")
 @console.format_options(("text", "json"))
 @console.pager_option
 def command(
@@ -58,22 +56,7 @@ def command(
     as_json: bool,
     pager: bool,
 ) -> None:
-    """Hold the judge's scores against people's, and correct its means by them.
-
-    First draw a random sample, which names no variant and shows no score, and have it
-    labelled: 1-5 a criterion, empty where not judged, a column `annotator` where there
-    are several people. Of several answers to a question (generation.samples) one is drawn;
-    a column `sample` names it in files of your own, without which it is the first. Then read it back. From 30 labels on means and differences are
-    corrected. The result is kept in the run: its reports say how far people agree, and
-    flag a judge with a quadratic kappa under 0.4 or an interval that reaches below 0.2.
-
-    On a terminal what is longer than the screen goes through $PAGER, or less.
-
-    \b
-    simsa calibrate simsa.simsa --draw 100 --out sample.csv
-    simsa calibrate simsa.simsa --labels sample.csv
-    simsa calibrate --scores judge.csv --labels people.csv --json
-    """
+    """Runs `simsa calibrate`. Its help is in the message catalogue."""
     chosen = console.chosen(format, as_json)
     if (run is None) == (scores is None):
         raise InputError(

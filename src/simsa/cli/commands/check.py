@@ -25,36 +25,22 @@ _PLAIN_MARKS = {"ok": "+", "warning": "!", "error": "x"}
 _TAKES = {True: "takes.yes", False: "takes.no", None: "takes.untried"}
 
 
-@click.command()
+@click.command(help="check")
 @run_options
 @click.option(
     "--train",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Training rows, in any format: look for leaks of the test set.",
+    help="check.train",
 )
 @click.option(
     "--ask",
     is_flag=True,
-    help="Have each endpoint answer one small question, a few tokens, to find out what it takes.",
+    help="check.ask",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document.")
+@click.option("--json", "as_json", is_flag=True, help="check.json")
 def command(train: Path | None, ask: bool, as_json: bool, **flags: Any) -> int:
-    """Look at everything without spending: config, data, prompts, adapters, endpoints, the judge and its cost.
-
-    The data is searched for questions that repeat, references that no passage bears out,
-    and labels that contradict their reference; with --train also for questions and
-    passages that the models were trained on. What endpoints take (JSON schema, token
-    probabilities, seed, temperature) is shown as far as it is known: every run remembers what
-    it learns of it, and --ask finds it out anew for a few tokens. It is remembered for a month,
-    what a server on this machine or in its network refuses for a day, in endpoints.sqlite in the
-    user's cache folder. SIMSA_MEMORY names another file, or is `off`.
-
-    \b
-    simsa check simsa.toml
-    simsa check simsa.toml --train train.jsonl
-    simsa check simsa.toml --ask
-    """
+    """Runs `simsa check`. Its help is in the message catalogue."""
     from simsa.cli import console
     from simsa.run import preflight
 

@@ -18,38 +18,34 @@ if TYPE_CHECKING:
     from simsa.run.cross_judge import Bridge
 
 
-@click.command()
+@click.command(help="compare")
 @console.run_argument
 @click.argument("run2", metavar="[RUN2]", required=False, type=click.Path(path_type=Path))
-@click.option("--baseline", metavar="NAME", help="Variant to compare with; the run's own by default.")
+@click.option("--baseline", metavar="NAME", help="compare.baseline")
 @click.option(
     "--gate",
     "gates",
     multiple=True,
     metavar="GATE",
-    help="A condition that has to hold, e.g. 'total >= baseline - 0.5'; repeatable.",
+    help="compare.gate",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, whole or not at all."
-)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="option.write")
 @click.option(
     "--bridge",
     metavar="N",
     type=click.IntRange(1),
-    help="Runs of different judges: have both judge the same N answers, and show how far they differ.",
+    help="compare.bridge",
 )
-@click.option(
-    "--common", is_flag=True, help="Runs of different data: compare on the questions that both ask."
-)
+@click.option("--common", is_flag=True, help="compare.common")
 @click.option(
     "--max-cost-usd",
     type=click.FloatRange(min=0),
-    help="Limit of what --bridge may cost; the runs' own by default.",
+    help="compare.max_cost_usd",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bridge's sample.")
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
-@click.option("--link", metavar="URL", help="Where the full report is, for --format md.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--seed", type=int, default=0, show_default=True, help="option.seed")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="option.language_run")
+@click.option("--link", metavar="URL", help="compare.link")
+@click.option("-q", "--quiet", is_flag=True, help="option.quiet")
 @console.format_options(("text", "md", "json", "junit"))
 @console.pager_option
 def command(
@@ -69,27 +65,7 @@ def command(
     as_json: bool,
     pager: bool,
 ) -> int:
-    """Compare every variant with a baseline on the questions that both have scored.
-
-    With RUN2, its variants take part as NAME@RUN2; both runs need the same questions,
-    judge and rubric. Where judge or rubric differ, --bridge N has both judge the same N
-    answers (kept, never paid twice) and says how much of a difference is the judges'.
-    Where the data differ, --common compares on the questions that both ask.
-
-    Gates are [VARIANT:] METRIC OP EXPR with OP one of > >= < <= and EXPR a number,
-    baseline, or baseline ± a number. METRIC is total, a criterion, a deterministic
-    metric, coverage, abstention_f1, over_refusal, … They are decided on the bound of
-    the 95 % interval; a gate that fails makes the exit code 3.
-
-    --format md is a comment for a pull request. On a terminal text that is longer than
-    the screen goes through $PAGER, or less.
-
-    \b
-    simsa compare simsa.simsa --baseline base --gate 'total >= baseline - 0.5'
-    simsa compare new.simsa old.simsa --gate 'coverage >= 0.98' \\
-        --format junit --out gates.xml
-    simsa compare new.simsa old.simsa --bridge 50 --max-cost-usd 1
-    """
+    """Runs `simsa compare`. Its help is in the message catalogue."""
     from simsa.report import comparisons
     from simsa.report.gates import parse
 

@@ -18,37 +18,23 @@ from simsa.i18n.messages import msg
 from simsa.records import Question
 
 
-@click.command()
+@click.command(help="convert")
 @click.argument("file")
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="auto", help="How the rows are stored."
-)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="auto", help="convert.format")
 @click.option(
     "--field",
     "fields",
     multiple=True,
     metavar="ROLE=NAME",
-    help="The file's own name for a role; repeatable.",
+    help="convert.field",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N questions.")
-@click.option("--split", metavar="NAME", help="Which split of a datasets folder or hub name.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write here, whole or not at all."
-)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="option.limit")
+@click.option("--split", metavar="NAME", help="convert.split")
+@click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="option.write")
 def command(
     file: str, format_: str, fields: tuple[str, ...], limit: int | None, split: str | None, out: str | None
 ) -> None:
-    """Print any test set as canonical JSONL.
-
-    FILE is JSONL, JSON, CSV or TSV, Parquet, Arrow, a folder of `datasets`, or a hub name;
-    its rows may be those of KorQuAD, SQuAD, KLUE-MRC, ragas, deepeval, RAGChecker, AutoRAG or
-    chat messages. Both are found from the content.
-
-    \b
-    Examples:
-      simsa convert KorQuAD_v1.0_dev.json --limit 100 --out test.jsonl
-      simsa convert log.csv --field question=질문 --field reference=정답
-    """
+    """Runs `simsa convert`. Its help is in the message catalogue."""
     questions = read(file, format=format_, fields=_mapping(fields), limit=limit, split=split)
     if out is None:
         _write(questions, sys.stdout.buffer)

@@ -21,27 +21,21 @@ TOY = {
 }
 
 
-@click.command()
-@click.option("--replay", is_flag=True, help="Recorded predictions: no vLLM, seconds.")
+@click.command(help="demo")
+@click.option("--replay", is_flag=True, help="demo.replay")
 @click.option(
-    "--judge", help=f'Who judges; "gpt-4o" where {KEY} is set, else "{OWN_JUDGE}", and "lexical" in a replay.'
+    "--judge",
+    help="demo.judge",
 )
-@click.option("--language", type=click.Choice(["ko", "en"]), default="ko", help="Language of the report.")
-@click.option("--limit", type=int, default=60, show_default=True, help="The first N of its 83 questions.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("simsa-demo"), help="Where config and run go."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--language", type=click.Choice(["ko", "en"]), default="ko", help="option.language")
+@click.option("--limit", type=int, default=60, show_default=True, help="demo.limit")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("simsa-demo"), help="demo.out")
+@click.option("--json", "as_json", is_flag=True, help="option.json_report")
+@click.option("-q", "--quiet", is_flag=True, help="option.quiet")
 def command(
     replay: bool, judge: str | None, language: Language, limit: int, out: Path, as_json: bool, quiet: bool
 ) -> int:
-    """Base model and two stages of a real LoRA fine-tune answer Korean questions; a judge scores them.
-
-    \b
-    simsa demo             real vLLM on this machine's CPU
-    simsa demo --replay    the same from recorded predictions
-    """
+    """Runs `simsa demo`. Its help is in the message catalogue."""
     from simsa.cli import result
     from simsa.cli.execution import run_pipeline
 

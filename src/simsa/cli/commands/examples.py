@@ -18,27 +18,25 @@ if TYPE_CHECKING:
     from simsa.store import Store
 
 
-@click.command()
+@click.command(help="examples")
 @console.run_argument
-@click.option("--worst", is_flag=True, help="Lowest mean total first (the default).")
-@click.option("--best", is_flag=True, help="Highest mean total first.")
+@click.option("--worst", is_flag=True, help="examples.worst")
+@click.option("--best", is_flag=True, help="examples.best")
 @click.option(
     "--disputed",
     is_flag=True,
-    help="Where an answer's claims contradict its score of faithfulness (judge.claims).",
+    help="examples.disputed",
 )
 @click.option(
     "--unsteady",
     is_flag=True,
-    help="Where one variant's own answers lie farthest apart (generation.samples).",
+    help="examples.unsteady",
 )
-@click.option(
-    "--differs", nargs=2, metavar="A B", help="Where the totals of two variants lie farthest apart."
-)
-@click.option("-n", "--number", type=click.IntRange(1), default=3, show_default=True, help="How many.")
-@click.option("--variant", metavar="NAME", help="Go by this variant's total alone.")
-@click.option("--type", "type_", metavar="TYPE", help="Only questions of this type.")
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
+@click.option("--differs", nargs=2, metavar="A B", help="examples.differs")
+@click.option("-n", "--number", type=click.IntRange(1), default=3, show_default=True, help="examples.number")
+@click.option("--variant", metavar="NAME", help="examples.variant")
+@click.option("--type", "type_", metavar="TYPE", help="examples.type")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="option.language_run")
 @console.format_options(("text", "json"))
 @console.pager_option
 def command(
@@ -53,15 +51,7 @@ def command(
     pager: bool,
     **flags: bool,
 ) -> None:
-    """Show example questions: passages, reference, every variant's answer with its scores and the judge's words.
-
-    Of several answers of a variant the one is shown that the list is about, with what the others scored.
-    On a terminal what is longer than the screen goes through $PAGER, or less.
-
-    \b
-    simsa examples simsa.simsa --worst -n 5
-    simsa examples simsa.simsa --differs base rag-lora
-    """
+    """Runs `simsa examples`. Its help is in the message catalogue."""
     chosen = console.chosen(format, as_json)
     kinds = [kind for kind, wanted in flags.items() if wanted] + ["differs"] * bool(differs)
     if len(kinds) > 1:

@@ -16,49 +16,33 @@ if TYPE_CHECKING:
     from simsa.store import Store
 
 
-@click.command()
+@click.command(help="export")
 @console.run_argument
 @click.option(
     "--to",
     required=True,
     type=click.Choice(["jsonl", "ragas", "inspect", "mlflow", "wandb"]),
-    help="Who is to read it.",
+    help="export.to",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="File to write, stdout by default; for inspect, mlflow and wandb a folder to write into, by "
-    "default in the run's.",
+    help="export.out",
 )
 @click.option(
     "--tracking-uri",
     metavar="URI",
-    help="MLflow's store: a SQLite file, a folder or a server; by default a SQLite file in --out.",
+    help="export.tracking_uri",
 )
 @click.option(
     "--project",
     metavar="NAME",
     default="simsa",
     show_default=True,
-    help="Experiment or project to put it in.",
+    help="export.project",
 )
 def command(run: Path, to: str, out: Path | None, tracking_uri: str | None, project: str) -> None:
-    """Hand a run's results on to other tools.
-
-    jsonl has one flat row per question, variant and answer (`sample` counts them). ragas has the rows of an
-    EvaluationDataset, those that have a prediction. inspect writes one eval log per
-    variant, for `inspect view`, and prints the files' names.
-
-    mlflow writes an MLflow run with one inside for each variant: settings, figures
-    with intervals, hashes, rows and report. wandb writes an offline folder per variant
-    for `wandb sync`. Neither sends anything anywhere but to a server you name.
-
-    \b
-    simsa export simsa.simsa --to ragas --out rows.jsonl
-    simsa export simsa.toml --to inspect --out logs
-    simsa export simsa.simsa --to mlflow --out results
-    simsa export simsa.simsa --to mlflow --tracking-uri http://localhost:5000
-    """
+    """Runs `simsa export`. Its help is in the message catalogue."""
     if tracking_uri is not None and to != "mlflow":
         raise InputError("only --to mlflow has one", field="--tracking-uri", found=tracking_uri)
     folder = console.find_run(run)

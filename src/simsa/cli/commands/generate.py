@@ -9,16 +9,12 @@ import click
 from simsa.cli.options import config_from, run_options
 
 
-@click.command()
+@click.command(help="generate")
 @run_options
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON document.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="option.json_counts")
+@click.option("-q", "--quiet", is_flag=True, help="option.quiet")
 def command(as_json: bool, quiet: bool, **flags: Any) -> int:
-    """Only generate: every variant answers every question that it has not answered yet.
-
-    \b
-    simsa generate simsa.toml
-    """
+    """Runs `simsa generate`. Its help is in the message catalogue."""
     from simsa.cli import result
     from simsa.cli.execution import run_pipeline
 

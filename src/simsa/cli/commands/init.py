@@ -13,36 +13,21 @@ from simsa.i18n.messages import msg
 STARTER = Path(__file__).with_name("starter")
 
 
-@click.command()
+@click.command(help="init")
 @click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
 @click.option(
     "--rubric",
     metavar="[FILE]",
     is_flag=False,
     flag_value="",
-    help="Write a copy of the built-in rubric to edit, rubric.toml by default, and nothing else.",
+    help="init.rubric",
 )
+@click.option("--from", "prompt", metavar="FILE", type=click.Path(path_type=Path), help="init.from")
 @click.option(
-    "--from",
-    "prompt",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="With --rubric: a prompt to make a rubric of. Its criteria and scales are proposed from its JSON example.",
-)
-@click.option(
-    "--language", type=click.Choice(["ko", "en"]), default="ko", show_default=True, help="Of the rubric."
+    "--language", type=click.Choice(["ko", "en"]), default="ko", show_default=True, help="init.language"
 )
 def command(folder: Path, rubric: str | None, prompt: Path | None, language: str) -> None:
-    """Write a commented simsa.toml and a small data file into FOLDER. Existing files are left alone.
-
-    With --rubric: a readable copy of the rubric that judges go by, to be edited: its criteria,
-    what each of their five levels means, and what may be shown for each.
-
-    \b
-    simsa init my-evaluation
-    simsa init --rubric my-rubric.toml
-    simsa init --rubric --from my-prompt.txt
-    """
+    """Runs `simsa init`. Its help is in the message catalogue."""
     if prompt is not None:
         _rubric_from(prompt, folder / rubric if rubric else None)
         return

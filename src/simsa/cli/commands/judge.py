@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from simsa.run.batch.actions import Mode
 
 
-@click.command()
+@click.command(help="judge")
 @run_options
-@click.option("--retry", multiple=True, metavar="STATUS", help="Ask again where the verdict has this status.")
-@click.option("--submit", is_flag=True, help="Batch API: submit what is pending, and leave.")
-@click.option("--collect", is_flag=True, help="Batch API: fetch what is ready, and leave.")
-@click.option("--cancel", is_flag=True, help="Batch API: end what is open; answers so far can be collected.")
+@click.option("--retry", multiple=True, metavar="STATUS", help="option.retry")
+@click.option("--submit", is_flag=True, help="judge.submit")
+@click.option("--collect", is_flag=True, help="judge.collect")
+@click.option("--cancel", is_flag=True, help="judge.cancel")
 @click.option(
     "--write-batch",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Write what is pending as files for `vllm run-batch`, to be run anywhere.",
+    help="judge.write_batch",
 )
 @click.option(
     "--read-batch",
     metavar="FILE",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Read results of such files; repeatable.",
+    help="judge.read_batch",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON document.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="option.json_counts")
+@click.option("-q", "--quiet", is_flag=True, help="option.quiet")
 def command(
     retry: tuple[str, ...],
     submit: bool,
@@ -46,19 +46,7 @@ def command(
     quiet: bool,
     **flags: Any,
 ) -> int:
-    """Only judge: every answer that has no verdict gets one.
-
-    With `judge.via = "batch"` the requests go through the endpoint's Batch API, at half
-    the price, and this waits for them; interrupted, it goes on where it stopped, also the
-    next day. --submit, --collect and --cancel do not wait. --write-batch and --read-batch need no
-    endpoint: files out, files in.
-
-    \b
-    simsa judge simsa.toml
-    simsa judge simsa.toml --collect
-    simsa judge simsa.toml --write-batch requests
-    simsa judge simsa.toml --read-batch results.jsonl
-    """
+    """Runs `simsa judge`. Its help is in the message catalogue."""
     from simsa.cli import result
     from simsa.cli.execution import run_pipeline
 

@@ -14,7 +14,7 @@ import orjson
 from simsa.cli import console
 from simsa.errors import DataError
 from simsa.i18n.language import Language, LocalizedText, localize
-from simsa.i18n.messages import msg
+from simsa.i18n.messages import label, msg
 from simsa.text import count
 
 if TYPE_CHECKING:
@@ -68,10 +68,8 @@ class Tally:
         }
 
     def _notes(self, means: dict[str, float | None]) -> list[str]:
-        from simsa.i18n.messages import words
-
         notes: list[str] = [
-            msg("metrics.nothing", name=LocalizedText(name, words("ko")(name)))
+            msg("metrics.nothing", name=LocalizedText(name, label(name, "ko")))
             for name, mean in means.items()
             if mean is None
         ]
@@ -80,12 +78,10 @@ class Tally:
         return notes
 
 
-@click.command()
+@click.command(help="metrics")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write each row's metrics here as JSONL."
-)
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the locale's by default.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="metrics.out")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="option.language_locale")
 @console.format_options(("text", "json"))
 @console.pager_option
 def command(
@@ -96,18 +92,7 @@ def command(
     as_json: bool,
     pager: bool,
 ) -> None:
-    """Deterministic metrics of rows that have a prediction and a reference.
-
-    KorQuAD and KLUE-MRC figures are those of the published scripts, on the text as it
-    is; chrF, ROUGE-L over morphemes, abstention, citations and overlap with the contexts
-    stand beside them. FILE is any format that `simsa convert` reads, or exported rows; a column
-    `sample` tells several answers to a question apart, and each of them is a row. On a
-    terminal what is longer than the screen goes through $PAGER, or less.
-
-    \b
-    simsa metrics predictions.jsonl
-    simsa metrics predictions.csv --json --out rows.jsonl
-    """
+    """Runs `simsa metrics`. Its help is in the message catalogue."""
     chosen = console.chosen(format, as_json)
     tallies: dict[str | None, Tally] = {}
     lines = _measured(file, tallies)
@@ -226,7 +211,7 @@ def _grids(tallies: dict[str | None, Tally], language: Language) -> Iterable[Gri
             label(say, name),
             tuple(
                 TableCell(
-                    f"{format_fixed(d['means'][name], 1 if name == 'chrf' else 3)} ({count(d['counts'][name])})"
+                    f"{format_fixed(d['means'][name], METRICS[name].decimals)} ({count(d['counts'][name])})"
                 )
                 for d in of_each
             ),

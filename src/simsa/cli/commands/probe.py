@@ -25,7 +25,7 @@ _SHOWN = 8
 _EXCERPT = 160
 
 
-@click.command()
+@click.command(help="probe")
 @click.argument("run", metavar="RUN|CONFIG", type=click.Path(path_type=Path))
 @click.option(
     "-n",
@@ -33,7 +33,7 @@ _EXCERPT = 160
     type=click.IntRange(0),
     default=6,
     show_default=True,
-    help="Questions for each kind of probe.",
+    help="probe.number",
 )
 @click.option(
     "--retest",
@@ -41,15 +41,15 @@ _EXCERPT = 160
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Answers of the run to judge a second time.",
+    help="probe.retest",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw of questions.")
-@click.option("--judge", help="Another judge than the run's: a model's name.")
-@click.option("--max-cost-usd", type=float, help="Stop before the run's judging has cost more in all.")
-@click.option("--estimate", "only_estimate", is_flag=True, help="Only say what it would take.")
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
-@click.option("--json", "as_json", is_flag=True, help="Print the examination as one JSON document.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--seed", type=int, default=0, show_default=True, help="option.seed")
+@click.option("--judge", help="probe.judge")
+@click.option("--max-cost-usd", type=float, help="probe.max_cost_usd")
+@click.option("--estimate", "only_estimate", is_flag=True, help="probe.estimate")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="option.language_run")
+@click.option("--json", "as_json", is_flag=True, help="probe.json")
+@click.option("-q", "--quiet", is_flag=True, help="option.quiet")
 @console.pager_option
 def command(
     run: Path,
@@ -64,23 +64,7 @@ def command(
     quiet: bool,
     pager: bool,
 ) -> int:
-    """Examine the judge with answers whose scores are known beforehand.
-
-    They are made from the test set's own rows: the reference itself, another question's
-    answer, an empty one, orders to the judge, changed numbers, a negated reference,
-    courtesies around it, a sentence of the context that answers nothing, a right answer
-    that the context does not bear out, right and wrong refusals. Then answers of the run are
-    judged once more, with another seed, to see how far the judge agrees with itself.
-
-    What is found is kept in the run and shown in every report made with this judge and
-    rubric; under 95 % it is flagged there. A second call asks only what is not on file.
-
-    On a terminal what is longer than the screen goes through $PAGER, or less.
-
-    \b
-    simsa probe simsa.simsa
-    simsa probe simsa.toml -n 20 --retest 50
-    """
+    """Runs `simsa probe`. Its help is in the message catalogue."""
     from simsa.i18n.messages import words
 
     config, folder = _config(run, judge, max_cost_usd)

@@ -20,14 +20,12 @@ _HTML_EXAMPLES = 5
 FORMATS = ("text", "md", "html", "json", "csv", "parquet", "junit")
 
 
-@click.command()
+@click.command(help="report")
 @console.run_argument
 @console.format_options(FORMATS)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, whole or not at all."
-)
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the run's own by default.")
-@click.option("--excel", is_flag=True, help="With csv: marked as UTF-8, so that Excel shows Hangul.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="option.write")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="option.language_run")
+@click.option("--excel", is_flag=True, help="report.excel")
 @console.pager_option
 def command(
     run: Path,
@@ -38,18 +36,7 @@ def command(
     excel: bool,
     pager: bool,
 ) -> None:
-    """Print or write the report of a run, also of one that is still going on.
-
-    RUN is a run's folder or the config it was made from. text, md, html and json
-    are the summary; csv, parquet and junit have one row per question and variant, of several
-    answers one for each (column `sample`). On a
-    terminal text that is longer than the screen goes through $PAGER, or less.
-
-    \b
-    simsa report simsa.simsa
-    simsa report simsa.toml --format html --out report.html
-    simsa report simsa.toml --format csv --excel --out rows.csv
-    """
+    """Runs `simsa report`. Its help is in the message catalogue."""
     chosen = console.chosen(format, as_json)
     if excel and chosen != "csv":
         raise InputError("is for --format csv", field="--excel", found=f"--format {chosen}")

@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 _LOOPBACK = "127.0.0.1"
 
 
-@click.command()
+@click.command(help="serve")
 @click.argument("config", type=click.Path())
-@click.option("--variant", metavar="NAME", help="Which server, where merged checkpoints need several.")
-@click.option("--host", default=_LOOPBACK, show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; a free one by default.")
-@click.option(
-    "--key-env", metavar="NAME", help="Variable that holds the key to ask for; a new key by default."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print where it is as one JSON document.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--variant", metavar="NAME", help="serve.variant")
+@click.option("--host", default=_LOOPBACK, show_default=True, help="serve.host")
+@click.option("--port", type=click.IntRange(1, 65535), help="serve.port")
+@click.option("--key-env", metavar="NAME", help="serve.key_env")
+@click.option("--json", "as_json", is_flag=True, help="serve.json")
+@click.option("-q", "--quiet", is_flag=True, help="option.quiet")
 def command(
     config: str,
     variant: str | None,
@@ -39,14 +37,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Start vLLM with the base model and all adapters of CONFIG, and print its base URL.
-
-    It answers like OpenAI's API, streaming included, until Ctrl-C, which ends it and is
-    exit code 0. Should vLLM die, the exit code is 5.
-
-    \b
-    simsa serve simsa.toml
-    """
+    """Runs `simsa serve`. Its help is in the message catalogue."""
     from simsa import config as configuration
     from simsa import engines
     from simsa.errors import ConfigError

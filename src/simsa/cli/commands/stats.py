@@ -40,13 +40,11 @@ class Stats(NamedTuple):
     n_gaps: Mapping[tuple[str, str], int] = {}
 
 
-@click.command()
+@click.command(help="stats")
 @click.argument("scores", type=click.Path(path_type=Path))
-@click.option(
-    "--baseline", metavar="NAME", help="The variant to compare the others with; the first by default."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of permutations and bootstraps.")
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Language; the locale's by default.")
+@click.option("--baseline", metavar="NAME", help="option.baseline")
+@click.option("--seed", type=int, default=0, show_default=True, help="option.seed")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="option.language_locale")
 @console.format_options(("text", "json"))
 @console.pager_option
 def command(
@@ -58,22 +56,7 @@ def command(
     as_json: bool,
     pager: bool,
 ) -> None:
-    """Means, intervals and paired comparisons of scores from any judge or spreadsheet.
-
-    SCORES is CSV, JSONL, JSON or Parquet with the columns question_id, variant, criterion
-    and score, and optionally cluster, the source document of the question. An empty
-    score is missing: it is counted, and never a number.
-
-    Where questions were answered several times (a column seed) or answers judged several
-    times (a column repeat), each question counts with its mean, and the uncertainty is
-    split into that of questions, of generation and of the judge, with what to buy next.
-
-    On a terminal what is longer than the screen goes through $PAGER, or less.
-
-    \b
-    simsa stats scores.csv --baseline base
-    simsa stats scores.jsonl --json
-    """
+    """Runs `simsa stats`. Its help is in the message catalogue."""
     from simsa.config import locale_language
     from simsa.data.score_files import read_scores
 

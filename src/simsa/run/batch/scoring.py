@@ -28,7 +28,7 @@ from simsa.run.batch.judging_pass import BatchJudge, JudgingPass
 from simsa.run.batch.request_files import RequestFile, RequestFiles, RequestFormats
 from simsa.store import Store
 from simsa.store.batches import BatchTable, Job
-from simsa.text import strip_controls, usd
+from simsa.text import format_number, usd
 
 
 async def score(work: BatchContext, mode: Mode) -> None:
@@ -85,7 +85,7 @@ async def _through_jobs(work: BatchContext, mode: Wait | Submit | Collect | Canc
         work.store.set_meta(stopped="budget")
         spent = usd(work.store.spent_usd())
         said = msg(
-            "batch.budget", n=done.unasked, limit=strip_controls(work.config.max_cost_usd or 0.0), spent=spent
+            "batch.budget", n=done.unasked, limit=format_number(work.config.max_cost_usd or 0.0), spent=spent
         )
         work.progress.note("budget", said)
 
