@@ -78,7 +78,7 @@ def test_a_code_leads_to_its_answer_only_as_long_as_the_answer_is_the_same() -> 
 
 def test_what_a_runs_page_has_kept(tmp_path: Path) -> None:
     with Labels(tmp_path) as desk:
-        desk.draw([(*answer[:2], h) for answer, h in ANSWERS.items()], 9)
+        desk.take([(*answer[:2], h) for answer, h in ANSWERS.items()])
         for item in desk.items("지우"):
             desk.score("지우", item, CRITERIA[0], 1 + int(item.question_id[1:]) % 5)
     for path in (tmp_path, tmp_path / "labels.sqlite"):

@@ -133,7 +133,7 @@ def test_many_clicks_at_once_are_all_kept(folder: Path, view: Viewing) -> None:
         thread.join()
     labels = read(folder)
     assert len(labels) == 32
-    assert all(label.is_whole for label in labels)
+    assert all(label.scores.keys() == set(CRITERIA) for label in labels)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""What people say of a run's answers: one SQLite file beside the run's own, so that its writer isn't disturbed.
+"""People's scores of a run's answers: one SQLite file beside the run's own, so that its writer is not disturbed.
 
-`read(folder)` gives every label; `Labels` is what a labelling desk writes with. Each
-call that writes returns when the label is on disk.
+`read(folder)` returns every label; `Labels` is what a labelling desk writes with. Each call that writes returns when
+the label is on disk.
 """
 
 from __future__ import annotations
@@ -18,34 +18,46 @@ from typing import NamedTuple, Self
 import orjson
 
 from simsa.errors import DataError
-from simsa.records import CRITERIA, MAX_SCORE
+from simsa.records import Criteria
+from simsa.rubrics import built_in_criteria
+from simsa.store.queries import criteria_of
+from simsa.store.schema_sql import statements
+from simsa.store.store import DATABASE as RUN_DATABASE
+from simsa.store.store import Store
 
 DATABASE = "labels.sqlite"
-COLUMNS = ("question_id", "variant", "annotator", *CRITERIA, "comment", "sample")
 
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS sample (
-    place INTEGER PRIMARY KEY, question_id TEXT NOT NULL, variant TEXT NOT NULL,
-    answer_hash TEXT NOT NULL, sample INTEGER NOT NULL DEFAULT 0, UNIQUE (question_id, variant)
-);
-CREATE TABLE IF NOT EXISTS labels (
-    question_id TEXT NOT NULL, variant TEXT NOT NULL, annotator TEXT NOT NULL, answer_hash TEXT NOT NULL,
-    {", ".join(f"{name} INTEGER CHECK ({name} BETWEEN 1 AND {MAX_SCORE})" for name in CRITERIA)},
-    comment TEXT NOT NULL DEFAULT '', sample INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (question_id, variant, annotator)
-) WITHOUT ROWID;
--- What each step replaced, so that it can be taken back.
-CREATE TABLE IF NOT EXISTS steps (
-    serial INTEGER PRIMARY KEY AUTOINCREMENT, annotator TEXT NOT NULL, place INTEGER NOT NULL,
-    field TEXT NOT NULL, before TEXT NOT NULL
-);
--- How the sample was drawn, and of a draw by strata how many questions each answer stands for.
-CREATE TABLE IF NOT EXISTS draw (seed INTEGER NOT NULL, stratified INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS weights (
-    question_id TEXT NOT NULL, variant TEXT NOT NULL, weight REAL NOT NULL CHECK (weight > 0),
-    PRIMARY KEY (question_id, variant)
-) WITHOUT ROWID;
+_VERSION = 1
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS sample (
+        place INTEGER PRIMARY KEY, question_id TEXT NOT NULL, variant TEXT NOT NULL,
+        answer_hash TEXT NOT NULL, sample INTEGER NOT NULL DEFAULT 0, UNIQUE (question_id, variant)
+    );
+    CREATE TABLE IF NOT EXISTS labels (
+        question_id TEXT NOT NULL, variant TEXT NOT NULL, annotator TEXT NOT NULL, answer_hash TEXT NOT NULL,
+        comment TEXT NOT NULL DEFAULT '', sample INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (question_id, variant, annotator)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS scores (
+        question_id TEXT NOT NULL, variant TEXT NOT NULL, annotator TEXT NOT NULL,
+        criterion TEXT NOT NULL, score INTEGER NOT NULL,
+        PRIMARY KEY (question_id, variant, annotator, criterion)
+    ) WITHOUT ROWID;
+    -- What each step replaced, for undo: the score of the criterion `field`, or the comment.
+    CREATE TABLE IF NOT EXISTS steps (
+        serial INTEGER PRIMARY KEY AUTOINCREMENT, annotator TEXT NOT NULL, place INTEGER NOT NULL,
+        field TEXT NOT NULL, before TEXT NOT NULL
+    );
+    -- How the sample was drawn, and for a stratified draw the number of questions each answer represents.
+    CREATE TABLE IF NOT EXISTS draw (seed INTEGER NOT NULL, stratified INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS weights (
+        question_id TEXT NOT NULL, variant TEXT NOT NULL, weight REAL NOT NULL CHECK (weight > 0),
+        PRIMARY KEY (question_id, variant)
+    ) WITHOUT ROWID;
 """
+# Version 0 had one column for each of the four built-in criteria.
+_COLUMNS = ("answer_correctness", "context_relevance", "context_faithfulness", "context_recall")
+_COMMENT = "comment"
 
 
 class Mixed(DataError):
@@ -53,7 +65,7 @@ class Mixed(DataError):
 
 
 class LabeledAnswer(NamedTuple):
-    """An answer by its question's id, its variant and, where that answers several times, its number from 0."""
+    """An answer by its question's id, its variant and, if the variant answers several times, its number from 0."""
 
     question_id: str
     variant: str
@@ -61,9 +73,9 @@ class LabeledAnswer(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One answer to label. `place` is its number in the sample and says nothing of the variant.
+    """One answer to label. `place` is its number in the sample, which says nothing about the variant.
 
-    A draw has one answer to a question of each variant: `sample` says which, where there are several.
+    A draw has one answer of each variant to a question; `sample` is that answer's number.
     """
 
     place: int
@@ -81,7 +93,7 @@ _Drawn = tuple[str, str, str] | tuple[str, str, str, int]
 
 
 class Draw(NamedTuple):
-    """How a sample came about: by `seed`, uniformly or evenly over strata of the judge's scores."""
+    """How a sample was drawn: by `seed`, uniformly or evenly over strata of the judge's scores."""
 
     seed: int
     stratified: bool = False
@@ -89,10 +101,10 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What one person says of one answer: integers 1–5 for the criteria that were judged, and a remark.
+    """One person's scores of one answer, by criterion, and a comment.
 
-    `answer_hash` names the answer that was seen, so that a label on an answer that has
-    since changed can be told; `sample` is which of several answers it was, from 0.
+    `answer_hash` is the hash of the answer that was shown, so that a label on an answer that has changed since is
+    recognised. `sample` is the number of the answer, from 0, if there are several.
     """
 
     question_id: str
@@ -107,42 +119,58 @@ class Label:
     def answer(self) -> LabeledAnswer:
         return LabeledAnswer(self.question_id, self.variant, self.sample)
 
-    @property
-    def is_whole(self) -> bool:
-        return len(self.scores) == len(CRITERIA)
+    def is_complete(self, criteria: Criteria) -> bool:
+        """Whether every one of `criteria` has a score."""
+        return all(name in self.scores for name in criteria.names)
 
-    def to_dict(self) -> dict[str, str | int | None]:
-        """The row of an export, with the keys of `COLUMNS`."""
+    def to_dict(self, criteria: Criteria) -> dict[str, str | int | None]:
+        """The row of an export, with the keys of `columns`."""
         head = {"question_id": self.question_id, "variant": self.variant, "annotator": self.annotator}
-        scores = {name: self.scores.get(name) for name in CRITERIA}
+        scores = {name: self.scores.get(name) for name in criteria.names}
         return head | scores | {"comment": self.comment, "sample": self.sample}
 
 
+def columns(criteria: Criteria) -> tuple[str, ...]:
+    """The columns of an export of labels."""
+    return ("question_id", "variant", "annotator", *criteria.names, "comment", "sample")
+
+
 def read(path: Path) -> list[Label]:
-    """Every label in a run's folder, or in the `labels.sqlite` itself. Raises DataError when there is none."""
+    """Returns every label in a run's folder, or in the `labels.sqlite` itself. Raises DataError if there is none."""
     with _reading(path) as db:
         return list(_labels(db))
 
 
 def weights(path: Path) -> dict[LabeledAnswer, float]:
-    """How many questions each answer of the sample stands for; empty for a uniform draw. Otherwise as `read`."""
+    """Number of questions that each answer of the sample represents; empty for a uniform draw. Raises as `read`."""
     with _reading(path) as db:
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'weights'").fetchone():
-            return {}  # written before there were draws by strata
         return _weights(db)
 
 
-class Labels:
-    """The labels of one run, open for writing. Any number of people at once."""
+def scored_criteria(folder: Path) -> Criteria:
+    """The criteria that people score in this run: its rubric's, or the built-in ones if it has no judge."""
+    found = Criteria()
+    if (folder / RUN_DATABASE).is_file():
+        with Store.read(folder) as store:
+            found = criteria_of(store)
+    return found or built_in_criteria()
 
-    def __init__(self, folder: Path) -> None:
+
+class Labels:
+    """The labels of one run, open for writing by any number of people at once.
+
+    `criteria` are those that can be scored, by default those of the run in `folder`.
+    """
+
+    def __init__(self, folder: Path, criteria: Criteria | None = None) -> None:
+        self.folder = folder
         self.path = folder / DATABASE
+        self._criteria = criteria
         with _translated(self.path):
             self.db = _connect(self.path, "rwc")
             self.db.execute("PRAGMA journal_mode=WAL")
             self.db.execute("PRAGMA synchronous=FULL")
-            self.db.executescript(_SCHEMA)
-            _number_answers(self.db)
+            _prepare(self.db)
 
     def __enter__(self) -> Self:
         return self
@@ -150,21 +178,12 @@ class Labels:
     def __exit__(self, *exc: object) -> None:
         self.db.close()
 
-    def draw(self, answers: Iterable[_Drawn], n_questions: int, seed: int = 0) -> int:
-        """Draws the sample, once: every variant's answer to `n_questions`, in an order that hides the variant.
-
-        `answers` are (question id, variant, answer hash) and, of several, the answer's number. The draw goes by hashes of the
-        ids, so the same run and seed give the same sample. A second draw changes nothing.
-        Returns the number of answers in the sample.
-        """
-        found = list(answers)
-        questions = sorted({answer[0] for answer in found}, key=lambda q: _lot(seed, q))[:n_questions]
-        chosen = set(questions)
-        drawn = sorted((a for a in found if a[0] in chosen), key=lambda a: _lot(seed, *a[:2]))
-        with self._transaction():
-            if not self._count("sample"):
-                self._place(drawn)
-            return self._count("sample")
+    @property
+    def criteria(self) -> Criteria:
+        """The criteria that can be scored."""
+        if self._criteria is None:
+            self._criteria = scored_criteria(self.folder)
+        return self._criteria
 
     def take(
         self,
@@ -172,16 +191,15 @@ class Labels:
         how: Draw | None = None,
         weights: Mapping[tuple[str, str], float] = MappingProxyType({}),
     ) -> int:
-        """Adds drawn answers to the sample, in this order: (question id, variant, answer hash) and, of several, which.
+        """Adds drawn answers to the sample in this order: (question id, variant, answer hash) and maybe the answer's number.
 
-        What is in the sample already stays where it is, and no other answer of the same variant to the same
-        question comes beside it. `weights`, by question and variant, of a stratified draw take the
-        place of those before. Returns the number of answers in the sample. Raises Mixed where
-        two kinds of draw, or two draws of different strata, would be in it.
+        Answers that are in the sample keep their places, and no other answer of the same variant to the same
+        question is added. `weights` of a stratified draw, by question and variant, replace earlier ones. Returns the
+        number of answers in the sample. Raises Mixed if the sample was drawn in another way or from other strata.
         """
         drawn, how = list(answers), how or Draw(0)
         with self._transaction():
-            first = self._count("sample")
+            first = self._sample_size()
             known = {tuple(row) for row in self.db.execute("SELECT question_id, variant FROM sample")}
             new = [answer for answer in drawn if answer[:2] not in known]
             before = self.how
@@ -207,22 +225,16 @@ class Labels:
 
     @property
     def how(self) -> Draw | None:
-        """How the sample was drawn last; None where that isn't known, or none was drawn."""
+        """How the sample was drawn last; None if that is not known, or none was drawn."""
         found = self.db.execute("SELECT seed, stratified FROM draw").fetchone()
         return None if found is None else Draw(found[0], bool(found[1]))
 
-    def _place(self, answers: Iterable[_Drawn], first: int = 0) -> None:
-        self.db.executemany(
-            "INSERT INTO sample (place, question_id, variant, answer_hash, sample) VALUES (?,?,?,?,?)",
-            ((first + n, *answer[:3], *(answer[3:] or (0,))) for n, answer in enumerate(answers)),
-        )
-
     def weights(self) -> dict[LabeledAnswer, float]:
-        """As the function of this name."""
+        """As the function `weights`."""
         return _weights(self.db)
 
     def items(self, annotator: str) -> list[Item]:
-        """The sample in the order in which `annotator` sees it: everybody has an order of their own."""
+        """The sample in the order in which `annotator` sees it; every annotator has another order."""
         rows = self.db.execute("SELECT place, question_id, variant, answer_hash, sample FROM sample")
         return sorted((Item(*row) for row in rows), key=lambda item: _lot(annotator, item.place))
 
@@ -231,28 +243,34 @@ class Labels:
         return {(n.question_id, n.variant): n for n in _labels(self.db, annotator)}
 
     def progress(self) -> dict[str, int]:
-        """Annotator → of how many answers in the sample all four criteria are scored."""
-        whole = " AND ".join(f"l.{name} IS NOT NULL" for name in CRITERIA)
+        """Annotator → number of answers in the sample with a score for every criterion."""
+        names = self.criteria.names
         rows = self.db.execute(
-            f"""SELECT l.annotator, sum({whole}) FROM labels l JOIN sample USING (question_id, variant)
-            GROUP BY l.annotator ORDER BY l.annotator"""
+            f"""SELECT l.annotator, sum({len(names)} = (SELECT count(*) FROM scores s
+                WHERE s.question_id = l.question_id AND s.variant = l.variant AND s.annotator = l.annotator
+                AND s.criterion IN ({",".join("?" * len(names))})))
+            FROM labels l JOIN sample USING (question_id, variant) GROUP BY l.annotator ORDER BY l.annotator""",
+            names,
         )
         return {str(name): int(n) for name, n in rows}
 
     def score(self, annotator: str, item: Item, criterion: str, score: int | None) -> None:
-        """Sets one criterion, or takes it away. Raises DataError for what is no score or criterion."""
-        if criterion not in CRITERIA:
-            raise DataError("is no criterion", found=criterion, hint=f"there are {', '.join(CRITERIA)}")
-        if score is not None and (type(score) is not int or not 1 <= score <= MAX_SCORE):
-            raise DataError(f"a score is an integer from 1 to {MAX_SCORE}", field=criterion, found=score)
+        """Sets one score, or removes it with None. Raises DataError if it is not on the criterion's scale."""
+        known = self.criteria.named(criterion)
+        if known is None:
+            hint = f"there are {', '.join(self.criteria.names)}"
+            raise DataError("is no criterion", found=criterion, hint=hint)
+        if score is not None and (type(score) is not int or score not in known.levels):
+            message = f"a score is an integer from {known.low} to {known.high}"
+            raise DataError(message, field=criterion, found=score)
         self._set(annotator, item, criterion, score)
 
     def comment(self, annotator: str, item: Item, text: str) -> None:
-        """Replaces the remark on an answer."""
-        self._set(annotator, item, "comment", text)
+        """Replaces the comment on an answer."""
+        self._set(annotator, item, _COMMENT, text)
 
     def undo(self, annotator: str) -> int | None:
-        """Takes back this annotator's last step. Returns the place it was at; None when there is nothing left."""
+        """Reverts this annotator's last step. Returns its place in the sample; None if there is none left."""
         with self._transaction():
             step = self.db.execute(
                 """SELECT s.serial, s.place, s.field, s.before, i.question_id, i.variant FROM steps s
@@ -262,35 +280,53 @@ class Labels:
             if step is None:
                 return None
             serial, place, name, before, question_id, variant = step
-            self.db.execute(
-                f"UPDATE labels SET {name} = ? WHERE question_id = ? AND variant = ? AND annotator = ?",
-                (orjson.loads(before), question_id, variant, annotator),
-            )
+            self._write((question_id, variant, annotator), name, orjson.loads(before))
             self.db.execute("DELETE FROM steps WHERE serial = ?", (serial,))
         return int(place)
 
     def _set(self, annotator: str, item: Item, name: str, value: int | str | None) -> None:
         key = (item.question_id, item.variant, annotator)
+        where = "WHERE question_id = ? AND variant = ? AND annotator = ?"
         with self._transaction():
             self.db.execute(
                 "INSERT OR IGNORE INTO labels (question_id, variant, annotator, answer_hash, sample)"
                 " VALUES (?,?,?,?,?)",
                 (*key, item.answer_hash, item.sample),
             )
-            where = "WHERE question_id = ? AND variant = ? AND annotator = ?"
-            before = self.db.execute(f"SELECT {name} FROM labels {where}", key).fetchone()[0]
+            found = self.db.execute(
+                f"SELECT comment FROM labels {where}"
+                if name == _COMMENT
+                else f"SELECT score FROM scores {where} AND criterion = ?",
+                key if name == _COMMENT else (*key, name),
+            ).fetchone()
+            before = found[0] if found else None
             if before == value:
                 return
-            self.db.execute(
-                f"UPDATE labels SET {name} = ?, answer_hash = ? {where}", (value, item.answer_hash, *key)
-            )
+            self._write(key, name, value)
+            self.db.execute(f"UPDATE labels SET answer_hash = ? {where}", (item.answer_hash, *key))
             self.db.execute(
                 "INSERT INTO steps (annotator, place, field, before) VALUES (?,?,?,?)",
                 (annotator, item.place, name, orjson.dumps(before).decode()),
             )
 
-    def _count(self, table: str) -> int:
-        return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    def _write(self, key: tuple[str, str, str], name: str, value: int | str | None) -> None:
+        """Sets the score of the criterion `name`, or the comment."""
+        where = "WHERE question_id = ? AND variant = ? AND annotator = ?"
+        if name == _COMMENT:
+            self.db.execute(f"UPDATE labels SET comment = ? {where}", (value, *key))
+        elif value is None:
+            self.db.execute(f"DELETE FROM scores {where} AND criterion = ?", (*key, name))
+        else:
+            self.db.execute("INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?)", (*key, name, value))
+
+    def _place(self, answers: Iterable[_Drawn], first: int = 0) -> None:
+        self.db.executemany(
+            "INSERT INTO sample (place, question_id, variant, answer_hash, sample) VALUES (?,?,?,?,?)",
+            ((first + n, *answer[:3], *(answer[3:] or (0,))) for n, answer in enumerate(answers)),
+        )
+
+    def _sample_size(self) -> int:
+        return int(self.db.execute("SELECT count(*) FROM sample").fetchone()[0])
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -300,42 +336,60 @@ class Labels:
 
 
 def _labels(db: sqlite3.Connection, annotator: str | None = None) -> Iterator[Label]:
-    """Labels that say something; those of which everything was taken back are left out."""
-    sample = "sample" if _has_numbers(db, "labels") else "0"
+    """Labels with a score or a comment; those that were removed again are left out."""
     rows = db.execute(
-        f"""SELECT question_id, variant, annotator, answer_hash, comment, {sample}, {", ".join(CRITERIA)}
-        FROM labels WHERE ?1 IS NULL OR annotator = ?1 ORDER BY question_id, variant, annotator""",
+        """SELECT l.question_id, l.variant, l.annotator, l.answer_hash, l.comment, l.sample,
+            (SELECT json_group_object(s.criterion, s.score) FROM scores s
+            WHERE s.question_id = l.question_id AND s.variant = l.variant AND s.annotator = l.annotator)
+        FROM labels l WHERE ?1 IS NULL OR l.annotator = ?1 ORDER BY l.question_id, l.variant, l.annotator""",
         (annotator,),
     )
-    for question_id, variant, person, answer_hash, comment, n, *values in rows:
-        scores = {name: value for name, value in zip(CRITERIA, values, strict=True) if value is not None}
+    for question_id, variant, person, answer_hash, comment, n, found in rows:
+        scores = orjson.loads(found)
         if scores or comment:
             yield Label(question_id, variant, person, scores, comment, answer_hash, n)
 
 
 def _weights(db: sqlite3.Connection) -> dict[LabeledAnswer, float]:
-    sample = "coalesce(s.sample, 0)" if _has_numbers(db, "sample") else "0"
     rows = db.execute(
-        f"""SELECT w.question_id, w.variant, {sample}, w.weight
+        """SELECT w.question_id, w.variant, coalesce(s.sample, 0), w.weight
         FROM weights w LEFT JOIN sample s USING (question_id, variant)"""
     )
     return {LabeledAnswer(*answer): weight for *answer, weight in rows}
 
 
-def _has_numbers(db: sqlite3.Connection, table: str) -> bool:
-    """Whether a file says which of several answers is meant; in one that was written before, it is the first."""
-    return any(row[1] == "sample" for row in db.execute(f"PRAGMA table_info({table})"))
-
-
-def _number_answers(db: sqlite3.Connection) -> None:
-    """Brings a file up to date that was written before questions were answered several times."""
-    if _has_numbers(db, "sample") and _has_numbers(db, "labels"):
+def _prepare(db: sqlite3.Connection) -> None:
+    """Creates the schema, or upgrades a file that an earlier simsa wrote, in one transaction."""
+    if _is_current(db):
         return
     db.execute("BEGIN IMMEDIATE")
-    for table in ("sample", "labels"):
-        if not _has_numbers(db, table):  # somebody else may just have done it
-            db.execute(f"ALTER TABLE {table} ADD COLUMN sample INTEGER NOT NULL DEFAULT 0")
-    db.execute("COMMIT")
+    try:
+        if not _is_current(db):
+            for statement in statements(_SCHEMA):
+                db.execute(statement)
+            for table in ("sample", "labels"):
+                if "sample" not in _columns_of(db, table):
+                    db.execute(f"ALTER TABLE {table} ADD COLUMN sample INTEGER NOT NULL DEFAULT 0")
+            for name in _columns_of(db, "labels") & set(_COLUMNS):
+                db.execute(
+                    f"INSERT INTO scores SELECT question_id, variant, annotator, '{name}', {name} FROM labels"
+                    f" WHERE {name} IS NOT NULL"
+                )
+                db.execute(f"ALTER TABLE labels DROP COLUMN {name}")
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _is_current(db: sqlite3.Connection) -> bool:
+    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= _VERSION
+
+
+def _columns_of(db: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
 def _lot(*parts: str | int) -> bytes:
@@ -356,7 +410,14 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             where=str(path),
             hint="give some on the page (`simsa view`), or have a sample labelled and name it with --labels",
         )
-    with _translated(file), contextlib.closing(_connect(file, "ro")) as db:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_translated(file))
+        db = stack.enter_context(contextlib.closing(_connect(file, "ro")))
+        if not _is_current(db):  # reading changes no file: a copy in memory is upgraded instead
+            copy = stack.enter_context(contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)))
+            db.backup(copy)
+            _prepare(copy)
+            db = copy
         yield db
 
 

@@ -161,7 +161,7 @@ def prepare(connection: sqlite3.Connection, where: str) -> None:
         if version not in (0, _UPGRADABLE, VERSION):
             raise _unusable(version, where)
         script = {0: _SCHEMA, _UPGRADABLE: _UPGRADE}.get(version, "")
-        for statement in _statements(script):
+        for statement in statements(script):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
@@ -191,7 +191,7 @@ def _unusable(version: int, where: str) -> RunError:
     )
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """Yields single statements: `executescript` would commit the transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):

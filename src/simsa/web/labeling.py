@@ -108,11 +108,11 @@ class LabelingDesk:
     def sheet(self, annotator: str, at: int | None = None) -> LabelSheet | None:
         """The answer at `at`, by default the first that isn't done, then the last; None without a sample."""
         with Labels(self.folder) as labels:
-            items, said = labels.items(annotator), labels.of(annotator)
+            items, said, criteria = labels.items(annotator), labels.of(annotator), labels.criteria
         if not items:
             return None
         keys = [(item.question_id, item.variant) for item in items]
-        done = tuple(key in said and said[key].is_whole for key in keys)
+        done = tuple(key in said and said[key].is_complete(criteria) for key in keys)
         if at is None or not 0 <= at < len(items):
             at = next((n for n, is_done in enumerate(done) if not is_done), len(items) - 1)
         item = items[at]

@@ -194,16 +194,17 @@ def exported(run: RunPage, kind: str) -> str:
 
     from simsa.judge_eval.sampling import AnswerCodes
     from simsa.report.renderers.csv_rows import safe
-    from simsa.store.labels import COLUMNS, DATABASE, read, weights
+    from simsa.store.labels import DATABASE, columns, read, scored_criteria, weights
 
     there = (run.folder / DATABASE).is_file()
     found, weighed = (read(run.folder), weights(run.folder)) if there else ([], {})
-    rows = [(label, label.to_dict() | _weight(weighed, label)) for label in found]
+    scored = scored_criteria(run.folder)
+    rows = [(label, label.to_dict(scored) | _weight(weighed, label)) for label in found]
     if kind == "jsonl":
         return "".join(orjson.dumps(row).decode() + "\n" for _, row in rows)
     text = io.StringIO()
     text.write("\ufeff")  # without the mark a spreadsheet takes Korean for another encoding
-    writer = csv.DictWriter(text, ("code", *COLUMNS, *(["weight"] if weighed else [])))
+    writer = csv.DictWriter(text, ("code", *columns(scored), *(["weight"] if weighed else [])))
     writer.writeheader()
     for label, facts in rows:
         row = {name: safe(value) if isinstance(value, str) else value for name, value in facts.items()}
