@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections import Counter
@@ -102,7 +101,6 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1, help="of the calls")
     parser.add_argument("--width", type=int, default=32)
     args = parser.parse_args()
-    os.environ["SIMSA_MEMORY"] = "off"  # the ports here are others' tomorrow
     for name in args.faults or (*PASSING, "all"):
         kinds = PASSING if name == "all" else (name,)
         found = measure(dict.fromkeys(kinds, args.share / len(kinds)), args.n, args.width)

@@ -119,7 +119,6 @@ def measure(contender: Contender, limit: RateLimit, args: argparse.Namespace) ->
         environment = os.environ | {
             "PYTHONPATH": str(ROOT / "src"),
             "OPENAI_API_KEY": "sk-bench",
-            "SIMSA_MEMORY": "off",
         }
         done = subprocess.run(command, env=environment, capture_output=True, check=False, cwd=folder)
         if done.returncode:

@@ -81,7 +81,7 @@ def main() -> None:
             config = write(Path(folder), server.url, mode, args.n, args.variants, args.same)
             began = time.monotonic()
             # A key of no worth, and no memory: the port is another's tomorrow.
-            variables = os.environ | {"OPENAI_API_KEY": "none", "SIMSA_MEMORY": "off"}
+            variables = os.environ | {"OPENAI_API_KEY": "none"}
             for command in (["judge", str(config), "-q"], ["export", str(config), "--to", "jsonl"]):
                 done = subprocess.run(
                     [sys.executable, "-m", "simsa", *command],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -39,9 +38,6 @@ _KEYS = (
 )
 
 
-_numbers = itertools.count()
-
-
 class NetworkForbidden(Exception):
     """A test tried to leave this machine."""
 
@@ -52,7 +48,6 @@ def _loopback_only() -> Iterator[None]:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
         patch.setattr(socket, "getaddrinfo", _resolving(socket.getaddrinfo))
-        patch.setenv("SIMSA_MEMORY", "off")  # for fixtures that live longer than a test
         yield
 
 
@@ -60,13 +55,6 @@ def _loopback_only() -> Iterator[None]:
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _KEYS:
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
-def _own_memory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test learns of a port says nothing of the server that has it in the next."""
-    file = tmp_path_factory.getbasetemp() / "memory" / f"{next(_numbers)}.sqlite"
-    monkeypatch.setenv("SIMSA_MEMORY", str(file))
 
 
 def _guarded(connect: Callable[..., Any]) -> Callable[..., Any]:

@@ -488,20 +488,11 @@ def locale_language() -> Literal["ko", "en"]:
 
 
 def cache_dir() -> Path:
-    """Where converted models and what is learnt of endpoints are kept: $SIMSA_CACHE, else the user's cache folder."""
+    """Where converted models are kept: $SIMSA_CACHE, else the user's cache folder."""
     own = os.environ.get("SIMSA_CACHE")
     if own:
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simsa"
-
-
-def memory_file() -> Path | None:
-    """Where what is learnt of endpoints is kept: $SIMSA_MEMORY, else in `cache_dir()`. None: nowhere, for
-    SIMSA_MEMORY=off."""
-    own = os.environ.get("SIMSA_MEMORY")
-    if own == "off":
-        return None
-    return Path(own) if own else cache_dir() / "endpoints.sqlite"
 
 
 # How tomllib begins to say what is wrong → what is mostly meant.

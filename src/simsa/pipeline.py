@@ -65,8 +65,9 @@ async def evaluate(
         progress.note("variant_retiring", end.said)
     with Store.create(folder) as store:
         planning.prepare(store, config, progress)
+        capabilities: dict[str, Any] = store.meta("capabilities", {})
         judge = (
-            judges.of(config, say=progress.say, keyless=is_offline(batch))
+            judges.of(config, say=progress.say, keyless=is_offline(batch), capabilities=capabilities)
             if config.judge and "judge" in stages
             else None
         )
@@ -79,14 +80,19 @@ async def evaluate(
         by_batch = batch or default(config.judge)
         ours = judge is not None and judge_is_ours(config) and not by_batch
         lent = SharedServer(asyncio.get_running_loop().create_future()) if ours else None
-        run = RunContext(store, config, progress, backlog, prompt, asked, proven=asyncio.Event(), lent=lent)
-        async with store.writing(), task_group() as side_by_side:
-            side_by_side.create_task(generate(run))
-            if judge:
-                side_by_side.create_task(fetch_model_metadata(run, ask=not is_offline(by_batch)))
-                side_by_side.create_task(
-                    score_by_batch(run, judge, retry, by_batch) if by_batch else score(run, judge, retry)
-                )
+        run = RunContext(
+            store, config, progress, backlog, prompt, asked, capabilities, proven=asyncio.Event(), lent=lent
+        )
+        try:
+            async with store.writing(), task_group() as side_by_side:
+                side_by_side.create_task(generate(run))
+                if judge:
+                    side_by_side.create_task(fetch_model_metadata(run, ask=not is_offline(by_batch)))
+                    side_by_side.create_task(
+                        score_by_batch(run, judge, retry, by_batch) if by_batch else score(run, judge, retry)
+                    )
+        finally:
+            store.set_meta(capabilities=capabilities)
         if "generate" in stages:
             measure(store)
         store.set_meta(notes=progress.notes, timing=_timing(store, progress))
@@ -112,6 +118,8 @@ class RunContext:
     prompt: prompts.Prompt
     asked: Sequence[str]
     """The variants whose answers this sitting gets."""
+    capabilities: dict[str, Any]
+    """What the run has learned about the request fields that endpoints accept."""
     proven: asyncio.Event
     """Set once every adapter is known to work: nothing is spent on the judge before."""
     lent: SharedServer | None = None
@@ -229,7 +237,7 @@ async def _generate_remote(run: RunContext, name: str, where: EndpointConfig) ->
     async with ChatEndpoint(
         where.base_url,
         where.model,
-        lessons=CapabilityLearner(where.base_url, where.model, always),
+        learner=CapabilityLearner(where.base_url, where.model, always, run.capabilities),
         key=secret(where.api_key_env),
         key_name=where.api_key_env,
         on_event=run.progress.say,

@@ -1,4 +1,4 @@
-"""Conversations are taken apart, and what is sent stays as it was."""
+"""Chat rows become questions; the messages to send stay unchanged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def texts(question: Question) -> list[str]:
     return [passage.text for passage in question.contexts]
 
 
-def test_a_row_of_fine_tuning() -> None:
+def test_sft_row_becomes_question_reference_and_messages() -> None:
     row = talk(SYSTEM, "도서관은 언제 열었나요?")
     question = only(row | {"type": "mrc_question", "id": 4})
     assert (question.id, question.question, question.type) == ("4", "도서관은 언제 열었나요?", "mrc_question")
@@ -45,23 +45,23 @@ def test_a_row_of_fine_tuning() -> None:
     assert question.messages == (Message("system", SYSTEM), Message("user", "도서관은 언제 열었나요?"))
 
 
-def test_the_last_question_of_a_longer_conversation_counts() -> None:
+def test_last_user_message_is_the_question() -> None:
     question = only(talk(SYSTEM, "안녕?", "안녕하세요.", "언제 열었나요?", roles="duau"))
     assert question.question == "언제 열었나요?"
     assert [message.role for message in question.messages] == ["developer", "user", "assistant", "user"]
     assert texts(question) == PASSAGES
 
 
-def test_search_results_may_have_come_with_an_earlier_question() -> None:
+def test_passages_are_found_in_an_earlier_message() -> None:
     question = only(talk("지시", "검색 결과:\n[1] 가\n\n질문: 왜?", "그래서.", "언제?", roles="suau"))
     assert (question.question, texts(question)) == ("언제?", ["가"])
 
 
-def test_a_mark_in_the_instructions_is_no_passage() -> None:
+def test_citation_marks_in_instructions_are_no_passages() -> None:
     assert only(talk("출처를 [[ref1]]처럼 적으세요. 문서1: 이라고도 합니다.", "언제?")).contexts == ()
 
 
-def test_the_history_is_part_of_the_identity() -> None:
+def test_id_depends_on_the_whole_conversation() -> None:
     first, second = from_rows([talk("가", "왜?"), talk("나", "왜?")])
     assert first.id != second.id
 
@@ -79,7 +79,7 @@ def test_the_history_is_part_of_the_identity() -> None:
         ("질문: 문서 1개를 참고하면?", "질문: 문서 1개를 참고하면?", []),
     ],
 )
-def test_search_results_in_the_user_message(asked: str, question: str, passages: list[str]) -> None:
+def test_passages_are_found_in_the_user_message(asked: str, question: str, passages: list[str]) -> None:
     found = only(talk("친절하게 답하세요.", asked))
     assert (found.question, texts(found)) == (question, passages)
     assert found.messages[-1].content == asked
@@ -103,17 +103,17 @@ def test_search_results_in_the_user_message(asked: str, question: str, passages:
         ("머리말\n[1] 가\n[2] 나", ["머리말\n[1] 가\n[2] 나"]),
     ],
 )
-def test_how_passages_are_told_apart(section: str, passages: list[str]) -> None:
+def test_section_is_split_into_passages(section: str, passages: list[str]) -> None:
     assert chat_rows.split(section) == passages
 
 
-def test_an_empty_passage_is_not_swallowed() -> None:
+def test_empty_passage_is_an_error() -> None:
     with pytest.raises(DataError, match=r"messages\[1\]: is empty"):
         only(talk("검색 결과:\n문서1: 가\n문서2:\n문서3: 나", "언제?"))
 
 
 @pytest.mark.parametrize("name", ["rag-ko", "rag-en"])
-def test_what_the_built_in_prompts_send_is_read_again(name: str) -> None:
+def test_messages_of_built_in_prompts_read_back(name: str) -> None:
     """Training data rendered with our own prompt give back the questions they were made of."""
     asked = Question(
         "1", "언제?", (Passage("첫째.\n\n둘째 문단."), Passage("셋째.")), ("1987년",), cluster="c"
@@ -127,7 +127,7 @@ def test_what_the_built_in_prompts_send_is_read_again(name: str) -> None:
     )
 
 
-def test_fields_of_the_row_win_over_the_conversation() -> None:
+def test_row_fields_override_the_conversation() -> None:
     row = talk(SYSTEM, "언제?") | {"contexts": ["다른 것"], "reference": ["1987년", "87년"], "citations": []}
     question = only(row)
     assert (texts(question), question.reference, question.citations) == (["다른 것"], ("1987년", "87년"), ())
@@ -136,19 +136,19 @@ def test_fields_of_the_row_win_over_the_conversation() -> None:
     assert (without.reference, texts(without)) == (("1987년",), PASSAGES)
 
 
-def test_a_canonical_row_sends_all_its_messages() -> None:
+def test_canonical_row_keeps_all_messages() -> None:
     row = talk("지시", "언제?", "1", roles="sua", reference=None)
     question = only(row | {"question": "언제?", "contexts": [], "reference": "1987년"})
     assert [message.role for message in question.messages] == ["system", "user", "assistant"]
     assert list(from_rows([question.to_dict()])) == [question]
 
 
-def test_an_unanswerable_row_needs_no_answer() -> None:
+def test_unanswerable_conversation_needs_no_reference() -> None:
     question = only(talk(SYSTEM, "언제?", reference=None) | {"answerable": False})
     assert (question.reference, question.answerable) == ((), False)
 
 
-def test_other_ways_to_write_a_conversation() -> None:
+def test_sharegpt_and_prompt_completion_equal_messages() -> None:
     plain = only(talk(SYSTEM, "언제?"))
     told = [
         {"from": "system", "value": SYSTEM},
@@ -164,6 +164,6 @@ def test_other_ways_to_write_a_conversation() -> None:
     assert (beside.messages, beside.metadata) == (plain.messages, {"prompt": "p", "completion": "c"})
 
 
-def test_a_null_conversation_is_none() -> None:
+def test_null_messages_are_ignored() -> None:
     row = {"messages": None, "question": "q", "contexts": ["c"], "answer": "a"}
     assert only(row).messages == ()

@@ -1,4 +1,4 @@
-"""Which field holds what: every alias, the shapes of other tools, one's own names, and what is refused."""
+"""Columns are mapped to fields: aliases, shapes of other tools, mapped names, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simsa.data import from_rows, read
 from simsa.data.field_aliases import ALIASES
 from simsa.errors import DataError
 from simsa.records import Passage, Question
-from tests.data.korean import write_csv, write_jsonl
+from tests.support.korean_rows import write_csv, write_jsonl
 
 GOOD: dict[str, Any] = {"id": "1", "question": "q", "contexts": ["c"], "reference": "r"}
 WANTED = {
@@ -37,15 +37,15 @@ def renamed(row: dict[str, Any], old: str, new: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("role", "alias"),
-    [(role, alias) for role in WANTED for alias in ALIASES[role] if alias != "is_impossible"],
+    ("field", "alias"),
+    [(field, alias) for field in WANTED for alias in ALIASES[field] if alias != "is_impossible"],
 )
-def test_every_alias(role: str, alias: str) -> None:
-    assert only(renamed(WANTED, role, alias)).to_dict() == WANTED
-    assert only(renamed(WANTED, role, f" {alias.upper()}")).to_dict() == WANTED
+def test_every_alias_is_read_in_any_case(field: str, alias: str) -> None:
+    assert only(renamed(WANTED, field, alias)).to_dict() == WANTED
+    assert only(renamed(WANTED, field, f" {alias.upper()}")).to_dict() == WANTED
 
 
-def test_the_contract_s_aliases_are_all_there() -> None:
+def test_published_aliases_are_known() -> None:
     published = {
         "question": "user_input query input instruction",
         "contexts": "retrieved_contexts context contexts search_result retrieved_context retrieval_context "
@@ -57,8 +57,8 @@ def test_the_contract_s_aliases_are_all_there() -> None:
         "type": "type question_type",
         "answerable": "is_impossible",
     }
-    for role, names in published.items():
-        assert set(names.split()) <= set(ALIASES[role])
+    for field, names in published.items():
+        assert set(names.split()) <= set(ALIASES[field])
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_the_contract_s_aliases_are_all_there() -> None:
         ({"type": "no_answer", "answerable": True}, True),
     ],
 )
-def test_what_makes_a_question_unanswerable(row: dict[str, Any], answerable: bool) -> None:
+def test_answerable_is_impossible_and_type_decide(row: dict[str, Any], answerable: bool) -> None:
     assert only(GOOD | row).answerable is answerable
 
 
-def test_an_unanswerable_question_may_have_a_reference_or_none() -> None:
+def test_unanswerable_question_needs_no_reference() -> None:
     refusal = GOOD | {"type": "no_answer", "reference": "답을 찾을 수 없습니다."}
     assert only(refusal).reference == ("답을 찾을 수 없습니다.",)
     for none in ("", [], [""], None):
@@ -87,13 +87,13 @@ def test_an_unanswerable_question_may_have_a_reference_or_none() -> None:
     assert only(bare).reference == ()
 
 
-def test_citations_come_from_the_reference_where_no_field_has_them() -> None:
+def test_citations_default_to_those_in_the_reference() -> None:
     assert only(GOOD | {"reference": "가 [[ref3]], 나 [[ref1]], 다 [[ref3]] [2]"}).citations == (3, 1)
     assert only(GOOD | {"reference": "가 [[ref3]]", "citations": []}).citations == ()
     assert only(GOOD | {"reference": "가 [[ref3]]", "extracted_ref_numbers": None}).citations == ()
 
 
-def test_passages_in_every_form() -> None:
+def test_passages_are_read_in_every_form() -> None:
     forms: list[Any] = [
         "a",
         {"text": "b", "id": 7, "title": "t"},
@@ -114,7 +114,7 @@ def test_passages_in_every_form() -> None:
         assert only(GOOD | {"contexts": alone}).contexts == (passage,)
 
 
-def test_deepeval_reads_what_was_retrieved() -> None:
+def test_deepeval_contexts_are_the_retrieved_ones() -> None:
     row = {"input": "q", "expected_output": "r", "retrieval_context": ["seen"], "context": ["ideal"]}
     assert only(row).contexts == (Passage("seen"),)
     assert only(row | {"retrieval_context": None}).contexts == (Passage("ideal"),)
@@ -125,7 +125,7 @@ def test_deepeval_reads_what_was_retrieved() -> None:
         only(renamed(row, "input", "question"))
 
 
-def test_ragas_before_0_2_puts_the_model_s_answer_first() -> None:
+def test_old_ragas_answer_is_the_prediction() -> None:
     row = {"question": "q", "contexts": ["c"], "answer": "모델", "ground_truth": "정답"}
     assert only(row).reference == ("정답",)
     assert only(row, reference="answer").reference == ("모델",)
@@ -133,7 +133,7 @@ def test_ragas_before_0_2_puts_the_model_s_answer_first() -> None:
         only(renamed(row, "contexts", "context"))
 
 
-def test_fine_tuning_rows_have_their_reference_in_the_output() -> None:
+def test_output_of_fine_tuning_rows_is_the_reference() -> None:
     alpaca = {"instruction": "q", "input": "c", "output": "r"}
     assert only(alpaca).contexts == (Passage("c"),)
     assert only(alpaca | {"input": ""}).contexts == ()
@@ -142,19 +142,19 @@ def test_fine_tuning_rows_have_their_reference_in_the_output() -> None:
     assert (only(dolly).reference, only(dolly).metadata) == (("r",), {"category": "closed_qa"})
     with pytest.raises(DataError, match="'instruction' and 'input'"):
         only(alpaca | {"contexts": ["c"]})
-    with pytest.raises(DataError, match="'output' is read as what a model said"):
+    with pytest.raises(DataError, match="'output' is read as the model's answer"):
         only({"input": "q", "contexts": ["c"], "output": "r"})
     assert only({"input": "q", "contexts": ["c"], "output": "r"}, reference="output").reference == ("r",)
 
 
-def test_one_s_own_names() -> None:
+def test_mapped_fields_override_aliases() -> None:
     row = {"질문": "q", "문서": ["c"], "정답": "r", "answer": "r2", "번호": 3, "구분": "t"}
     question = only(row, question="질문", contexts="문서", reference="정답", id="번호", type="구분")
     assert (question.id, question.question, question.reference, question.type) == ("3", "q", ("r",), "t")
     assert question.metadata == {"answer": "r2"}
 
 
-def test_a_mapped_name_must_be_in_the_file(tmp_path: Path) -> None:
+def test_missing_mapped_column_names_the_nearest(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [GOOD | {"kwestion": "q"}])
     with pytest.raises(DataError) as refusal:
         list(read(path, fields={"question": "kwestio"}))
@@ -163,7 +163,7 @@ def test_a_mapped_name_must_be_in_the_file(tmp_path: Path) -> None:
     assert "did you mean 'kwestion'? it has id, question, contexts, reference, kwestion" in str(refusal.value)
 
 
-def test_a_mapped_name_of_an_optional_role_may_come_late(tmp_path: Path) -> None:
+def test_mapped_optional_column_may_appear_in_a_later_row(tmp_path: Path) -> None:
     rows = [GOOD, GOOD | {"id": "2", "kind": "t"}]
     path = write_jsonl(tmp_path / "a.jsonl", rows)
     assert [question.type for question in read(path, fields={"type": "kind"})] == [None, "t"]
@@ -174,14 +174,14 @@ def test_a_mapped_name_of_an_optional_role_may_come_late(tmp_path: Path) -> None
         list(read(table, fields={"question": "Q"}))
 
 
-def test_mappings_that_make_no_sense() -> None:
-    with pytest.raises(DataError, match=r"fields.quesiton: there is no such role\n.*'question'"):
+def test_unknown_or_shared_mapping_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"fields.quesiton: there is no such field\n.*'question'"):
         only(GOOD, quesiton="q")
     with pytest.raises(DataError, match="one field cannot be both question and reference"):
         only(GOOD, question="reference", reference="reference")
 
 
-def test_other_fields_are_kept_and_predictions_are_not() -> None:
+def test_unknown_columns_become_metadata() -> None:
     row = GOOD | {"response": "p", "variant": "base", "latency_s": 1, "level": 2, "none": None, "tags": ["a"]}
     assert only(row).metadata == {"level": 2, "tags": ["a"]}
     assert only(row | {"metadata": {"level": 3, "x": None}}).metadata == {
@@ -191,26 +191,26 @@ def test_other_fields_are_kept_and_predictions_are_not() -> None:
     }
 
 
-def test_ids_made_from_the_content_do_not_depend_on_the_order() -> None:
+def test_content_ids_do_not_depend_on_row_order() -> None:
     rows = [{"question": q, "contexts": [c], "answer": "r"} for q in "ab" for c in "cd"]
     forwards = {question.id: question for question in from_rows(rows)}
     assert forwards == {question.id: question for question in from_rows(rows[::-1])}
     assert len(forwards) == 4
 
 
-def test_rows_that_ask_the_same_are_told_apart() -> None:
+def test_repeated_questions_get_numbered_ids() -> None:
     row = {"question": "q", "contexts": ["c"], "answer": "r"}
     first, second, third = from_rows([row, row | {"answer": "s"}, row])
     assert (second.id, third.id) == (f"{first.id}-2", f"{first.id}-3")
 
 
-def test_rows_may_have_different_fields() -> None:
+def test_rows_may_have_different_columns() -> None:
     other = {"qid": 2, "query": "q2", "context": "c2", "answer": "r2"}
     first, second = from_rows([GOOD, other])
     assert (first.id, second.id, second.question, second.contexts) == ("1", "2", "q2", (Passage("c2"),))
 
 
-def test_dates_and_decimals_of_a_frame_become_texts() -> None:
+def test_dates_and_decimals_become_texts() -> None:
     import datetime
     import decimal
 

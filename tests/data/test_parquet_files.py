@@ -1,11 +1,10 @@
-"""Parquet, Arrow and `datasets`: streamed, without the library where it is not needed, never running code."""
+"""Parquet, Arrow and `datasets`: streamed, with few imports, never running code."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ import pytest
 from simsa.data import read
 from simsa.data.parquet_files import choose_split, is_hub_name
 from simsa.errors import DataError, MissingExtra
-from tests.data import korean
-from tests.data.korean import ROWS, bare, write_jsonl
+from tests.support import korean_rows as korean
+from tests.support.korean_rows import ROWS, bare, write_jsonl
 
 
 def table(rows: list[dict[str, Any]]) -> Any:
@@ -25,7 +24,7 @@ def table(rows: list[dict[str, Any]]) -> Any:
     return pa.Table.from_pylist(rows)
 
 
-def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(table(korean.plain_rows()), tmp_path / "a.parquet")
@@ -39,7 +38,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
             list(read(path))
 
 
-def test_parquet_and_saved_folders_do_not_load_datasets(tmp_path: Path) -> None:
+def test_parquet_and_saved_folders_do_not_import_datasets(tmp_path: Path) -> None:
     import datasets
     import pyarrow.parquet as pq
 
@@ -54,16 +53,16 @@ def test_parquet_and_saved_folders_do_not_load_datasets(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_reading_text_loads_nothing_heavy(tmp_path: Path) -> None:
+def test_reading_text_imports_no_heavy_library(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", korean.plain_rows())
     code = (
         f"import sys; from simsa.data import read; list(read({str(path)!r})); "
-        "assert not {'pyarrow', 'datasets', 'pandas', 'numpy', 'jinja2', 'pydantic'} & set(sys.modules)"
+        "assert not {'pyarrow', 'datasets', 'pandas', 'numpy', 'jinja2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_hub_data_set(tmp_path: Path) -> None:
+def test_hub_data_set_is_read(tmp_path: Path) -> None:
     """`datasets` takes a local folder under the name of a hub data set, so the real thing runs without a network."""
     folder = tmp_path / "org" / "name"
     folder.mkdir(parents=True)
@@ -81,9 +80,9 @@ def test_a_hub_data_set(tmp_path: Path) -> None:
     assert [row["id"] for row in rows] == [row.id for row in ROWS]
 
 
-def test_a_hub_name_that_cannot_be_had() -> None:
+def test_hub_failure_is_an_error() -> None:
     with pytest.raises(
-        DataError, match=r"nobody-here/no-such-set: cannot be had from the hub: .*\n.*check the name"
+        DataError, match=r"nobody-here/no-such-set: cannot be loaded from the hub: .*\n.*check the name"
     ):
         list(read("nobody-here/no-such-set"))
 
@@ -101,11 +100,11 @@ def test_a_hub_name_that_cannot_be_had() -> None:
         ("~/name", False),
     ],
 )
-def test_what_can_be_a_hub_name(text: str, is_name: bool) -> None:
+def test_hub_names_are_recognised(text: str, is_name: bool) -> None:
     assert is_hub_name(text) is is_name
 
 
-def test_a_file_missing_from_a_folder_that_is_there_is_no_hub_name(
+def test_missing_file_in_an_existing_folder_is_no_hub_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -114,7 +113,7 @@ def test_a_file_missing_from_a_folder_that_is_there_is_no_hub_name(
         list(read("data/test"))
 
 
-def test_which_split() -> None:
+def test_split_defaults_to_test_or_the_only_one() -> None:
     assert choose_split(["train", "test"], None, "d") == "test"
     assert choose_split(["train", "test"], "train", "d") == "train"
     assert choose_split(["train"], None, "d") == "train"
@@ -125,7 +124,7 @@ def test_which_split() -> None:
             choose_split(none, None, "d")
 
 
-def test_a_saved_folder_of_one_data_set_has_no_splits(tmp_path: Path) -> None:
+def test_saved_folder_of_one_data_set_has_no_splits(tmp_path: Path) -> None:
     import datasets
 
     datasets.disable_progress_bars()
@@ -135,7 +134,7 @@ def test_a_saved_folder_of_one_data_set_has_no_splits(tmp_path: Path) -> None:
         list(read(tmp_path / "saved", split="test"))
 
 
-def test_columns_that_json_does_not_have(tmp_path: Path) -> None:
+def test_column_types_outside_json(tmp_path: Path) -> None:
     import datetime
 
     import pyarrow as pa
@@ -156,8 +155,8 @@ def test_columns_that_json_does_not_have(tmp_path: Path) -> None:
         list(read(tmp_path / "a.parquet"))
 
 
-def test_a_large_file_is_streamed(tmp_path: Path) -> None:
-    """Reading takes a batch at a time: the peak stays far below the file, and the pace is thousands of rows a second."""
+def test_large_file_is_streamed(tmp_path: Path) -> None:
+    """The memory peak stays far below the size of the file."""
     import tracemalloc
 
     passages = ["달내시립도서관은 1987년에 열었다. " * 20] * 5
@@ -167,9 +166,7 @@ def test_a_large_file_is_streamed(tmp_path: Path) -> None:
         for number in range(rows):
             row = {"id": number, "question": "언제?", "contexts": passages, "answer": "1987년"}
             file.write(orjson.dumps(row) + b"\n")
-    started = time.perf_counter()
     assert sum(1 for _ in read(path)) == rows
-    assert time.perf_counter() - started < 10
     tracemalloc.start()
     for _ in read(path, limit=3000):
         pass

@@ -1,4 +1,4 @@
-"""Files of finished answers: whose, to what, and the same ids as the test set gives."""
+"""Files of finished answers are read with the ids that the test set has."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from simsa.data import PredictionRow, read, read_predictions
 from simsa.errors import DataError
-from tests.data import korean
-from tests.data.korean import write_csv, write_json, write_jsonl
+from tests.support import korean_rows as korean
+from tests.support.korean_rows import write_csv, write_json, write_jsonl
 
 
 def answers(path: Path, **options: Any) -> list[PredictionRow]:
@@ -19,14 +19,14 @@ def answers(path: Path, **options: Any) -> list[PredictionRow]:
 
 @pytest.mark.parametrize("name", ["prediction", "response", "output", "actual_output", "generated_answer"])
 @pytest.mark.parametrize("key", ["question_id", "id", "qid"])
-def test_an_id_and_an_answer_suffice(name: str, key: str, tmp_path: Path) -> None:
+def test_id_and_answer_suffice(name: str, key: str, tmp_path: Path) -> None:
     path = write_jsonl(
         tmp_path / "a.jsonl", [{key: 1, name: "답"}, {key: "2", name: ""}, {key: "3", name: None}]
     )
     assert answers(path) == [PredictionRow("1", "답"), PredictionRow("2", ""), PredictionRow("3", None)]
 
 
-def test_what_else_a_row_says(tmp_path: Path) -> None:
+def test_optional_columns_are_read(tmp_path: Path) -> None:
     row = {
         "question_id": "1",
         "variant": "base",
@@ -57,7 +57,7 @@ def test_what_else_a_row_says(tmp_path: Path) -> None:
         [row | {"generated_texts": "모델의 답"} for row in korean.autorag_rows()],
     ],
 )
-def test_a_file_of_another_tool_is_test_set_and_answers(value: Any, tmp_path: Path) -> None:
+def test_file_of_another_tool_has_questions_and_answers(value: Any, tmp_path: Path) -> None:
     path = write_json(tmp_path / "a.json", value)
     questions, found = list(read(path)), answers(path)
     assert [row.question_id for row in found] == [question.id for question in questions]
@@ -65,21 +65,21 @@ def test_a_file_of_another_tool_is_test_set_and_answers(value: Any, tmp_path: Pa
     assert [row.reference for row in found] == [question.reference for question in questions]
 
 
-def test_answers_to_chat_rows(tmp_path: Path) -> None:
+def test_answers_to_chat_rows_have_the_questions_ids(tmp_path: Path) -> None:
     rows = korean.chat_rows(lambda texts: "검색 결과:\n" + "\n\n".join(texts))
     path = write_jsonl(tmp_path / "a.jsonl", [row | {"response": "답"} for row in rows])
     found = answers(path)
     assert [row.question_id for row in found] == [question.id for question in read(path)]
 
 
-def test_in_a_file_of_answers_an_output_is_an_answer(tmp_path: Path) -> None:
+def test_output_in_a_file_of_answers_is_the_prediction(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", korean.alpaca_rows())
     found = answers(path)
     assert [row.prediction for row in found] == [row.reference[0] for row in korean.ROWS]
     assert [row.question_id for row in found] == [question.id for question in read(path)]
 
 
-def test_several_variants_in_one_file(tmp_path: Path) -> None:
+def test_file_may_hold_several_variants(tmp_path: Path) -> None:
     rows = [{"id": n, "variant": name, "output": f"{name}{n}"} for n in (1, 2) for name in ("base", "lora")]
     path = write_jsonl(tmp_path / "a.jsonl", rows)
     assert [(row.question_id, row.variant) for row in answers(path)] == [
@@ -94,17 +94,17 @@ def test_several_variants_in_one_file(tmp_path: Path) -> None:
     first, second = answers(write_jsonl(tmp_path / "b.jsonl", without))
     assert first.question_id == second.question_id
     write_jsonl(path, [*rows, rows[0]])
-    with pytest.raises(DataError, match=r"a.jsonl:5: id: this id stands already at .*a.jsonl:1"):
+    with pytest.raises(DataError, match=r"a.jsonl:5: id: this id is already used at .*a.jsonl:1"):
         answers(path)
 
 
-def test_one_s_own_names(tmp_path: Path) -> None:
+def test_mapped_fields_override_aliases(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [{"번호": "1", "모델": "base", "응답": "답"}])
     found = answers(path, fields={"id": "번호", "variant": "모델", "prediction": "응답"})
     assert found == [PredictionRow("1", "답", "base")]
 
 
-def test_the_answer_file_of_squad_s_scorers(tmp_path: Path) -> None:
+def test_squad_answer_file_is_read(tmp_path: Path) -> None:
     said = {row.id: "답" for row in korean.SPANS}
     for indent in (None, 2):
         found = answers(write_json(tmp_path / "a.json", said, indent=indent))
@@ -113,7 +113,7 @@ def test_the_answer_file_of_squad_s_scorers(tmp_path: Path) -> None:
         list(read(tmp_path / "a.json"))
 
 
-def test_answers_without_an_identity(tmp_path: Path) -> None:
+def test_numbered_answers_need_no_id(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [{"prediction": "p", "reference": "r"}] * 2)
     with pytest.raises(DataError, match="no field holds the id"):
         answers(path)
@@ -133,13 +133,13 @@ def test_answers_without_an_identity(tmp_path: Path) -> None:
         ({"question": "q", "output": "a"}, "no field holds the id"),
     ],
 )
-def test_malformed_answers(row: dict[str, Any], says: str, tmp_path: Path) -> None:
+def test_malformed_answer_is_refused_with_place(row: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as refusal:
         answers(write_jsonl(tmp_path / "a.jsonl", [row]))
     assert says in str(refusal.value)
     assert str(refusal.value).startswith(f"{tmp_path / 'a.jsonl'}:1")
 
 
-def test_no_answers(tmp_path: Path) -> None:
+def test_file_without_answers_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no rows"):
         answers(write_json(tmp_path / "a.json", []))

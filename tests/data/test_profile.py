@@ -1,4 +1,4 @@
-"""The look at the data."""
+"""Counts and lengths of a test set."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import orjson
 
 from simsa.data import LengthSpread, describe, from_rows
 from simsa.records import Passage, Question
-from tests.data import korean
+from tests.support import korean_rows as korean
 
 
-def test_what_a_test_set_holds() -> None:
+def test_counts_lengths_and_examples() -> None:
     summary = describe(from_rows(korean.plain_rows()))
     assert (summary.n, summary.answerable, summary.unanswerable, summary.n_clusters) == (3, 2, 1, 3)
     assert summary.types == {"mrc_question": 1, "no_answer": 1, "synthetic_question": 1}
@@ -29,12 +29,12 @@ def test_what_a_test_set_holds() -> None:
     }
 
 
-def test_types_by_frequency() -> None:
+def test_types_are_sorted_by_frequency() -> None:
     asked = [Question(str(n), "q", type=label) for n, label in enumerate(["b", "a", "c", "c", None])]
     assert list(describe(asked).types.items()) == [("c", 2), ("a", 1), ("b", 1)]
 
 
-def test_of_one_kind_two_examples() -> None:
+def test_two_examples_when_all_are_of_one_kind() -> None:
     for answerable in (True, False):
         asked = [Question(str(n), "q", (Passage("p"),), answerable=answerable) for n in range(4)]
         summary = describe(asked)
@@ -43,7 +43,7 @@ def test_of_one_kind_two_examples() -> None:
         assert summary.to_dict()["examples"][0]["reference"] is None
 
 
-def test_nothing_at_all() -> None:
+def test_empty_test_set() -> None:
     summary = describe([])
     assert (summary.n, summary.question_length, summary.examples) == (0, None, ())
     assert summary.to_dict()["passages"] is None

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from simsa.data.score_files import read_scores
 from simsa.errors import DataError
-from simsa.records import CRITERIA
+from simsa.records import Criteria, Criterion
+from simsa.rubrics import load
 
+CRITERIA = load("rag-ko").criteria
 HEAD = "question_id,variant,criterion,score\n"
 
 
@@ -19,7 +21,7 @@ def table(tmp_path: Path, text: str, name: str = "scores.csv") -> Path:
     return path
 
 
-def test_csv_and_jsonl_give_the_same(tmp_path: Path) -> None:
+def test_csv_and_jsonl_give_the_same_scores(tmp_path: Path) -> None:
     csv = table(
         tmp_path, "question_id,variant,criterion,score,cluster\n1,base,정확성,4,문서 1\n2,base,정확성,3.5,\n"
     )
@@ -34,7 +36,7 @@ def test_csv_and_jsonl_give_the_same(tmp_path: Path) -> None:
     assert read_scores(csv).clusters == {"1": "문서 1"}
 
 
-def test_an_empty_score_is_missing_and_so_is_a_row_that_another_variant_has(tmp_path: Path) -> None:
+def test_empty_scores_and_absent_rows_are_missing(tmp_path: Path) -> None:
     path = table(tmp_path, HEAD + "1,a,x,4\n2,a,x,\n1,b,x,5\n3,b,x,1\n1,b,y,2\n")
     assert read_scores(path).scores == {
         "a": {"x": {"1": 4.0, "2": None, "3": None}, "y": {"1": None}},
@@ -42,7 +44,7 @@ def test_an_empty_score_is_missing_and_so_is_a_row_that_another_variant_has(tmp_
     }
 
 
-def test_null_is_missing(tmp_path: Path) -> None:
+def test_null_score_is_missing(tmp_path: Path) -> None:
     path = table(
         tmp_path, '{"question_id": "1", "variant": "a", "criterion": "x", "score": null}\n', "s.jsonl"
     )
@@ -50,24 +52,39 @@ def test_null_is_missing(tmp_path: Path) -> None:
 
 
 def four(question: str, variant: str, scores: list[str]) -> str:
-    return "".join(f"{question},{variant},{c},{s}\n" for c, s in zip(CRITERIA, scores, strict=True))
+    return "".join(f"{question},{variant},{c},{s}\n" for c, s in zip(CRITERIA.names, scores, strict=True))
 
 
-def test_four_criteria_make_a_total(tmp_path: Path) -> None:
+def test_total_is_the_sum_of_all_criteria(tmp_path: Path) -> None:
     path = table(tmp_path, HEAD + four("1", "a", list("5432")) + four("2", "a", ["1", "", "1", "1"]))
-    assert read_scores(path).scores["a"]["total"] == {"1": 14.0, "2": None}
+    assert read_scores(path, CRITERIA).scores["a"]["total"] == {"1": 14.0, "2": None}
 
 
-def test_a_total_that_is_given_stays(tmp_path: Path) -> None:
+def test_given_total_is_kept(tmp_path: Path) -> None:
     path = table(
         tmp_path, HEAD + four("1", "a", list("5432")) + "1,a,total,13\n" + four("2", "a", list("1111"))
     )
-    assert read_scores(path).scores["a"]["total"] == {"1": 13.0, "2": 4.0}
+    assert read_scores(path, CRITERIA).scores["a"]["total"] == {"1": 13.0, "2": 4.0}
 
 
-def test_three_criteria_make_none(tmp_path: Path) -> None:
-    path = table(tmp_path, HEAD + "".join(f"1,a,{c},3\n" for c in CRITERIA[:3]))
-    assert "total" not in read_scores(path).scores["a"]
+def test_no_total_without_every_criterion(tmp_path: Path) -> None:
+    path = table(tmp_path, HEAD + "".join(f"1,a,{c},3\n" for c in CRITERIA.names[:3]))
+    assert "total" not in read_scores(path, CRITERIA).scores["a"]
+
+
+def test_total_follows_the_weights_of_any_rubric(tmp_path: Path) -> None:
+    criteria = Criteria(
+        (
+            Criterion("정확성", 0, 10, weight=2),
+            Criterion("인용", 0, 1),
+            Criterion("tone", 1, 4, in_total=False),
+        )
+    )
+    rows = "1,a,정확성,8\n1,a,인용,1\n2,a,정확성,3\n2,a,인용,\n1,a,tone,4\n"
+    found = read_scores(table(tmp_path, HEAD + rows), criteria)
+    assert found.scores["a"]["total"] == {"1": 17.0, "2": None}
+    assert found.scores["a"]["tone"] == {"1": 4.0}
+    assert "total" not in read_scores(table(tmp_path, HEAD + rows)).scores["a"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +102,7 @@ def test_three_criteria_make_none(tmp_path: Path) -> None:
         ("1,a,x,4\n2,a,x\n", 3, "3 cells"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(tmp_path: Path, rows: str, line: int, says: str) -> None:
+def test_malformed_row_is_named_by_its_line(tmp_path: Path, rows: str, line: int, says: str) -> None:
     path = table(tmp_path, HEAD + rows)
     with pytest.raises(DataError, match=says) as caught:
         read_scores(path)
@@ -93,31 +110,31 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, rows: str, line: int, sa
 
 
 @pytest.mark.parametrize("value", ["true", '"high"', "[4]", "{}"])
-def test_json_that_is_no_number_is_refused(tmp_path: Path, value: str) -> None:
+def test_json_score_that_is_no_number_is_an_error(tmp_path: Path, value: str) -> None:
     row = f'{{"question_id": "1", "variant": "a", "criterion": "x", "score": {value}}}\n'
     with pytest.raises(DataError, match="is not a number"):
         read_scores(table(tmp_path, row, "s.jsonl"))
 
 
-def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
+def test_missing_column_error_names_the_nearest(tmp_path: Path) -> None:
     path = table(tmp_path, "question_id,variant,criterion,scores\n1,a,x,4\n")
     with pytest.raises(DataError, match="no column 'score'") as caught:
         read_scores(path)
     assert "rename 'scores'" in (caught.value.hint or "")
 
 
-def test_a_question_of_two_documents_is_refused(tmp_path: Path) -> None:
+def test_question_in_two_clusters_is_an_error(tmp_path: Path) -> None:
     text = "question_id,variant,criterion,score,cluster\n1,a,x,4,d1\n1,b,x,4,d2\n"
     with pytest.raises(DataError, match="in cluster 'd1'"):
         read_scores(table(tmp_path, text))
 
 
-def test_a_header_alone_holds_no_scores(tmp_path: Path) -> None:
+def test_header_alone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no scores"):
         read_scores(table(tmp_path, HEAD))
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_scores(tmp_path / "nothing.csv")
 
@@ -126,7 +143,7 @@ NUMBERS = st.one_of(st.none(), st.integers(-5, 20), st.floats(-1e6, 1e6))
 
 
 @given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), NUMBERS, min_size=1))
-def test_what_is_written_is_read_back(
+def test_scores_round_trip(
     tmp_path_factory: pytest.TempPathFactory, cells: dict[tuple[str, int], float | None]
 ) -> None:
     rows = "".join(f"{q},{v},x,{'' if s is None else repr(s)}\n" for (v, q), s in cells.items())
@@ -141,7 +158,7 @@ def test_what_is_written_is_read_back(
 REPEATED = "question_id,variant,criterion,seed,repeat,score\n"
 
 
-def test_repeats_and_seeds_count_with_their_mean(tmp_path: Path) -> None:
+def test_score_is_the_mean_over_seeds_and_repeats(tmp_path: Path) -> None:
     rows = "1,a,x,0,0,4\n1,a,x,0,1,2\n1,a,x,1,0,5\n2,a,x,0,0,1\n2,a,x,0,1,2\n"
     found = read_scores(table(tmp_path, REPEATED + rows))
     # Of question 1 the seeds' means are 3 and 5, however often each was judged.
@@ -153,14 +170,14 @@ def test_repeats_and_seeds_count_with_their_mean(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["seed", "repeat"])
-def test_one_of_the_columns_is_enough(tmp_path: Path, column: str) -> None:
+def test_seed_or_repeat_alone_is_enough(tmp_path: Path, column: str) -> None:
     text = f"question_id,variant,criterion,{column},score\n1,a,x,1,4\n1,a,x,2,5\n2,a,x,1,3\n"
     found = read_scores(table(tmp_path, text))
     assert found.scores == {"a": {"x": {"1": 4.5, "2": 3.0}}}
     assert len(found.samples["a", "x"]) == 3
 
 
-def test_a_repeat_without_a_score_is_counted_and_not_a_number(tmp_path: Path) -> None:
+def test_repeat_without_score_is_a_gap(tmp_path: Path) -> None:
     rows = "1,a,x,0,0,4\n1,a,x,0,1,\n2,a,x,0,0,\n2,a,x,0,1,\n"
     found = read_scores(table(tmp_path, REPEATED + rows))
     assert found.scores == {"a": {"x": {"1": 4.0, "2": None}}}
@@ -168,37 +185,38 @@ def test_a_repeat_without_a_score_is_counted_and_not_a_number(tmp_path: Path) ->
     assert len(found.samples["a", "x"]) == 1
 
 
-def test_the_total_of_repeats_is_the_sum_of_the_criteria_s_means(tmp_path: Path) -> None:
+def test_total_of_repeats_is_the_sum_of_means(tmp_path: Path) -> None:
     rows = "".join(
-        f"1,a,{c},0,{r},{s + r}\n" for c, s in zip(CRITERIA, (1, 2, 3, 4), strict=True) for r in (0, 1)
+        f"1,a,{c},0,{r},{s + r}\n" for c, s in zip(CRITERIA.names, (1, 2, 3, 4), strict=True) for r in (0, 1)
     )
-    found = read_scores(table(tmp_path, REPEATED + rows))
+    found = read_scores(table(tmp_path, REPEATED + rows), CRITERIA)
     assert found.scores["a"]["total"] == {"1": 12.0}
     assert [sample.score for sample in found.samples["a", "total"]] == [10.0, 14.0]
     lacking = read_scores(
-        table(tmp_path, REPEATED + rows.replace("1,a,context_recall,0,1,5\n", "1,a,context_recall,0,1,\n"))
+        table(tmp_path, REPEATED + rows.replace("1,a,context_recall,0,1,5\n", "1,a,context_recall,0,1,\n")),
+        CRITERIA,
     )
     assert lacking.scores["a"]["total"] == {"1": 1.5 + 2.5 + 3.5 + 4}
     assert [sample.score for sample in lacking.samples["a", "total"]] == [10.0], "half a sum is none"
 
 
-def test_a_total_that_is_given_for_repeats_stays(tmp_path: Path) -> None:
+def test_given_total_of_repeats_is_kept(tmp_path: Path) -> None:
     rows = (
-        "".join(f"1,a,{c},0,{r},3\n" for c in CRITERIA for r in (0, 1))
+        "".join(f"1,a,{c},0,{r},3\n" for c in CRITERIA.names for r in (0, 1))
         + "1,a,total,0,0,11\n1,a,total,0,1,13\n"
     )
-    found = read_scores(table(tmp_path, REPEATED + rows))
+    found = read_scores(table(tmp_path, REPEATED + rows), CRITERIA)
     assert found.scores["a"]["total"] == {"1": 12.0}
     assert [sample.score for sample in found.samples["a", "total"]] == [11.0, 13.0]
 
 
-def test_the_same_repeat_twice_is_refused(tmp_path: Path) -> None:
+def test_repeated_row_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the same question_id") as caught:
         read_scores(table(tmp_path, REPEATED + "1,a,x,0,0,4\n1,a,x,0,0,4\n"))
     assert "repeat" in (caught.value.hint or "")
 
 
-def test_without_the_columns_there_are_no_samples(tmp_path: Path) -> None:
+def test_no_samples_without_seed_and_repeat(tmp_path: Path) -> None:
     found = read_scores(table(tmp_path, HEAD + "1,a,x,4\n"))
     assert (found.samples, found.n_gaps) == ({}, {})
 
@@ -210,7 +228,7 @@ def test_without_the_columns_there_are_no_samples(tmp_path: Path) -> None:
         min_size=1,
     )
 )
-def test_the_mean_of_means_is_that_of_a_plain_reading(
+def test_mean_of_means_equals_a_plain_computation(
     tmp_path_factory: pytest.TempPathFactory, cells: dict[tuple[str, int, int, int], int | None]
 ) -> None:
     rows = "".join(f"{q},{v},x,s{s},r{r},{'' if x is None else x}\n" for (v, q, s, r), x in cells.items())

@@ -264,7 +264,7 @@ def test_an_endpoint_that_gives_none_is_done_without(
     with ChatServer(flat(4), refuses=("logprobs",)) as server:
         config = repeating(tmp_path, server.url, "logprobs = true\n", variants=("base",))
         assert run(["judge", str(config)]) == 0
-    assert "logprobs을(를) 받지 않아서" in capsys.readouterr().err
+    assert "logprobs을(를) 지원하지 않아" in capsys.readouterr().err
     found = report(config, capsys)["variants"][0]
     assert found["n_scored"] == 3
     assert found["expected"] == {"missing": {NOT_GIVEN: 12}}

@@ -18,12 +18,12 @@ from cryptography.x509.oid import NameOID
 
 from simsa.errors import ConfigError, EndpointError
 from simsa.llm import ChatEndpoint, ChatFailure, ChatReply
-from simsa.llm.api_errors import ErrorResponse, asks_to_wait
+from simsa.llm.api_errors import ErrorResponse, wait_too_long
 from simsa.llm.base_url import BaseUrl
-from tests.llm.asking import ask, request
 from tests.servers.chat import ChatServer, text_of
 from tests.servers.faults import error
 from tests.servers.http import Response
+from tests.support.llm_client import ask, request
 
 KEY = "sk-very-secret-0123456789"
 
@@ -37,7 +37,7 @@ KEY = "sk-very-secret-0123456789"
         ("forbidden", "forbids this: HTTP 403", "JUDGE_KEY"),
         ("wrong_path", "has no chat completions here: HTTP 404", "base_url"),
         ("tomorrow", "lets nothing through for 8 h 20 min", "goes on where it stopped"),
-        ("redirect", "points to https://elsewhere.invalid/v1/chat/completions (HTTP 307)", "not followed"),
+        ("redirect", "redirects to https://elsewhere.invalid/v1/chat/completions (HTTP 307)", "not followed"),
     ],
 )
 def test_it_ends_after_one_call_and_says_what_to_do(fault: str, message: str, hint: str) -> None:
@@ -57,7 +57,7 @@ def test_it_ends_after_one_call_and_says_what_to_do(fault: str, message: str, hi
 def test_without_a_key_it_asks_for_one() -> None:
     with ChatServer(key=KEY) as server:
         (ended,) = ask(server, key_name="OPENAI_API_KEY").errors
-        assert "wants a key" in str(ended)
+        assert "requires a key" in str(ended)
         assert ended.hint == "set OPENAI_API_KEY"
         (ended,) = ask(server).errors
         assert "api_key_env" in (ended.hint or "")
@@ -121,7 +121,7 @@ def test_many_models_are_not_all_listed() -> None:
     ("url", "said"),
     [
         ("http://127.0.0.1:9", "connection refused"),
-        ("http://nowhere.invalid/v1", "the name 'nowhere.invalid' is not known"),
+        ("http://nowhere.invalid/v1", "the host name 'nowhere.invalid' is unknown"),
     ],
 )
 def test_a_host_that_is_not_there(url: str, said: str) -> None:
@@ -206,7 +206,7 @@ def test_an_unencrypted_way_is_said() -> None:
     ("seconds", "said"), [(30, "1 min"), (600, "10 min"), (3600, "1 h 0 min"), (30000, "8 h 20 min")]
 )
 def test_how_long_is_said_for_people(seconds: float, said: str) -> None:
-    ended = asks_to_wait(BaseUrl.parse("http://localhost"), seconds, ErrorResponse(429, "limit"))
+    ended = wait_too_long(BaseUrl.parse("http://localhost"), seconds, ErrorResponse(429, "limit"))
     assert said in str(ended)
 
 

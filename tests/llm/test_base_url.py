@@ -75,7 +75,7 @@ def test_credentials_in_the_address_are_refused_and_not_shown(written: str) -> N
 )
 def test_where_a_key_could_be_read(written: str, loopback: bool, open_: bool) -> None:
     address = BaseUrl.parse(written)
-    assert (address.is_loopback, address.is_open) == (loopback, open_)
+    assert (address.is_loopback, address.is_unencrypted) == (loopback, open_)
 
 
 @given(st.text(max_size=40) | st.builds("http://{}".format, st.text(max_size=40)))

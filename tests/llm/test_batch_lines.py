@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from simsa.llm import ChatReply
 from simsa.llm.api_errors import ErrorClass, ErrorResponse
-from simsa.llm.batch_lines import BatchResult, LostResult, request_line, result_line, understand
-from simsa.llm.responses import MalformedResponse
+from simsa.llm.batch_lines import BatchResult, LostResult, parse_result, request_line
+from simsa.llm.chat import MalformedResponse
 from simsa.records import Message
 
 JSON = st.recursive(
@@ -51,13 +51,13 @@ def test_a_request_is_one_line_whatever_it_says(custom_id: str, content: str) ->
 @given(st.integers(100, 599), JSON, st.text())
 def test_what_is_kept_of_a_result_is_the_result(status: int, body: Any, error: str) -> None:
     one = BatchResult("a-0", status, body, error)
-    assert BatchResult.kept("a-0", one.keep()) == one
+    assert BatchResult.from_json("a-0", one.to_json()) == one
 
 
 @given(st.binary())
 def test_noise_is_a_result_or_malformed(noise: bytes) -> None:
     try:
-        result_line(noise)
+        parse_result(noise)
     except MalformedResponse as malformed:
         assert str(malformed)
 
@@ -65,7 +65,7 @@ def test_noise_is_a_result_or_malformed(noise: bytes) -> None:
 @given(JSON)
 def test_any_json_is_a_result_or_malformed(value: Any) -> None:
     try:
-        understand(result_line(json.dumps(value).encode()))
+        parse_result(json.dumps(value).encode()).interpret()
     except MalformedResponse as malformed:
         assert str(malformed)
 
@@ -73,15 +73,15 @@ def test_any_json_is_a_result_or_malformed(value: Any) -> None:
 @given(JSON, JSON)
 def test_any_response_and_error_are_understood(response: Any, error: Any) -> None:
     try:
-        found = result_line(line(response=response, error=error))
+        found = parse_result(line(response=response, error=error))
     except MalformedResponse:
         return
-    assert isinstance(understand(found), ChatReply | ErrorResponse | LostResult)
+    assert isinstance(found.interpret(), ChatReply | ErrorResponse | LostResult)
 
 
 @given(st.integers(100, 599), JSON, JSON)
 def test_any_body_is_understood_and_only_a_200_is_an_answer(status: int, body: Any, error: Any) -> None:
-    found = understand(result_line(line(response={"status_code": status, "body": body}, error=error)))
+    found = parse_result(line(response={"status_code": status, "body": body}, error=error)).interpret()
     assert isinstance(found, ChatReply | ErrorResponse | LostResult)
     if status != 200:
         assert isinstance(found, ErrorResponse)
@@ -89,9 +89,9 @@ def test_any_body_is_understood_and_only_a_200_is_an_answer(status: int, body: A
 
 def test_an_answer() -> None:
     body = completion(prompt_tokens=7, completion_tokens=3)
-    found = understand(
-        result_line(line(response={"status_code": 200, "request_id": "r", "body": body}, error=None))
-    )
+    found = parse_result(
+        line(response={"status_code": 200, "request_id": "r", "body": body}, error=None)
+    ).interpret()
     assert isinstance(found, ChatReply)
     assert (found.text, found.finish_reason, found.prompt_tokens, found.completion_tokens) == (
         "응답",
@@ -116,19 +116,19 @@ def test_an_answer() -> None:
     ],
 )
 def test_without_a_response_it_is_lost_and_says_why(error: Any, says: str) -> None:
-    found = understand(result_line(line(response=None, error=error)))
+    found = parse_result(line(response=None, error=error)).interpret()
     assert isinstance(found, LostResult)
     assert says in found.detail
 
 
 def test_an_error_beside_an_empty_200_is_lost() -> None:
-    found = understand(result_line(line(response={"status_code": 200, "body": None}, error="timed out")))
+    found = parse_result(line(response={"status_code": 200, "body": None}, error="timed out")).interpret()
     assert found == LostResult("timed out")
 
 
 @pytest.mark.parametrize("body", [None, {}, {"choices": []}, [], "text", 7])
 def test_a_200_without_a_message_is_lost(body: Any) -> None:
-    assert isinstance(understand(result_line(line(response={"status_code": 200, "body": body}))), LostResult)
+    assert isinstance(parse_result(line(response={"status_code": 200, "body": body})).interpret(), LostResult)
 
 
 @pytest.mark.parametrize(
@@ -145,15 +145,15 @@ def test_a_200_without_a_message_is_lost(body: Any) -> None:
             {"error": {"message": "the prompt is too long"}},
             ErrorClass.TOO_LONG,
         ),
-        ({"status_code": 400, "body": None}, "'temperature' is not supported", ErrorClass.CHANGE),
-        ({"status_code": 429, "body": {"error": {"message": "slow down"}}}, None, ErrorClass.SLOWER),
-        ({"status_code": 500, "body": "oops"}, None, ErrorClass.AGAIN),
-        ({"status_code": 404, "body": {"error": {"message": "no such model"}}}, None, ErrorClass.END),
+        ({"status_code": 400, "body": None}, "'temperature' is not supported", ErrorClass.UNSUPPORTED_FIELD),
+        ({"status_code": 429, "body": {"error": {"message": "slow down"}}}, None, ErrorClass.RATE_LIMITED),
+        ({"status_code": 500, "body": "oops"}, None, ErrorClass.RETRY),
+        ({"status_code": 404, "body": {"error": {"message": "no such model"}}}, None, ErrorClass.FATAL),
     ],
 )
 def test_a_refusal_means_what_it_means_when_asked_directly(
     response: Any, error: Any, meaning: ErrorClass
 ) -> None:
-    found = understand(result_line(line(response=response, error=error)))
+    found = parse_result(line(response=response, error=error)).interpret()
     assert isinstance(found, ErrorResponse)
-    assert found.meaning is meaning
+    assert found.error_class is meaning

@@ -12,9 +12,9 @@ import pytest
 
 from simsa.errors import EndpointError
 from simsa.llm import ChatEndpoint, ChatFailure, ChatReply
-from simsa.llm.transport import TROUBLES
-from tests.llm.asking import ask, request
+from simsa.llm.transport import FAILURE_KINDS
 from tests.servers.chat import Body, ChatServer, text_of, verdict
+from tests.support.llm_client import ask, request
 
 PASSING = [
     "server_error",
@@ -71,8 +71,8 @@ def test_a_fault_that_does_not_pass_is_given_up_with_its_reason(fault: str) -> N
         "overloaded": "HTTP 503: The engine is overloaded",
         "request_timeout": "HTTP 408: Timed out",
         "conflict": "HTTP 409: Try again",
-        "disconnect": "closed before the answer was whole",
-        "cut": "closed before the answer was whole",
+        "disconnect": "closed before the answer was complete",
+        "cut": "closed before the answer was complete",
         "huge": "more than 32 MB",
         "empty": "an empty answer",
         "truncated": "an answer that is not JSON",
@@ -187,9 +187,9 @@ def test_every_error_of_the_http_library_has_a_meaning() -> None:
 
     for error in below(aiohttp.ClientError):
         if error.__module__.startswith("aiohttp"):
-            assert any(issubclass(error, family) for family, _ in TROUBLES[:-1]), error
+            assert any(issubclass(error, family) for family, _ in FAILURE_KINDS[:-1]), error
     meant = {
-        error.__name__: next(kind for family, kind in TROUBLES if issubclass(error, family))
+        error.__name__: next(kind for family, kind in FAILURE_KINDS if issubclass(error, family))
         for error in below(aiohttp.ClientError)
     }
     assert meant["ServerDisconnectedError"] == "broken"

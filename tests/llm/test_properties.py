@@ -15,13 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from simsa.errors import EndpointError
 from simsa.llm import Capabilities, ChatReply, ChatRequest, Price, cost
-from simsa.llm.api_errors import read_error
+from simsa.llm.api_errors import parse_error
 from simsa.llm.capabilities import LENGTH_FIELDS
+from simsa.llm.chat import MalformedResponse, parse_completion, parse_models
 from simsa.llm.rate_limit import ConcurrencyWindow, RateLimiter
-from simsa.llm.responses import MalformedResponse, completion, models
-from tests.llm.asking import SCHEMA, ask, request
 from tests.servers.chat import ChatServer, unsupported
 from tests.servers.faults import error
+from tests.support.llm_client import SCHEMA, ask, request
 
 OPTIONAL = ("response_format", "temperature", "top_p", "seed", "stop", "logprobs")
 
@@ -72,7 +72,7 @@ def test_an_endpoint_that_refuses_one_field_after_another_is_understood_in_as_ma
         if complained is None:
             break
         response = unsupported(complained)
-        learnt = known.without(read_error(response.status, response.body), sent)
+        learnt = known.without(parse_error(response.status, response.body), sent)
         assert learnt is not None, complained
         assert learnt != known
         known, lessons = learnt, lessons + 1
@@ -101,7 +101,7 @@ json = st.recursive(
 @given(st.one_of(st.binary(max_size=80), json.map(orjson.dumps)))
 def test_any_body_is_an_answer_or_said_to_be_none(body: bytes) -> None:
     try:
-        found = completion(body, 0.5, 1)
+        found = parse_completion(body, 0.5, 1)
     except MalformedResponse as malformed:
         assert str(malformed)
     else:
@@ -112,7 +112,7 @@ def test_any_body_is_an_answer_or_said_to_be_none(body: bytes) -> None:
 @given(st.one_of(st.binary(max_size=80), json.map(orjson.dumps)))
 def test_any_body_is_a_list_of_models_or_said_to_be_none(body: bytes) -> None:
     try:
-        found = models(body)
+        found = parse_models(body)
     except MalformedResponse as malformed:
         assert "models" in str(malformed)
     else:
@@ -153,7 +153,7 @@ def test_two_calls_cost_what_each_costs(prompt: int, answer: int, each: Price) -
 def test_the_window_stays_between_one_and_the_widest(most: int, least: int, events: list[str]) -> None:
     window = ConcurrencyWindow(most, least)
     for event in events:
-        getattr(window, event)()
+        window.open() if event == "open" else window.record(success=event == "good")
         assert 1 <= int(window.size) <= most
     if "open" in events:
         assert window.size >= min(least, most, 16)
@@ -164,7 +164,7 @@ class PacerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pacer = RateLimiter()
+        self.limiter = RateLimiter()
         self.now = 0.0
         self.under_way: list[Any] = []
         self.paused_until = -math.inf
@@ -175,12 +175,12 @@ class PacerMachine(RuleBasedStateMachine):
 
     @rule()
     def send(self) -> None:
-        delay = self.pacer.delay(self.now)
+        delay = self.limiter.delay(self.now)
         assert delay >= 0
         self.now += delay
-        assert self.pacer.delay(self.now) <= 1e-6, "who waits as long as he is told may go"
+        assert self.limiter.delay(self.now) <= 1e-6, "who waits as long as he is told may go"
         assert self.now >= self.paused_until - 1e-6, "nobody goes in a pause that was asked for"
-        self.under_way.append(self.pacer.send(self.now))
+        self.under_way.append(self.limiter.send(self.now))
 
     @precondition(lambda self: self.under_way)
     @rule(
@@ -190,21 +190,21 @@ class PacerMachine(RuleBasedStateMachine):
         reset=st.sampled_from(["", "1s", "6m0s", "soon"]),
     )
     def answer(self, place: int, left: int | None, limit: int, reset: str) -> None:
-        ticket = self.under_way.pop(place % len(self.under_way))
-        self.pacer.accepted(ticket, _headers(left, limit, reset), tokens=100)
+        permit = self.under_way.pop(place % len(self.under_way))
+        self.limiter.record_success(permit, _headers(left, limit, reset), tokens=100)
 
     @precondition(lambda self: self.under_way)
     @rule(place=st.integers(0, 99), after=st.none() | st.floats(0, 60), left=st.none() | st.just(0))
     def refuse(self, place: int, after: float | None, left: int | None) -> None:
-        ticket = self.under_way.pop(place % len(self.under_way))
-        rests = self.pacer._learnt.rests(self.pacer.sent)
-        self.pacer.refuse(ticket, self.now, _headers(left, 60, "1m0s"), after)
+        permit = self.under_way.pop(place % len(self.under_way))
+        rests = self.limiter._estimator.ignores(self.limiter.sent)
+        self.limiter.record_rejection(permit, self.now, _headers(left, 60, "1m0s"), after)
         if after is not None and not rests:
-            self.paused_until = max(self.paused_until, min(self.pacer.resume_at, self.now + after))
+            self.paused_until = max(self.paused_until, min(self.limiter.resume_at, self.now + after))
 
     @invariant()
     def the_pace_is_a_pace(self) -> None:
-        assert self.pacer.pace is None or 0 < self.pacer.pace < math.inf
+        assert self.limiter.rate is None or 0 < self.limiter.rate < math.inf
 
 
 def _headers(left: int | None, limit: int, reset: str) -> Mapping[str, str]:

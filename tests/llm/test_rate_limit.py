@@ -1,214 +1,250 @@
-"""The window of requests under way, in real time against a real server."""
+"""Keeping to rate limits: nearly all of the quota, hardly a refusal, whoever enforces it and however."""
 
 from __future__ import annotations
 
-import asyncio
-import time
+import math
+import random
+import statistics
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from simsa.errors import EndpointError
-from simsa.llm import AdmissionStats, ChatEndpoint, ChatFailure, ChatReply
-from simsa.llm.rate_limit import AdmissionControl, ConcurrencyWindow
-from tests.llm.asking import ask, request
-from tests.servers.chat import ChatServer
-from tests.servers.faults import error
-from tests.servers.limits import RateLimit
+from simsa.llm.rate_limit import RateLimiter
+from simsa.llm.rate_limit_headers import Quota, parse_duration, retry_after
+from tests.servers.limits import RateLimit, duration
+from tests.support.rate_simulation import Simulation
 
-
-def test_the_first_request_goes_alone() -> None:
-    with ChatServer(latency_s=0.1) as server:
-        ask(server, 30)
-    first, *others = [call.at for call in server.calls]
-    assert min(others) - first >= 0.1
-    assert max(others) - min(others) < 0.5
+MINUTES = 180.0
 
 
-def test_a_slow_scout_does_not_hold_the_others_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simsa.llm.rate_limit._SCOUT_S", 0.05)
-    with ChatServer(latency_s=lambda body: 1.0 if "0번" in body["messages"][0]["content"] else 0.0) as server:
-        begun = time.monotonic()
-        ask(server, 5)
-    assert max(call.at for call in server.calls) - begun < 0.9
+@pytest.mark.parametrize("latency_s", [0.005, 0.5, 3.0])
+@pytest.mark.parametrize("retry", ["exact", "seconds", None])
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize("burst", [10, 60, 600])
+def test_600_a_minute_by_a_token_bucket(burst: int, headers: bool, retry: Any, latency_s: float) -> None:
+    limit = RateLimit(600, burst=burst, headers=headers, retry_after=retry)
+    simulation = Simulation(limit, latency_s=latency_s).run(MINUTES)
+    assert simulation.used(60) >= 0.95
+    assert simulation.used(MINUTES) >= 0.97
+    assert simulation.refused_after(10) < 0.02
 
 
-def test_the_window_grows_to_its_widest_when_all_goes_well() -> None:
-    with ChatServer(latency_s=0.02) as server:
-        outcome = ask(server, 600, max_concurrency=100)
-    assert outcome.stats.window == 100
-    assert 60 <= server.peak <= 100
+@pytest.mark.parametrize("retry", ["exact", "seconds"])
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("window", [8, 64])
+def test_600_a_minute_by_a_window_of_a_minute(kind: Any, headers: bool, retry: Any, window: int) -> None:
+    limit = RateLimit(600, kind=kind, headers=headers, retry_after=retry)
+    simulation = Simulation(limit, window=window, latency_s=0.005).run(MINUTES)
+    assert simulation.used(60) >= 0.99
+    assert simulation.used(MINUTES) >= 0.99
+    assert simulation.refused_after(5) < 0.02
 
 
-def test_the_window_shrinks_to_what_the_endpoint_can_take() -> None:
-    with ChatServer(latency_s=0.02, capacity=10) as server:
-        outcome = ask(server, 600, max_concurrency=200, max_attempts=30, backoff_s=0.02)
-    assert len(outcome.replies) == 600
-    assert outcome.stats.window < 30
-    assert server.count < 1.5 * 600
+@pytest.mark.parametrize("kind", ["fixed", "sliding"])
+@pytest.mark.parametrize("window", [8, 64])
+def test_a_window_of_a_minute_that_says_nothing_at_all(kind: Any, window: int) -> None:
+    limit = RateLimit(600, kind=kind, headers=False, retry_after=None)
+    simulation = Simulation(limit, window=window).run(MINUTES)
+    assert simulation.used(MINUTES) >= 0.9
+    assert simulation.refused_after(5) < 0.05
 
 
-def test_a_window_follows_the_share_of_calls_that_fail() -> None:
-    window = ConcurrencyWindow(most=64, least=4)
-    assert window.size == 1
-    window.open()
-    assert window.size == 16
-    for _ in range(200):
-        window.good()
-    assert window.size == 64
-    for _ in range(300):
-        window.bad()
-    assert window.size == 4, "never below the least"
+@pytest.mark.parametrize("retry", ["exact", "seconds", None])
+def test_a_limit_without_any_burst_is_no_disaster(retry: Any) -> None:
+    limit = RateLimit(600, burst=1, headers=False, retry_after=retry)
+    simulation = Simulation(limit).run(MINUTES)
+    assert simulation.used(MINUTES) >= 0.7
+    assert simulation.refused_after(10) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("a_minute", "used", "refused"), [(30, 0.8, 0.15), (3000, 0.95, 0.005), (60000, 0.95, 0.005)]
+)
+def test_limits_of_any_size(a_minute: int, used: float, refused: float) -> None:
+    limit = RateLimit(a_minute, headers=False)
+    simulation = Simulation(limit, window=1024, latency_s=0.5).run(120)
+    assert simulation.used(120) >= used
+    assert simulation.refused_after(20) < refused
+
+
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize(("stalled_s", "used"), [(0.0, 0.97), (4.0, 0.95), (10.0, 0.92)])
+def test_a_minute_and_a_half_on_a_machine_that_has_other_things_to_do(
+    headers: bool, stalled_s: float, used: float
+) -> None:
+    """900 rows at 600 a minute, while the client stands still for 0.4 s at a time, so many seconds in all."""
+    shares = []
+    for seed in range(8):
+        at = random.Random(seed)
+        begins = [at.uniform(0, 89) for _ in range(round(stalled_s / 0.4))]
+        limit = RateLimit(600, headers=headers)
+        stalls = [(begin, begin + 0.4) for begin in begins]
+        simulation = Simulation(limit, seed=seed, stalls=stalls).run(89)
+        shares.append(len(simulation.accepted) / (limit.capacity + limit.rate * 89))
+        assert simulation.refused_after(5) < 0.02
+    assert min(shares) >= used - 0.02
+    assert statistics.median(shares) >= used
+
+
+def test_a_limit_that_is_lifted_is_found_out() -> None:
+    limit = RateLimit(600, headers=False)
+    simulation = Simulation(limit).run(60)
+    limit.requests = 3000
+    before = len(simulation.accepted)
+    simulation.run(180)
+    assert len(simulation.accepted) - before > 0.5 * limit.rate * 120
+
+
+def test_a_limit_that_is_lowered_is_found_out() -> None:
+    limit = RateLimit(3000, headers=False)
+    simulation = Simulation(limit).run(60)
+    limit.requests = 600
+    simulation.run(240)
+    assert simulation.refused_after(120) < 0.03
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "0"}, {"retry-after-ms": "50"}])
+def test_refusals_by_chance_do_not_throttle(headers: dict[str, str]) -> None:
+    simulation = Simulation(None, chance=0.1, chance_headers=headers).run(60)
+    assert len(simulation.accepted) / 60 > 30  # the window alone would allow 128
+
+
+def test_refusals_by_chance_that_ask_for_a_second_each() -> None:
+    simulation = Simulation(None, chance=0.1, chance_headers={"retry-after": "1"}).run(60)
+    assert len(simulation.accepted) / 60 > 8
+
+
+def test_without_refusals_nothing_is_ever_held_back() -> None:
+    limiter = RateLimiter()
     for _ in range(1000):
-        window.good()
-    assert window.size == 64, "and it recovers"
-    steady = ConcurrencyWindow(most=64, least=4)
-    steady.open()
-    for i in range(2000):
-        steady.bad() if i % 20 == 0 else steady.good()
-    assert steady.size > 40, "one in twenty is no lack of capacity"
+        assert limiter.delay(1.0) == 0.0
+        limiter.record_success(limiter.send(1.0), {}, 100)
+    assert limiter.rate is None
 
 
-def test_a_window_narrower_than_the_first_or_the_least_stays_so() -> None:
-    narrow = ConcurrencyWindow(most=2, least=4)
-    narrow.open()
-    for _ in range(50):
-        narrow.good()
-    assert narrow.size == 2
-    for _ in range(50):
-        narrow.bad()
-    assert narrow.size == 2
+def test_tokens_left_hold_requests_back_as_requests_left_do() -> None:
+    limiter = RateLimiter()
+    headers = {
+        "x-ratelimit-limit-tokens": "60000",
+        "x-ratelimit-remaining-tokens": "1000",
+        "x-ratelimit-reset-tokens": "59s",
+    }
+    limiter.record_success(limiter.send(0.0), headers, tokens=500)
+    sent = 0
+    now = 1.0
+    while limiter.delay(now) == 0.0 and sent < 100:
+        limiter.send(now)
+        sent += 1
+    assert 1 <= sent <= 3, "1,000 tokens are two requests"
+    assert limiter.rate == pytest.approx(1000 / 500, rel=0.01)  # 1,000 tokens a second come back
 
 
-def test_retries_go_before_those_who_have_not_been_sent() -> None:
-    async def order() -> list[str]:
-        flow = AdmissionControl(most=1, least=1)
-        first = flow.enter()
-        assert first is not None
-        assert flow.enter() is None
-        seen: list[str] = []
-
-        async def turn(name: str, urgent: bool) -> None:
-            await flow.wait(urgent=urgent)
-            seen.append(name)
-            flow.leave()
-
-        tasks = [asyncio.create_task(turn("new 1", False)), asyncio.create_task(turn("new 2", False))]
-        await asyncio.sleep(0)
-        tasks.append(asyncio.create_task(turn("again", True)))
-        await asyncio.sleep(0)
-        flow.leave()
-        await asyncio.gather(*tasks)
-        return seen
-
-    assert asyncio.run(order()) == ["again", "new 1", "new 2"]
+def test_a_pause_is_kept_to_the_end() -> None:
+    limiter = RateLimiter()
+    limiter.record_rejection(limiter.send(0.0), 0.1, {}, retry_after=7.0)
+    assert limiter.delay(0.1) == pytest.approx(7.0)
+    assert limiter.delay(7.0) > 0
+    assert limiter.delay(7.2) == 0.0
 
 
-def test_those_who_wait_when_it_ends_are_told() -> None:
-    async def scenario() -> list[object]:
-        flow = AdmissionControl(most=1, least=1)
-        flow.enter()
-        waiting = [asyncio.create_task(flow.wait()) for _ in range(3)]
-        await asyncio.sleep(0)
-        waiting[0].cancel()
-        await asyncio.sleep(0)
-        flow.end(EndpointError("gone"))
-        return await asyncio.gather(*waiting, return_exceptions=True)
-
-    cancelled, *told = asyncio.run(scenario())
-    assert isinstance(cancelled, asyncio.CancelledError)
-    assert [str(error) for error in told] == ["gone", "gone"]
+def test_an_endpoint_that_says_at_once_and_never_accepts_is_asked_ever_more_rarely() -> None:
+    limiter, now, sent = RateLimiter(), 0.0, []
+    while now < 120:
+        if wait := limiter.delay(now):
+            now += wait
+            continue
+        permit = limiter.send(now)
+        sent.append(now)
+        now += 0.05
+        limiter.record_rejection(permit, now, {}, retry_after=0.0)
+    assert sum(at > 60 for at in sent) <= 6, "not twenty times a second"
+    assert len(sent) < 100
 
 
-def test_a_rate_limit_in_real_time() -> None:
-    """6,000 a minute, enforced by 429s that only ask for a second's patience."""
-    with ChatServer(rate=RateLimit(6000, headers=False), latency_s=0.05) as server:
-        outcome = ask(server, 900, max_concurrency=64)
-    assert len(outcome.replies) == 900
-    begun = server.calls[0].at
-    late = [call for call in server.calls if call.at - begun > 4]
-    assert sum(call.status == 429 for call in late) <= 0.03 * len(late)
-    # At the least (900 - 100) / 100 = 8 s; finding the rate out costs a pause or three.
-    assert max(call.at for call in server.calls) - begun < 13
-    assert outcome.stats.rate_limited == server.refused
+def test_a_quota_that_reports_nothing_sensible_is_ignored() -> None:
+    quota = Quota("tokens", each=1.0)
+    for limit, left in [("-1", "-1"), ("0", "0"), ("many", "5"), ("inf", "nan"), (None, "5"), ("5", None)]:
+        headers = {"x-ratelimit-limit-tokens": limit, "x-ratelimit-remaining-tokens": left}
+        quota.update({name: value for name, value in headers.items() if value is not None}, 0, 1)
+    assert quota.rate == math.inf
 
 
-def test_rate_headers_avoid_refusals_altogether() -> None:
-    with ChatServer(rate=RateLimit(3000, burst=100), latency_s=0.02) as server:
-        outcome = ask(server, 250, max_concurrency=32)
-    assert len(outcome.replies) == 250
-    assert server.refused <= 3
-    assert max(call.at for call in server.calls) - server.calls[0].at < 4.5  # at the least 3 s
+def test_news_that_is_older_than_known_is_ignored() -> None:
+    quota = Quota("requests", each=1.0)
+    quota.update({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "5"}, 7, 8)
+    quota.update({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "9"}, 3, 8)
+    assert quota.left == 5
+    quota.update({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "4"}, 8, 11)
+    assert quota.left == 4 - 2, "two requests have gone out since that answer's"
 
 
-def test_waiting_for_a_rate_limit_costs_no_attempts_but_has_an_end() -> None:
-    with ChatServer(faults={"rate_limited": 1.0}) as server:
-        outcome = ask(server, max_attempts=1, patience_s=0.5)
-    (ended,) = outcome.errors
-    assert isinstance(ended, EndpointError)
-    assert "lets nothing through" in str(ended)
-    assert server.count > 2
+def test_a_reset_far_away_or_unreadable_means_the_limit_is_a_minutes() -> None:
+    for reset in ["1735689600", "2026-11-20T00:00:00Z", "0s", ""]:
+        quota = Quota("requests", each=1.0)
+        headers = {
+            "x-ratelimit-limit-requests": "600",
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": reset,
+        }
+        quota.update(headers, 0, 1)
+        assert quota.rate == 10
 
 
-def test_one_that_is_limited_for_ever_while_others_are_answered_fails_alone() -> None:
-    unlucky = {"rate_limited_silently"}
-
-    def fault(number: int, body: dict[str, object]) -> str | None:
-        return next(iter(unlucky)) if "미운" in str(body["messages"]) else None
-
-    async def scenario(url: str) -> tuple[object, int]:
-        async with ChatEndpoint(url, "judge", patience_s=0.6, backoff_s=0.05) as endpoint:
-            hated = asyncio.create_task(endpoint.complete(request("미운 오리")))
-            answered = 0
-            while not hated.done():
-                answered += isinstance(await endpoint.complete(request("고운 오리")), ChatReply)
-            return await hated, answered
-
-    with ChatServer(faults=fault) as server:
-        result, answered = asyncio.run(scenario(server.url))
-    assert isinstance(result, ChatFailure)
-    assert result.kind == "failed"
-    assert answered > 0
-
-
-def test_stats_are_live() -> None:
-    async def scenario(url: str) -> list[AdmissionStats | int | float | None]:
-        async with ChatEndpoint(url, "judge") as endpoint:
-            await endpoint.complete(request())
-            tasks = [asyncio.create_task(endpoint.complete(request(f"{i}"))) for i in range(5)]
-            await asyncio.sleep(0.05)
-            during = endpoint.stats.in_flight
-            await asyncio.gather(*tasks)
-            return [during, endpoint.stats.in_flight, endpoint.stats.done, endpoint.stats.pace]
-
-    with ChatServer(latency_s=0.15) as server:
-        assert asyncio.run(scenario(server.url)) == [5, 0, 6, None]
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12", 12),
+        ("1.5", 1.5),
+        ("1s", 1),
+        ("120ms", 0.12),
+        ("6m0s", 360),
+        ("1h2m3s", 3723),
+        ("1d", 86400),
+        ("59.94s", 59.94),
+        (" 7 ", 7),
+        ("0", 0),
+        ("", None),
+        (None, None),
+        ("soon", None),
+        ("9" * 400, None),
+        ("-1", None),
+        ("1x", None),
+        ("1s and more", None),
+    ],
+)
+def test_durations(text: str | None, expected: float | None) -> None:
+    assert parse_duration(text) == (None if expected is None else pytest.approx(expected))
 
 
-def test_a_long_pause_is_said_once() -> None:
-    patient = error(429, "Rate limit reached", headers={"retry-after": "30"})
-
-    async def scenario(url: str) -> list[str]:
-        said: list[str] = []
-        async with ChatEndpoint(url, "judge", on_event=said.append) as endpoint:
-            asking = [asyncio.create_task(endpoint.complete(request(f"{i}"))) for i in range(5)]
-            await asyncio.sleep(0.3)
-            assert endpoint.stats.paused_until is not None
-            assert 25 < endpoint.stats.paused_until - time.monotonic() <= 30
-            for task in asking:
-                task.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
-        return said
-
-    with ChatServer(reply=patient) as server:
-        (said,) = asyncio.run(scenario(server.url))
-    assert "asks to wait 30 s: HTTP 429: Rate limit reached" in said
-    assert server.count == 1
+@given(st.floats(0, 10**6))
+def test_durations_come_back_as_they_were_written(wait: float) -> None:
+    read = parse_duration(duration(wait))
+    assert read is not None
+    assert abs(read - wait) <= 0.01 or (wait < 1 and abs(read - wait) <= 0.001)
 
 
-def test_a_service_that_is_down_for_hours_is_not_waited_for() -> None:
-    down = error(503, "Maintenance", headers={"retry-after": "7200"})
-    with ChatServer(reply=down) as server:
-        (ended,) = ask(server).errors
-    assert isinstance(ended, EndpointError)
-    assert "lets nothing through for 2 h 0 min: HTTP 503: Maintenance" in str(ended)
-    assert server.count == 1
+@given(st.text(max_size=12))
+def test_any_header_is_a_wait_or_nothing(text: str) -> None:
+    for name in ("retry-after", "retry-after-ms"):
+        wait = retry_after({name: text}, 0.0)
+        assert wait is None or wait >= 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, 50),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
+        ({"retry-after": "tomorrow"}, None),
+    ],
+)
+def test_how_long_an_answer_asks_to_wait(headers: dict[str, str], expected: float | None) -> None:
+    assert retry_after(headers, now=10.0) == expected

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from simsa.data.schema import not_a
+from simsa.data.schema import wrong_type
 from simsa.errors import DataError
 from simsa.records import Message
 
@@ -58,7 +58,7 @@ class Chat(NamedTuple):
 def messages(value: Any, where: str, field: str) -> tuple[Message, ...]:
     """The messages of a list of `{role, content}` or `{from, value}`. Raises DataError."""
     if not isinstance(value, list | tuple):
-        raise not_a(value, "a list of messages", where, field)
+        raise wrong_type(value, "a list of messages", where, field)
     return tuple(_message(item, where, f"{field}[{position}]") for position, item in enumerate(value))
 
 
@@ -162,7 +162,7 @@ def _find_asked(asked: str) -> _Found | None:
 
 def _message(value: Any, where: str, field: str) -> Message:
     if not isinstance(value, Mapping):
-        raise not_a(value, "an object with role and content", where, field)
+        raise wrong_type(value, "an object with role and content", where, field)
     role = value.get("role", value.get("from"))
     role = _SHAREGPT.get(role, role) if isinstance(role, str) else role
     if role not in _ROLES:
@@ -178,5 +178,5 @@ def _message(value: Any, where: str, field: str) -> Message:
     ):
         content = "".join(part["text"] for part in content if isinstance(part.get("text"), str))
     if not isinstance(content, str):
-        raise not_a(content, "a text", where, f"{field}.content")
+        raise wrong_type(content, "a text", where, f"{field}.content")
     return Message(role, content)

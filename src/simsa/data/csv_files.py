@@ -1,6 +1,6 @@
-"""CSV and its kin → rows of texts, one at a time.
+"""CSV and TSV files, and the cells of their columns.
 
-One cell of a CSV table → the value that JSON would have had there.
+Rows have texts only; `decode` makes of a cell what JSON would have had there.
 """
 
 from __future__ import annotations
@@ -11,90 +11,102 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
 from simsa.data.field_aliases import is_known
-from simsa.data.file_types import FileType, not_utf8
+from simsa.data.file_types import Rows, Source, not_utf8
 from simsa.errors import DataError
 
 _DELIMITERS = (",", "\t", ";", "|")
-_LARGEST_CELL = 16 * 2**20
+_MAX_CELL = 16 * 2**20
+_TRUTH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_TEXT_FIELDS = ("question", "contexts", "id", "prediction")
+_LIST_FIELDS = ("contexts", "reference", "citations", "messages")
+_NUMBER_FIELDS = ("prompt_tokens", "completion_tokens", "latency_s")
 
 
-def delimiter_of(sniffed: FileType, mapped: Collection[str]) -> str | None:
-    """The delimiter under which the first line names most known fields; None where it names none."""
-    sample = sniffed.head.decode(sniffed.encoding, errors="ignore").lstrip("\r\n")
+def delimiter_of(source: Source) -> str | None:
+    """The delimiter with which the first line names most known columns; None if it names none."""
+    sample = source.head.decode(source.encoding, errors="ignore").lstrip("\r\n")
 
     def known(delimiter: str) -> tuple[int, int]:
-        header = _header(sample, delimiter)
-        return sum(is_known(name) or name in mapped for name in header), len(header)
+        try:
+            header = next(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), [])
+        except csv.Error:
+            return 0, 0
+        names = [name.strip() for name in header]
+        return sum(is_known(name) or name in source.columns for name in names), len(names)
 
     best = max(_DELIMITERS, key=known)
     return best if known(best)[0] else None
 
 
-def first_line(sniffed: FileType) -> str:
-    """The first line of a text file, for messages."""
-    return next(iter(sniffed.head.decode(sniffed.encoding, errors="replace").splitlines()), "")
+def csv_rows(source: Source) -> Rows:
+    """Rows of a table with any known delimiter. Raises DataError."""
+    delimiter = delimiter_of(source)
+    if delimiter is None:
+        text = source.head.decode(source.encoding, errors="replace")
+        raise DataError(
+            "the first line names no column that is known, and it is not JSON",
+            where=f"{source.name}:1",
+            found=next(iter(text.splitlines()), ""),
+            hint="a table begins with a header such as question,contexts,answer; name other columns with fields",
+        )
+    return _rows(source, delimiter)
 
 
-def rows(path: Path, name: str, encoding: str, delimiter: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Rows as (`file:line`, row); a row may span lines, its first one counts. Raises DataError."""
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
-    with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(_without_nul(file, name), delimiter=delimiter, strict=True)
+def tsv_rows(source: Source) -> Rows:
+    """Rows of a table with tabs. Raises DataError."""
+    return _rows(source, "\t")
+
+
+def _rows(source: Source, delimiter: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows with their lines; a row of several lines has its first."""
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
+    with source.path.open(encoding=source.encoding, newline="") as file:
+        reader = csv.reader(_without_nul(file, source.name), delimiter=delimiter, strict=True)
         header: list[str] | None = None
         while True:
-            where = f"{name}:{reader.line_num + 1}"
+            where = f"{source.name}:{reader.line_num + 1}"
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                raise _explain(error, where) from None
+                raise _not_csv(str(error), where) from None
             except UnicodeDecodeError:
-                raise _badly_encoded(path, name, encoding) from None
+                raise _undecodable(source) from None
             if cells is None:
-                break
+                return
             if not any(cells):
                 continue
             if header is None:
-                header = _checked(cells, where)
+                header = _header(cells, where)
             elif len(cells) != len(header):
                 raise DataError(
                     f"has {len(cells)} cells where the header has {len(header)}",
                     where=where,
                     found=delimiter.join(cells),
-                    hint="a cell that holds the delimiter or a line break goes in double quotes",
+                    hint="put a cell with the delimiter or a line break into double quotes",
                 )
             else:
-                # A column without a name is an index that a data frame left behind.
+                # A column without a name is the index of a data frame.
                 yield where, {key: cell for key, cell in zip(header, cells, strict=True) if key}
 
 
-def _header(sample: str, delimiter: str) -> list[str]:
-    try:
-        return [
-            name.strip()
-            for name in next(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), [])
-        ]
-    except csv.Error:
-        return []
-
-
-def _checked(cells: list[str], where: str) -> list[str]:
+def _header(cells: list[str], where: str) -> list[str]:
     header = [cell.strip() for cell in cells]
-    doubled = [name for name in header if name and header.count(name) > 1]
-    if doubled:
+    repeated = [name for name in header if name and header.count(name) > 1]
+    if repeated:
         raise DataError(
-            "two columns have this name", where=where, field=doubled[0], hint="rename or drop one of them"
+            "two columns have this name", where=where, field=repeated[0], hint="rename or drop one of them"
         )
     return header
 
 
-def _without_nul(file: io.TextIOBase, name: str) -> Iterator[str]:
+def _without_nul(file: Iterable[str], name: str) -> Iterator[str]:
     for number, line in enumerate(file, 1):
         if "\0" in line:
             raise DataError(
@@ -103,83 +115,79 @@ def _without_nul(file: io.TextIOBase, name: str) -> Iterator[str]:
         yield line
 
 
-def _explain(error: csv.Error, where: str) -> DataError:
-    message = str(error)
+def _not_csv(message: str, where: str) -> DataError:
     if "unexpected end of data" in message:
         return DataError("a double quote is opened here and never closed", where=where)
     if "field limit" in message:
         return DataError(
-            f"a cell is larger than {_LARGEST_CELL // 2**20} MiB",
+            f"a cell is larger than {_MAX_CELL // 2**20} MiB",
             where=where,
             hint="perhaps a double quote is opened here and never closed",
         )
     return DataError(
         f"is not valid CSV: {message}",
         where=where,
-        hint='a double quote inside a quoted cell is written twice: ""',
+        hint='write a double quote inside a quoted cell twice: ""',
     )
 
 
-def _badly_encoded(path: Path, name: str, encoding: str) -> DataError:
-    data = path.read_bytes()
+def _undecodable(source: Source) -> DataError:
+    data = source.path.read_bytes()
+    utf16 = source.encoding == "utf-16"
     try:
-        data.decode("utf-16" if encoding == "utf-16" else "utf-8")
+        data.decode("utf-16" if utf16 else "utf-8")
     except UnicodeDecodeError as error:
-        where = f"{name}:{data.count(10, 0, error.start) + 1}"
-        if encoding != "utf-16":
-            return not_utf8(data, error.start, 0, where, name)
+        where = f"{source.name}:{data.count(10, 0, error.start) + 1}"
+        if not utf16:
+            return not_utf8(data, error.start, 0, where, source.name)
         return DataError(
             f"is not UTF-16 at byte {error.start}", where=where, hint="the file is cut off or damaged"
         )
-    return DataError("is not in the encoding it began with", where=name)
+    return DataError("changes its encoding", where=source.name)
 
 
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_LISTS = ("contexts", "reference", "citations", "messages")
+def decode(field: str, cell: str, where: str, column: str, *, joined_by_bar: bool = False) -> Any:
+    """The value of a cell that holds `field`. Raises DataError.
 
-
-def decode(role: str, cell: str, where: str, field: str, *, barred: bool = False) -> Any:
-    """The value of `cell` in `role`. `barred`: passages may be joined by `|`, as deepeval does. Raises DataError."""
-    if not cell.strip():
-        return "" if role in ("question", "contexts", "id", "prediction") else None
-    if role in _LISTS:
-        return _listed(role, cell, where, field, barred)
-    if role == "metadata":
-        return _json(cell, where, field)
-    if role == "answerable":
-        return _TRUTHS.get(cell.strip().lower(), cell)
-    if role in ("prompt_tokens", "completion_tokens", "latency_s"):
-        return _number(cell)
-    return cell
-
-
-def _listed(role: str, cell: str, where: str, field: str, barred: bool) -> Any:
+    With `joined_by_bar`, passages may be joined by `|`, as deepeval writes them.
+    """
     bare = cell.strip()
+    if not bare:
+        return "" if field in _TEXT_FIELDS else None
+    if field in _LIST_FIELDS:
+        return _decode_list(field, cell, bare, where, column, joined_by_bar)
+    if field == "metadata":
+        return _json(cell, where, column)
+    if field == "answerable":
+        return _TRUTH.get(bare.lower(), cell)
+    return _number(cell) if field in _NUMBER_FIELDS else cell
+
+
+def _decode_list(field: str, cell: str, bare: str, where: str, column: str, joined_by_bar: bool) -> Any:
     if bare[0] in "[{" and bare[-1] in "]}":
         try:
             return orjson.loads(bare)
         except orjson.JSONDecodeError:
-            found = python_list(bare)
-        if found is not None:
-            return found
+            texts = python_list(bare)
+        if texts is not None:
+            return texts
         if bare.startswith(("['", '["', "[{", '{"', "{'")):
             raise DataError(
                 "looks like a list, but is neither JSON nor a Python list of texts",
                 where=where,
-                field=field,
+                field=column,
                 found=bare,
                 hint="write the cell with json.dumps(value, ensure_ascii=False)",
             )
-    if role == "citations":
+    if field == "citations":
         return [part.strip() for part in bare.strip("[]").split(",") if part.strip()]
-    if role == "messages":
-        return _json(cell, where, field)
-    return cell.split("|") if barred and role == "contexts" else cell
+    if field == "messages":
+        return _json(cell, where, column)
+    return cell.split("|") if joined_by_bar and field == "contexts" else cell
 
 
 def python_list(cell: str) -> list[str] | None:
-    """The texts of a Python list display, as pandas and ragas write into CSV; None if it is not plainly one.
+    """The texts of a Python list display, as pandas and ragas write it into CSV; None for anything else.
 
     numpy's `['a' 'b']` is refused: Python would read it as one text.
     """
@@ -198,11 +206,11 @@ def python_list(cell: str) -> list[str] | None:
     return texts if len(texts) == len(tree.elts) == literals else None
 
 
-def _json(cell: str, where: str, field: str) -> Any:
+def _json(cell: str, where: str, column: str) -> Any:
     try:
         return orjson.loads(cell)
     except orjson.JSONDecodeError as error:
-        raise DataError(f"is not JSON: {error.msg}", where=where, field=field, found=cell) from None
+        raise DataError(f"is not JSON: {error.msg}", where=where, field=column, found=cell) from None
 
 
 def _number(cell: str) -> Any:

@@ -1,7 +1,7 @@
-"""Parquet, Arrow, `datasets` folders and hub names → rows. Needs the extra `data`.
+"""Parquet and Arrow files, `datasets` folders and hub names. Needs the extra `data`.
 
-Files and folders need pyarrow alone; only a hub name loads `datasets`, and never any
-code that comes with the data.
+Files and folders need pyarrow alone. Only a hub name loads `datasets`, and never any code that comes
+with the data.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import Any
 import orjson
 
 from simsa.data.field_aliases import nearest
-from simsa.data.file_types import unreadable
-from simsa.data.schema import plain
+from simsa.data.file_types import Rows, Source, unreadable
+from simsa.data.schema import to_json_value
 from simsa.errors import DataError, MissingExtra
 from simsa.text import one_line
 
-Numbered = Iterator[tuple[str, dict[str, Any]]]
 _BATCH = 256
+_SHOWN_FILES = 5
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]+)?")
+_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 
 
-def parquet(path: Path, name: str) -> Numbered:
+def parquet(source: Source) -> Rows:
     """Rows of a Parquet file. Raises DataError, or MissingExtra without pyarrow."""
     try:
         import pyarrow.parquet
@@ -32,39 +33,45 @@ def parquet(path: Path, name: str) -> Numbered:
         raise MissingExtra("reading Parquet", "data") from None
 
     def batches() -> Iterable[Any]:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(source.path) as file:
             yield from file.iter_batches(batch_size=_BATCH)
 
-    return _rows(batches, name, "Parquet")
+    return _rows(batches, source.name, "Parquet")
 
 
-def arrow(path: Path, name: str) -> Numbered:
-    """Rows of an Arrow IPC file or stream."""
+def arrow(source: Source) -> Rows:
+    """Rows of an Arrow IPC file or stream. Raises DataError, or MissingExtra without pyarrow."""
+    return _arrow(source.path, source.name)
+
+
+def _arrow(path: Path, name: str) -> Rows:
     try:
         import pyarrow
     except ImportError:
         raise MissingExtra("reading Arrow", "data") from None
 
-    def batches() -> Iterable[Any]:
-        with pyarrow.OSFile(str(path)) as source:
-            whole_file = source.read(6) == b"ARROW1"
-            source.seek(0)
-            if whole_file:
-                with pyarrow.ipc.open_file(source) as file:
-                    for number in range(file.num_record_batches):
-                        yield from _cut(file.get_batch(number))
+    def tables() -> Iterable[Any]:
+        with pyarrow.OSFile(str(path)) as opened:
+            is_file = opened.read(6) == b"ARROW1"
+            opened.seek(0)
+            if is_file:
+                with pyarrow.ipc.open_file(opened) as file:
+                    yield from map(file.get_batch, range(file.num_record_batches))
             else:
-                with pyarrow.ipc.open_stream(source) as stream:
-                    for batch in stream:
-                        yield from _cut(batch)
+                with pyarrow.ipc.open_stream(opened) as stream:
+                    yield from stream
+
+    def batches() -> Iterable[Any]:
+        for table in tables():
+            yield from (table.slice(start, _BATCH) for start in range(0, table.num_rows, _BATCH))
 
     return _rows(batches, name, "Arrow")
 
 
-def folder(path: Path, name: str, split: str | None) -> Numbered:
-    """Rows of what `save_to_disk` of `datasets` wrote: one data set, or several splits of one."""
+def folder(path: Path, name: str, split: str | None) -> Rows:
+    """Rows of a folder that `save_to_disk` of `datasets` wrote, of one split if it has several. Raises DataError."""
     if (path / "dataset_dict.json").is_file():
-        splits = _described(path / "dataset_dict.json", "splits", name)
+        splits = _json_list(path / "dataset_dict.json", "splits", name)
         chosen = choose_split([str(item) for item in splits], split, name)
         if Path(chosen).name != chosen:
             raise DataError("is not the name of a split", where=name, field="splits", found=chosen)
@@ -74,19 +81,21 @@ def folder(path: Path, name: str, split: str | None) -> Numbered:
     if not (path / "state.json").is_file():
         raise _no_data_set(path, name)
     number = 0
-    for item in _described(path / "state.json", "_data_files", name):
-        file = (
-            path / Path(str(item["filename"] if isinstance(item, dict) and "filename" in item else item)).name
-        )
+    for item in _json_list(path / "state.json", "_data_files", name):
+        filename = item["filename"] if isinstance(item, dict) and "filename" in item else item
+        file = path / Path(str(filename)).name
         if not file.is_file():
             raise DataError(f"the folder lacks its file {file.name}", where=name, hint="was it copied whole?")
-        for _, row in arrow(file, f"{name}/{file.name}"):
+        for _, row in _arrow(file, f"{name}/{file.name}"):
             number += 1
             yield f"{name}: row {number}", row
 
 
-def hub(name: str, split: str | None) -> Numbered:
-    """Rows of a data set on the Hugging Face hub, `org/name` or `org/name:config`."""
+def hub(name: str, split: str | None) -> Rows:
+    """Rows of a data set on the Hugging Face hub, `org/name` or `org/name:config`.
+
+    Raises DataError, or MissingExtra without `datasets`.
+    """
     try:
         import datasets
     except ImportError:
@@ -94,23 +103,22 @@ def hub(name: str, split: str | None) -> Numbered:
     title, _, config = name.partition(":")
     try:
         loaded = datasets.load_dataset(title, config or None)
-        chosen = choose_split(list(loaded), split, name)
-        rows = loaded[chosen].with_format(None)
+        rows = loaded[choose_split(list(loaded), split, name)].with_format(None)
     except DataError:
         raise
-    except Exception as error:  # any of what datasets, the hub client and the network raise
+    except Exception as error:  # datasets, the hub client and the network raise many types
         raise DataError(
-            f"cannot be had from the hub: {type(error).__name__}: {one_line(str(error), 300)}",
+            f"cannot be loaded from the hub: {type(error).__name__}: {one_line(str(error), 300)}",
             where=name,
-            hint="check the name and the network; a file or folder of this name is not there either",
+            hint="check the name and the network; there is no file or folder of this name either",
         ) from None
     for number, row in enumerate(rows, 1):
         where = f"{name}: row {number}"
-        yield where, plain(row, where)
+        yield where, to_json_value(row, where)
 
 
 def is_hub_name(text: str) -> bool:
-    """Whether a path that is not there can be the name of a hub data set."""
+    """Whether a path that does not exist can be the name of a hub data set."""
     return bool(_HUB_NAME.fullmatch(text)) and not Path(text).parent.exists()
 
 
@@ -130,30 +138,30 @@ def choose_split(splits: list[str], split: str | None, name: str) -> str:
     return chosen
 
 
-def refuse_doubled(columns: list[Any], name: str) -> None:
-    """Two columns of one name: reading rows as objects would lose one."""
-    doubled = [column for column in columns if columns.count(column) > 1]
-    if doubled:
+def refuse_repeated_columns(columns: list[Any], name: str) -> None:
+    """Raises DataError for two columns of one name: rows as objects would lose one."""
+    repeated = [column for column in columns if columns.count(column) > 1]
+    if repeated:
         raise DataError(
-            "two columns have this name", where=name, field=str(doubled[0]), hint="rename or drop one"
+            "two columns have this name", where=name, field=str(repeated[0]), hint="rename or drop one"
         )
 
 
-def _rows(batches: Callable[[], Iterable[Any]], name: str, called: str) -> Numbered:
+def _rows(batches: Callable[[], Iterable[Any]], name: str, format: str) -> Iterator[tuple[str, Any]]:
     import pyarrow
 
     number = 0
     try:
         for batch in batches():
-            batch.validate(full=True)  # offsets of a damaged file lead anywhere
-            refuse_doubled(batch.schema.names, name)
+            batch.validate(full=True)  # the offsets of a damaged file may point anywhere
+            refuse_repeated_columns(batch.schema.names, name)
             for row in batch.to_pylist():
                 number += 1
                 where = f"{name}: row {number}"
-                yield where, plain(row, where)
+                yield where, to_json_value(row, where)
     except (pyarrow.ArrowException, UnicodeDecodeError, OverflowError) as error:
         raise DataError(
-            f"the {called} file is damaged or cut off: {one_line(str(error), 200)}",
+            f"the {format} file is damaged or cut off: {one_line(str(error), 200)}",
             where=f"{name}: after row {number}" if number else name,
             hint="was it copied whole? write it again",
         ) from None
@@ -161,13 +169,8 @@ def _rows(batches: Callable[[], Iterable[Any]], name: str, called: str) -> Numbe
         raise unreadable(error, name) from None
 
 
-def _cut(batch: Any) -> Iterator[Any]:
-    for start in range(0, batch.num_rows, _BATCH):
-        yield batch.slice(start, _BATCH)
-
-
-def _described(path: Path, key: str, name: str) -> list[Any]:
-    """The list that a data set's own JSON file has under `key`."""
+def _json_list(path: Path, key: str, name: str) -> list[Any]:
+    """The list under `key` in one of a data set's own JSON files. Raises DataError."""
     try:
         value = orjson.loads(path.read_bytes())[key]
         if not isinstance(value, list):
@@ -183,12 +186,9 @@ def _described(path: Path, key: str, name: str) -> list[Any]:
 
 
 def _no_data_set(path: Path, name: str) -> DataError:
-    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
-    inside = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.suffix in suffixes)[
-        :5
-    ]
+    inside = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.suffix in _SUFFIXES)
     return DataError(
         "is a folder, but not one that save_to_disk of datasets wrote",
         where=name,
-        hint=f"give the file itself: {', '.join(inside)}" if inside else "give a file",
+        hint=f"give the file itself: {', '.join(inside[:_SHOWN_FILES])}" if inside else "give a file",
     )

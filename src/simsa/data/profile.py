@@ -1,4 +1,4 @@
-"""A look at a test set before anything is spent on it."""
+"""Counts and lengths of a test set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsa.records import Question
 
 
 class LengthSpread(NamedTuple):
-    """Smallest, middle and largest of some counts."""
+    """Smallest, median and largest of some counts."""
 
     min: int
     median: float
@@ -23,10 +23,10 @@ class LengthSpread(NamedTuple):
 class DataSummary:
     """What a test set holds.
 
-    Lengths are characters a row: all passages of a question together, the first accepted
-    answer. They are None where there is nothing to measure. `types` counts labelled rows,
-    most frequent first. `examples` are the first answerable and the first unanswerable
-    question, or the first two where all are of one kind.
+    Lengths are in characters a row: all passages of a question together, and the first accepted
+    answer. They are None where there is nothing to measure. `types` counts labelled rows, most
+    frequent first. `examples` are the first answerable and the first unanswerable question, or the
+    first two if all are of one kind.
     """
 
     n: int
@@ -42,49 +42,42 @@ class DataSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; an example has its question, reference, type and number of passages."""
-        spreads = ("question_length", "contexts_length", "reference_length", "passages")
-        return {
-            "n": self.n,
-            "answerable": self.answerable,
-            "unanswerable": self.unanswerable,
-            "types": dict(self.types),
-            "n_clusters": self.n_clusters,
-            **{name: spread._asdict() if (spread := getattr(self, name)) else None for name in spreads},
-            "examples": [_example(question) for question in self.examples],
-        }
+        row = {name: getattr(self, name) for name in self.__slots__}
+        spreads = {k: v._asdict() for k, v in row.items() if isinstance(v, LengthSpread)}
+        return row | spreads | {"types": dict(self.types), "examples": list(map(_example, self.examples))}
 
 
 def describe(questions: Iterable[Question]) -> DataSummary:
     """Counts and lengths of `questions`, in one pass."""
     types: Counter[str] = Counter()
     clusters: set[str] = set()
-    asked, contexts, references, passages = [], [], [], []
-    first: dict[bool, list[Question]] = {True: [], False: []}
+    lengths, contexts, references, passages = [], [], [], []
+    examples: dict[bool, list[Question]] = {True: [], False: []}
     answerable = 0
     for question in questions:
         answerable += question.answerable
         clusters.add(question.cluster)
-        asked.append(len(question.question))
+        lengths.append(len(question.question))
         contexts.append(sum(len(passage.text) for passage in question.contexts))
         passages.append(len(question.contexts))
         if question.reference:
             references.append(len(question.reference[0]))
         if question.type is not None:
             types[question.type] += 1
-        if len(first[question.answerable]) < 2:
-            first[question.answerable].append(question)
-    both = first[True][:1] + first[False][:1] if all(first.values()) else first[True] + first[False]
+        if len(examples[question.answerable]) < 2:
+            examples[question.answerable].append(question)
+    first, second = examples[True], examples[False]
     return DataSummary(
-        n=len(asked),
+        n=len(lengths),
         answerable=answerable,
-        unanswerable=len(asked) - answerable,
+        unanswerable=len(lengths) - answerable,
         types=dict(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
         n_clusters=len(clusters),
-        question_length=_spread(asked),
+        question_length=_spread(lengths),
         contexts_length=_spread(contexts),
         reference_length=_spread(references),
         passages=_spread(passages),
-        examples=tuple(both),
+        examples=tuple(first[:1] + second[:1] if first and second else first + second),
     )
 
 

@@ -1,28 +1,27 @@
-"""One row, from whatever file, → a question or an answered question."""
+"""Turns a row of any file into a question or a finished answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from simsa.data import chat_rows, csv_files, field_aliases, schema
-from simsa.data.field_aliases import FieldRoles
+from simsa.data.field_aliases import FieldMap
 from simsa.errors import DataError
 from simsa.records import Message, Passage, Question, content_hash
 
-_IMPOSSIBLE = "is_impossible"
+_REQUIRED = ("question", "contexts", "reference", "prediction", "messages", "id")
 _NO_ANSWER = "no_answer"
-_T = TypeVar("_T")
-
-_DIGITS = 10
+_CITED = re.compile(r"\[\[ref(\d{1,4})\]\]")
+_MAX_DIGITS = 9
 
 
 class PredictionRow(NamedTuple):
-    """One answer out of a file. `prediction` is None where the file says null: there was none.
+    """One finished answer of a file. `prediction` is None where the file says null: there was none.
 
-    The fields behind `latency_s` are what the row itself says of its question, if anything;
-    `sample` is which of several answers to it this is, from 0, None where the row does not say.
+    The fields after `latency_s` are what the row says about its question. `sample` is the number of
+    the answer among several to one question, from 0; None where the row has none.
     """
 
     question_id: str
@@ -40,12 +39,25 @@ class PredictionRow(NamedTuple):
     sample: int | None = None
 
 
-class RowReader:
-    """Reads the rows of one file: knows which field is what, and which ids it has seen.
+class _Row(NamedTuple):
+    """A row by simsa's fields. `columns` maps them to the file's names, for messages."""
 
-    `fields` maps roles to the file's names; `tabular` says that every value is the text of
-    a cell; `predicting` that the rows are answers; `numbered` that answers which do not say
-    to what are called by their number.
+    values: dict[str, Any]
+    columns: dict[str, str]
+    raw: Mapping[str, Any]
+    fields: FieldMap
+    where: str
+
+    def lacks(self, field: str) -> DataError:
+        return field_aliases.missing_field(field, self.fields, list(self.raw), self.where)
+
+
+class RowReader:
+    """Reads the rows of one file. Remembers which column holds which field, and the ids seen.
+
+    `fields` maps simsa's fields to the file's columns. With `tabular`, every value is the text of a
+    cell. With `predicting`, the rows are answers; with `numbered`, answers that name no question are
+    called by their number.
     """
 
     def __init__(
@@ -63,283 +75,247 @@ class RowReader:
         self._tabular = tabular
         self._predicting = predicting
         self._numbered = numbered
-        self._known: dict[tuple[str, ...], FieldRoles] = {}
-        self._unmet = dict(fields)
-        self._ids = _Ids()
+        self._field_maps: dict[tuple[str, ...], FieldMap] = {}
+        self._unused = dict(fields)
+        self._places: dict[tuple[str, str | None, int], str] = {}
+        self._counts: dict[tuple[str, str | None], int] = {}
 
     def question(self, raw: Mapping[str, Any], where: str) -> Question:
         """The question of a test-set row. Raises DataError."""
         row = self._row(raw, where)
-        asked = _asked(row)
-        reference = _reference(row, asked.answered)
-        answerable = _answerable(row)
-        if answerable and not reference:
+        messages = _take_conversation(row)
+        _require(row, "question", "contexts")
+        found = schema.validate(schema.QuestionRow, row.values, where, row.columns)
+        answerable = _answerable(found.answerable, found.type)
+        if answerable and not found.reference:
             raise _unanswered(row)
-        context_hash = _context_hash(asked.contexts)
+        context_hash = _context_hash(found.contexts)
         return Question(
-            id=self._id(row, asked, context_hash, None),
-            question=asked.question,
-            contexts=asked.contexts,
-            reference=reference,
+            id=self._own_id(row, found.id, None)
+            if found.id
+            else self._content_id(found, context_hash, messages, None),
+            question=found.question,
+            contexts=found.contexts,
+            reference=found.reference,
             answerable=answerable,
-            type=row.read("type", schema.optional_text),
-            cluster=row.read("cluster", schema.optional_text) or (context_hash if asked.contexts else ""),
-            citations=_citations(row, reference),
-            messages=asked.messages,
-            metadata=_metadata(row),
+            type=found.type,
+            cluster=found.cluster or (context_hash if found.contexts else ""),
+            citations=_citations(found.citations, row, found.reference),
+            messages=messages,
+            metadata=_metadata(row, found.metadata),
         )
 
     def prediction(self, raw: Mapping[str, Any], where: str) -> PredictionRow:
-        """The answer of a row, and to which question. Raises DataError."""
+        """The answer of a row, and the id of its question. Raises DataError."""
         row = self._row(raw, where)
-        if not row.has("prediction"):
-            raise row.lacks("prediction")
-        variant = row.read("variant", schema.optional_text)
-        reference, sample = _reference(row, None, blanks=True), _sample(raw)
+        _require(row, "prediction")
+        values = row.values
+        if "contexts" in values and not values["contexts"]:
+            values = values | {"contexts": ()}
+        found = schema.validate(schema.AnswerRow, values, where, row.columns)
+        sample = _sample(raw)
         return PredictionRow(
-            self._answered_id(row, variant, sample or 0),
-            row.read("prediction", schema.prediction),
-            variant,
-            row.read("finish_reason", schema.optional_text),
-            row.read("prompt_tokens", schema.count),
-            row.read("completion_tokens", schema.count),
-            row.read("latency_s", schema.seconds),
-            reference,
-            _answerable(row),
-            row.read("type", schema.optional_text),
-            _citations(row, reference),
-            _contexts(row) if row.get("contexts") else (),
-            sample,
+            question_id=self._question_id(row, found.id, found.variant, sample or 0),
+            prediction=found.prediction,
+            variant=found.variant,
+            finish_reason=found.finish_reason,
+            prompt_tokens=found.prompt_tokens,
+            completion_tokens=found.completion_tokens,
+            latency_s=found.latency_s,
+            reference=found.reference,
+            answerable=_answerable(found.answerable, found.type),
+            type=found.type,
+            citations=_citations(found.citations, row, found.reference),
+            contexts=found.contexts,
+            sample=sample,
         )
 
     def finish(self) -> None:
-        """After the last row: refuses a mapped field that no row had."""
-        for role, name in self._unmet.items():
-            seen = dict.fromkeys(field for names in self._known for field in names)
-            raise field_aliases.unmapped(role, name, seen, self._name)
+        """After the last row: raises DataError for a mapped column that no row had."""
+        for field, column in self._unused.items():
+            seen = dict.fromkeys(name for names in self._field_maps for name in names)
+            raise field_aliases.unknown_column(field, column, seen, self._name)
 
-    def _row(self, raw: Mapping[str, Any], where: str) -> _RawRow:
+    def _row(self, raw: Mapping[str, Any], where: str) -> _Row:
         names = tuple(raw)
-        known = self._known.get(names)
-        if known is None:
-            known = self._known[names] = self._resolved(names, where)
-        return _RawRow(_decoded(raw, known, where) if self._tabular else raw, known, where)
+        fields = self._field_maps.get(names)
+        if fields is None:
+            fields = self._field_maps[names] = self._resolve(names, where)
+        if self._tabular:
+            raw = _decode_cells(raw, fields, where)
+        values = {field: raw[column] for field, column in fields.columns.items()}
+        row = _Row(values, dict(fields.columns), raw, fields, where)
+        if fields.shape:
+            _apply_shape(row)
+        if "answerable" in values:
+            _apply_is_impossible(row)
+        return row
 
-    def _resolved(self, names: tuple[str, ...], where: str) -> FieldRoles:
-        for role, name in self._fields.items():
-            if name in names:
-                self._unmet.pop(role, None)
-            elif role in ("question", "contexts", "reference", "prediction", "messages", "id"):
-                raise field_aliases.unmapped(role, name, names, where)
+    def _resolve(self, names: tuple[str, ...], where: str) -> FieldMap:
+        for field, column in self._fields.items():
+            if column in names:
+                self._unused.pop(field, None)
+            elif field in _REQUIRED:
+                raise field_aliases.unknown_column(field, column, names, where)
         return field_aliases.resolve(names, self._fields, where, predicting=self._predicting)
 
-    def _id(self, row: _RawRow, asked: _ParsedQuestion, context_hash: str, variant: str | None) -> str:
-        """The row's own id, or one made of what is asked, so that the order of rows does not matter."""
-        if row.has("id"):
-            return self._ids.given(row, variant)
-        messages = [message.to_json() for message in asked.messages]
-        digest = content_hash(asked.question, context_hash, messages)
-        return self._ids.made(f"q-{digest[:16]}", variant)
-
-    def _answered_id(self, row: _RawRow, variant: str | None, sample: int) -> str:
+    def _question_id(self, row: _Row, own: str, variant: str | None, sample: int) -> str:
         """The id of the question that an answer belongs to."""
-        identified = row.has("id") or row.has("messages") or (row.has("question") and row.has("contexts"))
-        if self._numbered and not identified:
-            return self._ids.counted(variant)
-        if row.has("id"):
-            return self._ids.given(row, variant, sample)
+        if own:
+            return self._own_id(row, own, variant, sample)
+        identified = "messages" in row.values or {"question", "contexts"} <= row.values.keys()
+        if not identified and self._numbered:
+            return f"row-{self._count('row', variant)}"
         if not identified:
             raise row.lacks("id")
-        asked = _asked(row)
-        return self._id(row, asked, _context_hash(asked.contexts), variant)
+        messages = _take_conversation(row)
+        _require(row, "question", "contexts")
+        asked = schema.validate(schema.AskedRow, row.values, row.where, row.columns)
+        return self._content_id(asked, _context_hash(asked.contexts), messages, variant)
 
-
-class _RawRow(NamedTuple):
-    """A row as its roles see it."""
-
-    values: Mapping[str, Any]
-    roles: FieldRoles
-    where: str
-
-    def has(self, role: str) -> bool:
-        return role in self.roles.fields
-
-    def get(self, role: str) -> Any:
-        """The value in `role`; None also where no field has it."""
-        field = self.roles.fields.get(role)
-        return None if field is None else self.values[field]
-
-    def read(self, role: str, convert: Callable[[Any, str, str], _T | None]) -> _T | None:
-        """The value in `role` by way of one of the functions in `values`."""
-        field = self.roles.fields.get(role)
-        return None if field is None else convert(self.values[field], self.where, field)
-
-    def lacks(self, role: str) -> DataError:
-        return field_aliases.lacking(role, self.roles, list(self.values), self.where)
-
-
-class _ParsedQuestion(NamedTuple):
-    """What a row asks; `answered` is the reference that a conversation ends with."""
-
-    question: str
-    contexts: tuple[Passage, ...]
-    answered: str | None = None
-    messages: tuple[Message, ...] = ()
-
-
-class _Ids:
-    """The ids of one file, each once a variant and answer."""
-
-    def __init__(self) -> None:
-        self._places: dict[tuple[str, str | None, int], str] = {}
-        self._times: dict[tuple[str, str | None], int] = {}
-
-    def given(self, row: _RawRow, variant: str | None, sample: int = 0) -> str:
-        """The row's own id. Raises DataError if another row has it."""
-        field = row.roles.fields["id"]
-        own = schema.identifier(row.values[field], row.where, field)
+    def _own_id(self, row: _Row, own: str, variant: str | None, sample: int = 0) -> str:
+        """`own`, unless another row has it. Raises DataError."""
         earlier = self._places.setdefault((own, variant, sample), row.where)
         if earlier is not row.where:
             raise DataError(
-                f"this id stands already at {earlier}",
+                f"this id is already used at {earlier}",
                 where=row.where,
-                field=field,
+                field=row.columns["id"],
                 found=own,
                 hint="every row needs an id of its own (answers of several models: and a variant)",
             )
         return own
 
-    def made(self, own: str, variant: str | None) -> str:
-        """`own` for the first row that asks this, then `own-2`, `own-3` …"""
-        times = self._times[own, variant] = self._times.get((own, variant), 0) + 1
-        return own if times == 1 else f"{own}-{times}"
+    def _content_id(
+        self, asked: schema.AskedRow, context_hash: str, messages: Sequence[Message], variant: str | None
+    ) -> str:
+        """An id made of what is asked; rows that ask the same get `-2`, `-3` … appended."""
+        digest = content_hash(asked.question, context_hash, [message.to_json() for message in messages])
+        own = f"q-{digest[:16]}"
+        count = self._count(own, variant)
+        return own if count == 1 else f"{own}-{count}"
 
-    def counted(self, variant: str | None) -> str:
-        """`row-1`, `row-2` …"""
-        times = self._times["row", variant] = self._times.get(("row", variant), 0) + 1
-        return f"row-{times}"
-
-
-def _sample(raw: Mapping[str, Any]) -> int | None:
-    """Which of several answers a row is; a column of this name that holds no such number means something else."""
-    text = str(raw.get("sample"))
-    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
+    def _count(self, own: str, variant: str | None) -> int:
+        """How many rows have had this id so far, including the present one."""
+        count = self._counts[own, variant] = self._counts.get((own, variant), 0) + 1
+        return count
 
 
-def _decoded(raw: Mapping[str, str], known: FieldRoles, where: str) -> dict[str, Any]:
+def _require(row: _Row, *fields: str) -> None:
+    for field in fields:
+        if field not in row.values:
+            raise row.lacks(field)
+
+
+def _decode_cells(raw: Mapping[str, str], fields: FieldMap, where: str) -> dict[str, Any]:
     """A table's row with the values that JSON would have had."""
-    decoded: dict[str, Any] = {name: raw[name] or None for name in known.extras}
-    barred = known.meant == "deepeval"
-    for role, name in known.fields.items():
-        decoded[name] = csv_files.decode(role, raw[name], where, name, barred=barred)
-    if known.second:
-        role = "messages" if known.meant == "completion" else "contexts"
-        decoded[known.second] = csv_files.decode(role, raw[known.second], where, known.second, barred=barred)
+    decoded: dict[str, Any] = {name: raw[name] or None for name in fields.extras}
+    held = list(fields.columns.items())
+    if fields.second:
+        held.append(("messages" if fields.shape == "completion" else "contexts", fields.second))
+    for field, column in held:
+        decoded[column] = csv_files.decode(
+            field, raw[column], where, column, joined_by_bar=fields.shape == "deepeval"
+        )
     return decoded
 
 
-def _asked(row: _RawRow) -> _ParsedQuestion:
-    """Question, passages and messages: the row's own fields, or taken out of its conversation."""
-    if row.get("messages") is None:
-        question = row.read("question", schema.text)
-        if question is None:
-            raise row.lacks("question")
-        return _ParsedQuestion(question, _contexts(row))
-    field = row.roles.fields["messages"]
-    said = _conversation(row, field)
-    if row.has("question"):  # taken apart already: these messages are the ones to send
-        return _ParsedQuestion(row.read("question", schema.text) or "", _contexts(row), None, said)
-    found = chat_rows.read(said, row.where, field)
-    question = schema.text(found.question, row.where, field)
-    own = row.get("contexts") is not None
-    contexts = _contexts(row) if own else schema.passages(found.contexts or [], row.where, field)
-    return _ParsedQuestion(question, contexts, found.reference, found.messages)
+def _apply_shape(row: _Row) -> None:
+    """Reads empty contexts as the tool that wrote the file means them."""
+    if row.values.get("contexts") not in (None, ""):
+        return
+    if row.fields.shape == "alpaca":
+        row.values["contexts"] = ()
+    elif row.fields.shape == "deepeval" and row.fields.second:
+        row.values["contexts"], row.columns["contexts"] = row.raw[row.fields.second], row.fields.second
 
 
-def _conversation(row: _RawRow, field: str) -> tuple[Message, ...]:
-    value, second = row.values[field], row.roles.second
-    if row.roles.meant != "completion" or second is None:
-        return chat_rows.messages(value, row.where, field)
-    if isinstance(value, str):
+def _apply_is_impossible(row: _Row) -> None:
+    """Translates SQuAD's `is_impossible` to `answerable`, and drops its plausible answers."""
+    impossible = row.values.get("answerable")
+    if type(impossible) is not bool or not field_aliases.is_impossible(row.columns["answerable"]):
+        return
+    row.values["answerable"] = False if impossible else None
+    reference = row.values.get("reference")
+    items = reference if isinstance(reference, list) else [reference]
+    if impossible and any(map(schema.is_span, items)):
+        row.values["reference"] = ()
+
+
+def _take_conversation(row: _Row) -> tuple[Message, ...]:
+    """The messages to send. Fills fields that the row itself lacks from its conversation."""
+    value, column = row.values.get("messages"), row.columns.get("messages", "")
+    if value is None:
+        return ()
+    second = row.fields.second if row.fields.shape == "completion" else None
+    if second and isinstance(value, str):
         raise DataError(
             "a prompt that is one text cannot be sent as a chat",
             where=row.where,
-            field=field,
+            field=column,
             hint="write prompt and completion as lists of {role, content}, or give question, contexts and reference",
         )
-    return chat_rows.messages(value, row.where, field) + chat_rows.messages(
-        row.values[second], row.where, second
-    )
-
-
-def _contexts(row: _RawRow) -> tuple[Passage, ...]:
-    if not row.has("contexts"):
-        raise row.lacks("contexts")
-    field, second = row.roles.fields["contexts"], row.roles.second
-    if row.values[field] in (None, ""):
-        if row.roles.meant == "alpaca":
-            return ()
-        if row.roles.meant == "deepeval" and second:
-            field = second
-    return schema.passages(row.values[field], row.where, field)
+    messages = chat_rows.messages(value, row.where, column)
+    if second:
+        messages += chat_rows.messages(row.raw[second], row.where, second)
+    if "question" in row.values:  # these messages are already the ones to send
+        return messages
+    chat = chat_rows.read(messages, row.where, column)
+    taken: dict[str, Any] = {"question": chat.question}
+    if row.values.get("contexts") is None:
+        taken["contexts"] = chat.contexts or ()
+    if "reference" not in row.values:
+        taken["reference"] = chat.reference
+    row.values.update(taken)
+    row.columns.update(dict.fromkeys(taken, column))
+    return chat.messages
 
 
 def _context_hash(contexts: Sequence[Passage]) -> str:
-    """The cluster that `Question` falls back on; made here because the id needs it as well."""
+    """The default cluster of a question; computed here because the id needs it as well."""
     return content_hash([passage.text for passage in contexts])
 
 
-def _reference(row: _RawRow, answered: str | None, *, blanks: bool = False) -> tuple[str, ...]:
-    if not row.has("reference"):
-        return schema.references(answered, row.where, row.roles.fields.get("messages", ""))
-    value = row.get("reference")
-    spans = schema.is_span(value) or (isinstance(value, list) and any(map(schema.is_span, value)))
-    if spans and row.roles.fields.get("answerable") == _IMPOSSIBLE and row.get("answerable") is True:
-        return ()  # SQuAD's plausible answers to what cannot be answered
-    return row.read("reference", partial(schema.references, blanks=blanks)) or ()
+def _answerable(value: bool | None, type_: str | None) -> bool:
+    """What the row says; where it says nothing, the type decides."""
+    return type_ != _NO_ANSWER if value is None else value
 
 
-def _answerable(row: _RawRow) -> bool:
-    """What the row says; otherwise only the type `no_answer` speaks against it."""
-    said = row.get("answerable")
-    if said is not None:
-        field = row.roles.fields["answerable"]
-        said = schema.truth(said, row.where, field)
-        if field.strip().lower() != _IMPOSSIBLE:
-            return said
-        if said:
-            return False
-    return row.read("type", schema.optional_text) != _NO_ANSWER
-
-
-def _unanswered(row: _RawRow) -> DataError:
-    if row.has("reference"):
+def _unanswered(row: _Row) -> DataError:
+    if "reference" in row.fields.columns:
         return DataError(
-            f"is {'null' if row.get('reference') is None else 'empty'}, but the question counts as answerable",
+            f"is {'null' if row.values['reference'] is None else 'empty'}, but the question counts as answerable",
             where=row.where,
-            field=row.roles.fields["reference"],
+            field=row.columns["reference"],
             hint='write the expected answer, or "answerable": false where the passages hold none',
         )
-    if row.has("messages") and not row.has("question"):
+    if "messages" in row.fields.columns and "question" not in row.fields.columns:
         return DataError(
             "the last message is not an assistant's answer, so there is no reference",
             where=row.where,
-            field=row.roles.fields["messages"],
+            field=row.columns["messages"],
             hint="end the conversation with the expected answer, or give it as reference",
         )
     return row.lacks("reference")
 
 
-def _citations(row: _RawRow, reference: tuple[str, ...]) -> tuple[int, ...]:
-    """The row's own list; where it has none, what the reference cites as `[[refN]]`."""
-    if row.has("citations"):
-        return row.read("citations", schema.citations) or ()
-    return schema.cited(reference[0]) if reference else ()
+def _citations(own: tuple[int, ...] | None, row: _Row, reference: tuple[str, ...]) -> tuple[int, ...]:
+    """The row's own citations; without such a field, what the reference cites as `[[refN]]`, once each."""
+    if not reference or "citations" in row.values:
+        return own or ()
+    return tuple(dict.fromkeys(map(int, _CITED.findall(reference[0]))))
 
 
-def _metadata(row: _RawRow) -> dict[str, Any]:
-    own = row.get("metadata")
-    if own is None and not row.roles.extras:
+def _metadata(row: _Row, own: Mapping[str, Any] | None) -> dict[str, Any]:
+    if own is None and not row.fields.extras:
         return {}
-    extras = {name: row.values[name] for name in row.roles.extras}
-    return schema.metadata(own, extras, row.where, row.roles.fields.get("metadata", "metadata"))
+    extras = {name: row.raw[name] for name in row.fields.extras}
+    return schema.merge_metadata(own, extras, row.where, row.columns.get("metadata", "metadata"))
+
+
+def _sample(raw: Mapping[str, Any]) -> int | None:
+    """The number in the column `sample`. A column of this name that holds no number means something else."""
+    if "sample" not in raw:
+        return None
+    text = str(raw["sample"])
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None

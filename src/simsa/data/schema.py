@@ -1,282 +1,342 @@
-"""One value of a row → what a question holds. Strict: nothing is guessed, nothing is mended.
+"""Models of rows. Pydantic checks every value strictly; its errors become DataErrors in `data_error`.
 
-Every function takes the value, `where` (file and line or row) and `field` (the file's own
-name for it), and raises DataError with all three.
+The models use the names of simsa's fields. `data_error` translates them to the file's own names.
 """
 
 from __future__ import annotations
 
 import datetime
 import decimal
-import re
-import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from simsa.errors import DataError
 from simsa.records import Passage
 
 _TEXT_KEYS = ("text", "content", "contents", "page_content", "passage", "context")
 _ID_KEYS = ("id", "doc_id", "document_id", "passage_id", "chunk_id")
-_SPANS = ("answer_start", "html_answer_start")
-_CITED = re.compile(r"\[\[ref(\d{1,4})\]\]")
-_DEEPEST = 200
+_SPAN_KEYS = ("answer_start", "html_answer_start")
+_NOT_BLANK = r"[^\s\x1c-\x1f]"  # one character that str.isspace does not count as white space
+_MAX_DIGITS = 9
+
+# What each type of pydantic's errors asks for, and what a whole field asks for.
+_WANTED_TYPES = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "int_type": "a passage number (the first is 1)",
+    "greater_than_equal": "a passage number (the first is 1)",
+}
+_WANTED_FIELDS = {
+    "contexts": "a list of passages",
+    "reference": "a text or a list of texts",
+    "citations": "a list of passage numbers",
+    "prediction": "a text or null",
+    "prompt_tokens": "a number of tokens",
+    "completion_tokens": "a number of tokens",
+    "latency_s": "a number of seconds",
+}
+_JSON_TYPES = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
+_PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+# orjson's errors: a part of the text, our message, what to do.
+_JSON_ERRORS = (
+    ("Dict key must be str", "a field's name is not a text", None),
+    ("surrogates not allowed", "a text holds half a character (a lone surrogate)", None),
+    ("64-bit range", "a whole number beyond 64 bits", "make it a text"),
+    ("ecursion limit", "is nested too deep", None),
+)
+_T = TypeVar("_T")
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
-def text(value: Any, where: str, field: str) -> str:
-    """A text with something in it."""
-    if type(value) is not str:
-        raise not_a(value, "a text", where, field)
-    if not value or value.isspace():
-        raise DataError("is empty", where=where, field=field, hint="fill it in, or take it out")
-    return value
+def problem(message: str, *, hint: str | None = None, found: object = None) -> PydanticCustomError:
+    """An error for a validator to raise; `data_error` keeps its message, hint and found value."""
+    return PydanticCustomError("problem", "{message}", {"message": message, "hint": hint, "found": found})
 
 
-def optional_text(value: Any, where: str, field: str) -> str | None:
-    """A text, or None where there is none; a whole number counts as its digits."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    return str(value) if type(value) is int else text(value, where, field)
+def data_error(error: ValidationError, where: str, columns: Mapping[str, str]) -> DataError:
+    """The first problem that pydantic found, as a DataError.
 
-
-def identifier(value: Any, where: str, field: str) -> str:
-    """An id: a text or whole number, on one line and visible."""
-    if type(value) is int:
-        return str(value)
-    shown = text(value, where, field)
-    if not shown.isprintable():
-        raise DataError(
-            "an id cannot hold line breaks, control or invisible characters",
-            where=where,
-            field=field,
-            found=repr(value),
-        )
-    return shown
-
-
-def passages(value: Any, where: str, field: str) -> tuple[Passage, ...]:
-    """Passages from a list of texts or `{id, title, text}`, or from a single one."""
-    if isinstance(value, str | Mapping):
-        return (_passage(value, where, field),)
-    if value is None:
-        raise DataError("is null", where=where, field=field, hint="write [] where nothing was retrieved")
-    if not isinstance(value, list | tuple):
-        raise not_a(value, "a list of passages", where, field)
-    return tuple(
-        Passage(item)
-        if type(item) is str and item and not item.isspace()
-        else _passage(item, where, f"{field}[{position}]")
-        for position, item in enumerate(value)
-    )
-
-
-def references(value: Any, where: str, field: str, *, blanks: bool = False) -> tuple[str, ...]:
-    """Every accepted answer, once each. A blank text, `[]` and `[""]` are none.
-
-    With `blanks` one among others is an answer too, as for the published scorers: saying nothing.
-
-    Besides a text or a list of texts, SQuAD's spans are read: a list of
-    `{text, answer_start}`, or the two lists that Hugging Face makes of it.
+    `columns` maps simsa's fields to the file's own names.
     """
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return () if not value or value.isspace() else (value,)
-    if is_span(value):
-        value = value["text"] if isinstance(value["text"], list) else [value["text"]]
-    if not isinstance(value, list | tuple):
-        raise not_a(value, "a text or a list of texts", where, field)
-    found = [item["text"] if is_span(item) else item for item in value]
-    if all(item == "" for item in found):
-        return ()
-    read = (
-        item if blanks and type(item) is str and not item.strip() else text(item, where, f"{field}[{n}]")
-        for n, item in enumerate(found)
-    )
-    return tuple(dict.fromkeys(read))
-
-
-def is_span(value: Any) -> bool:
-    """Whether `value` is SQuAD's `{text, answer_start}`."""
-    return isinstance(value, Mapping) and "text" in value and any(key in value for key in _SPANS)
-
-
-def truth(value: Any, where: str, field: str) -> bool:
-    """true or false, nothing that resembles them."""
-    if type(value) is not bool:
-        raise not_a(value, "true or false", where, field)
-    return value
-
-
-def citations(value: Any, where: str, field: str) -> tuple[int, ...]:
-    """Passage numbers, which begin at 1."""
-    if value is None:
-        return ()
-    if not isinstance(value, list | tuple):
-        raise not_a(value, "a list of passage numbers", where, field)
-    return tuple(_number(item, where, f"{field}[{n}]") for n, item in enumerate(value))
-
-
-def cited(answer: str) -> tuple[int, ...]:
-    """The passage numbers that `answer` cites as `[[refN]]`, in order, once each."""
-    return tuple(dict.fromkeys(int(number) for number in _CITED.findall(answer))) if "[[ref" in answer else ()
-
-
-def prediction(value: Any, where: str, field: str) -> str | None:
-    """What a model said, however little; None where it said nothing. AutoRAG wraps it in a list."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if value is not None and type(value) is not str:
-        raise not_a(value, "a text or null", where, field)
-    return value
-
-
-def count(value: Any, where: str, field: str) -> int | None:
-    """A number of tokens, or None."""
-    if value is None or (type(value) is int and value >= 0):
-        return value
-    raise not_a(value, "a number of tokens", where, field)
-
-
-def seconds(value: Any, where: str, field: str) -> float | None:
-    """A duration, or None."""
-    if value is None:
-        return None
-    if type(value) not in (int, float) or not value >= 0:
-        raise not_a(value, "a number of seconds", where, field)
-    return float(value)
-
-
-def metadata(own: Any, extras: Mapping[str, Any], where: str, field: str) -> dict[str, Any]:
-    """The row's metadata with the fields that have no role, JSON all through; null extras are left out."""
-    if own is not None and not isinstance(own, Mapping):
-        raise not_a(own, "an object", where, field)
-    both = {name: value for name, value in extras.items() if value is not None} | dict(own or {})
-    if any(isinstance(value, list | dict) for value in both.values()):
-        try:
-            orjson.dumps([[[[both]]]])  # room for the records it will be part of
-        except TypeError as error:
-            raise DataError(
-                f"cannot be written as JSON: {error}", where=where, field=field, hint="take the field out"
-            ) from None
-    return both
-
-
-def plain(value: Any, where: str, depth: int = 0) -> Any:
-    """`value` of a data frame or an Arrow table as JSON has it; NaN and its kin become None."""
-    kind = type(value)
-    if kind is str:
-        return _encodable(value, where)
-    if value is None or kind is bool:
-        return value
-    if kind is int:
-        if not -(2**63) <= value < 2**64:
-            raise DataError("a whole number beyond 64 bits", where=where, found=value, hint="make it a text")
-        return value
-    if kind is float:
-        return value if value - value == 0 else None
-    if depth > _DEEPEST:
-        raise DataError(f"is nested more than {_DEEPEST} levels deep", where=where)
-    if isinstance(value, Mapping):
-        return {_key(key, where): plain(item, where, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item, where, depth + 1) for item in value]
-    return _foreign(value, where, depth)
-
-
-def _foreign(value: Any, where: str, depth: int) -> Any:
-    if type(value).__name__ in ("NaTType", "NAType"):
-        return None
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal | uuid.UUID | datetime.timedelta):
-        return str(value)
-    if hasattr(value, "tolist"):  # numpy's arrays and scalars
-        return plain(value.tolist(), where, depth + 1)
-    if isinstance(value, str | int | float):  # subclasses, such as enumerations
-        base = next(kind for kind in (str, int, float) if isinstance(value, kind))
-        return plain(base(value), where, depth + 1)
-    raise DataError(
-        f"a value of type {type(value).__name__} cannot be kept",
-        where=where,
-        hint="texts, numbers, lists and objects can",
-    )
-
-
-def _key(key: Any, where: str) -> str:
-    if not isinstance(key, str):
-        raise DataError("a field's name is not a text", where=where, found=key)
-    return _encodable(key, where)
-
-
-def _encodable(value: str, where: str) -> str:
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise DataError(
-                "a text holds half a character (a lone surrogate)",
-                where=where,
-                found=repr(value[error.start]),
-            ) from None
-    return value
-
-
-def _passage(value: Any, where: str, field: str) -> Passage:
-    if not isinstance(value, Mapping):
-        if value is None:
-            raise DataError("is null", where=where, field=field, hint="leave it out, or write the passage")
-        return Passage(text(value, where, field))
-    bodies = [key for key in _TEXT_KEYS if value.get(key) is not None]
-    if len(bodies) > 1:
-        raise DataError(
-            f"has {bodies[0]!r} and {bodies[1]!r}", where=where, field=field, hint="keep one of them"
+    first = error.errors(include_url=False)[0]
+    field, *inner = first["loc"] or ("",)
+    name = columns.get(str(field), str(field))
+    name += "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in inner)
+    if first["type"] == "problem":
+        context = first["ctx"]
+        return DataError(
+            context["message"], where=where, field=name, found=context["found"], hint=context["hint"]
         )
-    if not bodies:
-        raise DataError(
-            "a passage needs its text",
-            where=where,
-            field=field,
-            found=dict(value),
-            hint='{"title": "…", "text": "…"}',
-        )
-    body = bodies[0]
-    name = next((key for key in _ID_KEYS if value.get(key) not in (None, "")), None)
-    return Passage(
-        text(value[body], where, f"{field}.{body}"),
-        identifier(value[name], where, f"{field}.{name}") if name else None,
-        optional_text(value.get("title"), where, f"{field}.title"),
-    )
+    if first["type"] == "string_pattern_mismatch":
+        return DataError("is empty", where=where, field=name, hint="fill it in, or take it out")
+    wanted = None if inner else _WANTED_FIELDS.get(str(field))
+    return wrong_type(first["input"], wanted or _WANTED_TYPES.get(first["type"], "a text"), where, name)
 
 
-def _number(value: Any, where: str, field: str) -> int:
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 10:
-        value = int(value)
-    if type(value) is not int or value < 1:
-        raise not_a(value, "a passage number (the first is 1)", where, field)
-    return value
-
-
-def not_a(value: Any, wanted: str, where: str, field: str) -> DataError:
+def wrong_type(value: Any, wanted: str, where: str, field: str) -> DataError:
     """The error for a value that is not `wanted`."""
     if value is None:
         return DataError(
             f"is null, not {wanted}", where=where, field=field, hint="fill it in, or take the row out"
         )
-    names = {
-        dict: "an object",
-        list: "a list",
-        str: "a text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-    }
-    is_ = names.get(type(value), type(value).__name__)
+    kind = _JSON_TYPES.get(type(value), type(value).__name__)
     hint = f"write {wanted}"
-    if "a text" in wanted and is_ in ("a number", "true or false"):
+    if "a text" in wanted and kind in ("a number", "true or false"):
         hint = "put it in quotes"
-    elif wanted == "true or false" and is_ == "a text":
+    elif wanted == "true or false" and kind == "a text":
         hint = "write true or false without quotes"
-    return DataError(f"is {is_}, not {wanted}", where=where, field=field, found=value, hint=hint)
+    return DataError(f"is {kind}, not {wanted}", where=where, field=field, found=value, hint=hint)
+
+
+def _digits(value: Any) -> Any:
+    return str(value) if type(value) is int else value
+
+
+def _text_or_none(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else _digits(value)
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise problem("an id cannot hold line breaks, control or invisible characters", found=repr(value))
+    return value
+
+
+Text = Annotated[str, Strict(), Field(pattern=_NOT_BLANK)]
+"""A text that is not blank."""
+OptionalText = Annotated[Text | None, BeforeValidator(_text_or_none)]
+"""A text; None for null and blank texts. A whole number becomes its digits."""
+Identifier = Annotated[Text, BeforeValidator(_digits), AfterValidator(_printable)]
+"""A text or a whole number, on one line and visible."""
+
+
+class PassageRow(BaseModel):
+    """A passage that is an object. Tools use several names for its text and id."""
+
+    text: Text = Field(validation_alias=AliasChoices(*_TEXT_KEYS))
+    id: Identifier | None = Field(None, validation_alias=AliasChoices(*_ID_KEYS))
+    title: OptionalText = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_text(cls, value: Mapping[str, Any]) -> dict[str, Any]:
+        given = {key: item for key, item in value.items() if item is not None}
+        texts = [key for key in _TEXT_KEYS if key in given]
+        if len(texts) > 1:
+            raise problem(f"has {texts[0]!r} and {texts[1]!r}", hint="keep one of them")
+        if not texts:
+            raise problem("a passage needs its text", found=dict(value), hint='{"title": "…", "text": "…"}')
+        return {key: item for key, item in given.items() if key not in _ID_KEYS or item != ""}
+
+
+_TEXT: TypeAdapter[str] = TypeAdapter(Text)
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
+_OPTIONAL_TEXT: TypeAdapter[str | None] = TypeAdapter(OptionalText)
+
+
+def _passage(value: Any) -> Passage:
+    if type(value) is str and value and not value.isspace():
+        return Passage(value)
+    if isinstance(value, Passage):
+        return value
+    if isinstance(value, Mapping):
+        row = PassageRow.model_validate(value)
+        return Passage(row.text, row.id, row.title)
+    if value is None:
+        raise problem("is null", hint="leave it out, or write the passage")
+    return Passage(_TEXT.validate_python(value))
+
+
+def _passage_list(value: Any) -> Any:
+    if value is None:
+        raise problem("is null", hint="write [] where nothing was retrieved")
+    return (_passage(value),) if isinstance(value, str | Mapping) else value
+
+
+def is_span(value: Any) -> bool:
+    """Whether `value` is SQuAD's `{text, answer_start}`."""
+    return isinstance(value, Mapping) and "text" in value and any(key in value for key in _SPAN_KEYS)
+
+
+def _reference_list(value: Any) -> Any:
+    """The list of accepted answers. A blank text, `[]` and `[""]` are none.
+
+    Besides a text or a list of texts, SQuAD's spans are read: a list of `{text, answer_start}`, or the
+    two lists that Hugging Face makes of it.
+    """
+    if value is None or isinstance(value, str):
+        return (value,) if value and not value.isspace() else ()
+    if is_span(value):
+        value = value["text"] if isinstance(value["text"], list) else [value["text"]]
+    if not isinstance(value, list | tuple):
+        return value
+    texts = [item["text"] if is_span(item) else item for item in value]
+    return () if all(text == "" for text in texts) else texts
+
+
+def _without_repetition(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _number(value: Any) -> Any:
+    is_number = type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
+    return int(value) if is_number else value
+
+
+def _only_item(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _none_as_empty(value: Any) -> Any:
+    return () if value is None else value
+
+
+Passages = Annotated[tuple[Annotated[Passage, PlainValidator(_passage)], ...], BeforeValidator(_passage_list)]
+References = Annotated[
+    tuple[Text, ...], BeforeValidator(_reference_list), AfterValidator(_without_repetition)
+]
+ReferencesOrBlank = Annotated[
+    tuple[Annotated[str, Strict()], ...],
+    BeforeValidator(_reference_list),
+    AfterValidator(_without_repetition),
+]
+"""As References; a blank text among others counts as an answer, as in the published scorers."""
+_CitationNumber = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_number)]
+Citations = Annotated[tuple[_CitationNumber, ...], BeforeValidator(_none_as_empty)]
+_TokenCount = Annotated[int, Strict(), Field(ge=0)]
+
+
+class AskedRow(BaseModel):
+    """What a row asks."""
+
+    question: Text
+    contexts: Passages
+
+
+class QuestionRow(AskedRow):
+    """A row of a test set."""
+
+    reference: References = ()
+    answerable: Annotated[bool, Strict()] | None = None
+    id: Identifier = ""
+    type: OptionalText = None
+    cluster: OptionalText = None
+    citations: Citations | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class AnswerRow(BaseModel):
+    """A row with a finished answer. AutoRAG puts the answer into a list."""
+
+    id: Identifier = ""
+    variant: OptionalText = None
+    reference: ReferencesOrBlank = ()
+    prediction: Annotated[Annotated[str, Strict()] | None, BeforeValidator(_only_item)] = None
+    finish_reason: OptionalText = None
+    prompt_tokens: _TokenCount | None = None
+    completion_tokens: _TokenCount | None = None
+    latency_s: Annotated[float, Strict(), Field(ge=0)] | None = None
+    answerable: Annotated[bool, Strict()] | None = None
+    type: OptionalText = None
+    citations: Citations | None = None
+    contexts: Passages = ()
+
+
+def validate(
+    model: type[_Model], values: Mapping[str, Any], where: str, columns: Mapping[str, str]
+) -> _Model:
+    """`values` as a `model`. Raises DataError with the file's own names in `columns`."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise data_error(error, where, columns) from None
+
+
+def identifier(value: Any, where: str, field: str) -> str:
+    """`value` as an Identifier. Raises DataError."""
+    return _adapted(_IDENTIFIER, value, where, field)
+
+
+def optional_text(value: Any, where: str, field: str) -> str | None:
+    """`value` as an OptionalText. Raises DataError."""
+    return _adapted(_OPTIONAL_TEXT, value, where, field)
+
+
+def _adapted(adapter: TypeAdapter[_T], value: Any, where: str, field: str) -> _T:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise data_error(error, where, {"": field}) from None
+
+
+def merge_metadata(
+    own: Mapping[str, Any] | None, extras: Mapping[str, Any], where: str, field: str
+) -> dict[str, Any]:
+    """The row's metadata and its unknown fields, null ones excepted. Raises DataError if JSON cannot hold them."""
+    merged = {name: value for name, value in extras.items() if value is not None} | dict(own or {})
+    if any(isinstance(value, list | dict) for value in merged.values()):
+        try:
+            orjson.dumps([[[[merged]]]])  # leaves depth for the records that will hold it
+        except TypeError as error:
+            raise DataError(
+                f"cannot be written as JSON: {error}", where=where, field=field, hint="take the field out"
+            ) from None
+    return merged
+
+
+def to_json_value(value: Any, where: str) -> Any:
+    """A row of a data frame or an Arrow table as JSON has it; NaN and infinity become None. Raises DataError."""
+    try:
+        return orjson.loads(orjson.dumps(value, default=_jsonable, option=_PASSTHROUGH))
+    except TypeError as error:
+        text = str(error)
+        for part, message, hint in _JSON_ERRORS:
+            if part in text:
+                raise DataError(message, where=where, hint=hint) from None
+        kind = text.rpartition(": ")[2]
+        raise DataError(
+            f"a value of type {kind} cannot be kept",
+            where=where,
+            hint="texts, numbers, lists and objects can",
+        ) from None
+
+
+def _jsonable(value: Any) -> Any:
+    """A value that orjson does not know: dates, decimals, and the arrays and scalars of numpy and pandas."""
+    if type(value).__name__ in ("NaTType", "NAType"):
+        return None
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal | datetime.timedelta):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError

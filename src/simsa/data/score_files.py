@@ -1,28 +1,31 @@
-"""A table of scores, from any judge or spreadsheet: one row a question, variant and criterion."""
+"""Tables of scores from any judge or spreadsheet: one row a question, variant and criterion."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator
 
 from simsa.data.field_aliases import nearest
 from simsa.data.readers import raw_rows
-from simsa.data.schema import identifier, optional_text
+from simsa.data.schema import Identifier, OptionalText, problem, validate
 from simsa.errors import DataError
-from simsa.records import CRITERIA
+from simsa.records import Criteria
 
 COLUMNS = ("question_id", "variant", "criterion", "score")
 TOTAL = "total"
+_NO_CRITERIA = Criteria()
 
 Scores = dict[str, dict[str, dict[str, float | None]]]
-"""Variant → criterion → question id → score; None is a score that is missing."""
+"""Variant → criterion → question id → score; None is a missing score."""
 
 
 class Sample(NamedTuple):
-    """One judgement among several of a question: of which generation, in which repeat."""
+    """One of several judgements of a question: of which generation, in which repeat."""
 
     question: str
     seed: str
@@ -31,17 +34,19 @@ class Sample(NamedTuple):
 
 
 class ScoreTable(NamedTuple):
-    """Scores, and question id → source document where the file tells it.
+    """Scores, and question id → source document where the file has it.
 
-    Where a question was answered or judged several times, `samples` has every score by
-    variant and criterion, and `scores` the mean over seeds of the means over repeats.
-    `n_gaps` counts the samples without a score of questions that have others, by variant and criterion.
+    Where a question was answered or judged several times, `samples` has every score by variant and
+    criterion, and `scores` the mean over seeds of the means over repeats. `n_gaps` counts, by variant
+    and criterion, the samples without a score of questions that have other scores. `criteria` are those
+    that the caller knows.
     """
 
     scores: Scores
     clusters: dict[str, str]
     samples: Mapping[tuple[str, str], Sequence[Sample]] = {}
     n_gaps: Mapping[tuple[str, str], int] = {}
+    criteria: Criteria = _NO_CRITERIA
 
 
 class _Key(NamedTuple):
@@ -52,110 +57,7 @@ class _Key(NamedTuple):
     repeat: str
 
 
-def read_scores(path: str | os.PathLike[str]) -> ScoreTable:
-    """Reads a CSV, JSONL, JSON or Parquet file with `question_id, variant, criterion, score`.
-
-    Optional columns are `cluster` (the question's source document), `seed` (which of several
-    answers) and `repeat` (which of several judgements of one answer). An empty or null score
-    is missing, and so is one that a variant has no row for where another variant has; neither
-    is ever a number. Where a variant has the four criteria for a question, their sum is its
-    `total`, unless the file gives one. Raises DataError naming the line.
-    """
-    name = os.fspath(path)
-    cells: dict[_Key, float | None] = {}
-    clusters: dict[str, tuple[str, str]] = {}
-    places: dict[_Key, str] = {}
-    for where, row in raw_rows(name):
-        key = _key(row, where)
-        if key in places:
-            raise DataError(
-                f"has the same question_id, variant and criterion as {places[key]}",
-                where=where,
-                found=", ".join(filter(None, key)),
-                hint="each score stands once: a column `repeat` tells judgements of one answer apart, "
-                "a column `seed` answers",
-            )
-        places[key] = where
-        cells[key] = _score(row, where)
-        _note_cluster(clusters, key.question, row, where)
-    if not cells:
-        raise DataError("holds no scores", where=name)
-    scores = _means(cells)
-    of_question = {question: cluster for question, (cluster, _) in clusters.items()}
-    if not any(key.seed or key.repeat for key in cells):
-        _fill(scores)
-        return ScoreTable(scores, of_question)
-    gaps = Counter(
-        (k.variant, k.criterion)
-        for k, score in cells.items()
-        if score is None and scores[k.variant][k.criterion][k.question] is not None
-    )
-    _add_totals(cells)
-    _fill(scores)
-    return ScoreTable(scores, of_question, _samples(cells), dict(gaps))
-
-
-def _means(cells: Mapping[_Key, float | None]) -> Scores:
-    """Each question's score: the mean over its seeds of the means over their repeats, None where there is no score."""
-    scores: Scores = {}
-    by_seed: dict[tuple[str, str, str], dict[str, list[float]]] = {}
-    for key, score in cells.items():
-        scores.setdefault(key.variant, {}).setdefault(key.criterion, {})[key.question] = None
-        if score is not None:
-            of_question = by_seed.setdefault((key.variant, key.criterion, key.question), {})
-            of_question.setdefault(key.seed, []).append(score)
-    for (variant, criterion, question), seeds in by_seed.items():
-        means = [math.fsum(found) / len(found) for found in seeds.values()]
-        scores[variant][criterion][question] = math.fsum(means) / len(means)
-    _derive_totals(scores)
-    return scores
-
-
-def _samples(cells: Mapping[_Key, float | None]) -> dict[tuple[str, str], list[Sample]]:
-    found: dict[tuple[str, str], list[Sample]] = {}
-    for key, score in cells.items():
-        if score is not None:
-            sample = Sample(key.question, key.seed, key.repeat, score)
-            found.setdefault((key.variant, key.criterion), []).append(sample)
-    return found
-
-
-def _add_totals(cells: dict[_Key, float | None]) -> None:
-    """Totals of those judgements, told apart by a seed or repeat, that have all four criteria."""
-    given = {key._replace(criterion="") for key in cells if key.criterion == TOTAL}
-    judgements = {key._replace(criterion=""): None for key in cells if key.criterion == CRITERIA[0]}
-    for one in judgements:
-        parts = [cells.get(one._replace(criterion=name)) for name in CRITERIA]
-        known = [part for part in parts if part is not None]
-        if (one.seed or one.repeat) and one not in given and len(known) == len(CRITERIA):
-            cells[one._replace(criterion=TOTAL)] = math.fsum(known)
-
-
-def _key(row: Mapping[str, Any], where: str) -> _Key:
-    names = _names(row, where)
-    return _Key(
-        *names, *(optional_text(row.get(column), where, column) or "" for column in ("seed", "repeat"))
-    )
-
-
-def _names(row: Mapping[str, Any], where: str) -> tuple[str, str, str]:
-    for column in COLUMNS:
-        if column not in row:
-            raise DataError(
-                f"there is no column {column!r}",
-                where=where,
-                found=", ".join(row),
-                hint=f"rename {nearest(column, row)!r}? needed are {', '.join(COLUMNS)}, and optionally cluster, seed and repeat"
-                if row
-                else None,
-            )
-    question = identifier(row["question_id"], where, "question_id")
-    variant, criterion = (identifier(row[column], where, column) for column in ("variant", "criterion"))
-    return question, variant, criterion
-
-
-def _score(row: Mapping[str, Any], where: str) -> float | None:
-    value = row["score"]
+def _number(value: Any) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     try:
@@ -163,22 +65,79 @@ def _score(row: Mapping[str, Any], where: str) -> float | None:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(
-            "is not a number",
-            where=where,
-            field="score",
-            found=value,
-            hint="leave it empty (null in JSON) where the score is missing",
+        raise problem(
+            "is not a number", found=value, hint="leave it empty (null in JSON) where the score is missing"
         )
     return number
 
 
-def _note_cluster(
-    clusters: dict[str, tuple[str, str]], question: str, row: Mapping[str, Any], where: str
-) -> None:
-    cluster = optional_text(row.get("cluster"), where, "cluster")
-    if cluster is None:
-        return
+class _ScoreRow(BaseModel):
+    question_id: Identifier
+    variant: Identifier
+    criterion: Identifier
+    seed: OptionalText = None
+    repeat: OptionalText = None
+    score: Annotated[float | None, BeforeValidator(_number)]
+    cluster: OptionalText = None
+
+
+def read_scores(path: str | os.PathLike[str], criteria: Criteria = _NO_CRITERIA) -> ScoreTable:
+    """Reads a CSV, JSONL, JSON or Parquet file with `question_id, variant, criterion, score`.
+
+    Optional columns are `cluster` (the question's source document), `seed` (which of several answers)
+    and `repeat` (which of several judgements of one answer). An empty or null score is missing, and so
+    is one that a variant has no row for where another variant has; neither is ever a number.
+
+    Criteria may have any names. A question with scores for all of `criteria` that enter the total
+    gets their weighted sum as `total`, unless the file has one. Raises DataError naming the line.
+    """
+    name = os.fspath(path)
+    cells: dict[_Key, float | None] = {}
+    clusters: dict[str, tuple[str, str]] = {}
+    places: dict[_Key, str] = {}
+    for where, raw in raw_rows(name):
+        _require_columns(raw, where)
+        row = validate(_ScoreRow, raw, where, {})
+        key = _Key(row.question_id, row.variant, row.criterion, row.seed or "", row.repeat or "")
+        if key in places:
+            raise DataError(
+                f"has the same question_id, variant and criterion as {places[key]}",
+                where=where,
+                found=", ".join(filter(None, key)),
+                hint="keep one of them, or number judgements of one answer in a column `repeat` "
+                "and answers in a column `seed`",
+            )
+        places[key] = where
+        cells[key] = row.score
+        if row.cluster is not None:
+            _note_cluster(clusters, row.question_id, row.cluster, where)
+    if not cells:
+        raise DataError("holds no scores", where=name)
+    scores = _means(cells)
+    _add_totals(scores, criteria)
+    of_question = {question: cluster for question, (cluster, _) in clusters.items()}
+    found = ScoreTable(scores, of_question, criteria=criteria)
+    if any(key.seed or key.repeat for key in cells):
+        found = found._replace(samples=_samples(cells, criteria), n_gaps=_gaps(cells, scores))
+    _fill(scores)
+    return found
+
+
+def _require_columns(row: Mapping[str, Any], where: str) -> None:
+    for column in COLUMNS:
+        if column not in row:
+            raise DataError(
+                f"there is no column {column!r}",
+                where=where,
+                found=", ".join(row),
+                hint=f"rename {nearest(column, row)!r}? needed are {', '.join(COLUMNS)}, "
+                "and optionally cluster, seed and repeat"
+                if row
+                else None,
+            )
+
+
+def _note_cluster(clusters: dict[str, tuple[str, str]], question: str, cluster: str, where: str) -> None:
     known, place = clusters.setdefault(question, (cluster, where))
     if known != cluster:
         raise DataError(
@@ -190,16 +149,70 @@ def _note_cluster(
         )
 
 
-def _derive_totals(scores: Scores) -> None:
+def _means(cells: Mapping[_Key, float | None]) -> Scores:
+    """Each question's score: the mean over its seeds of the means over their repeats; None without any score."""
+    scores: Scores = {}
+    by_seed: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+    for key, score in cells.items():
+        scores.setdefault(key.variant, {}).setdefault(key.criterion, {})[key.question] = None
+        if score is not None:
+            seeds = by_seed.setdefault((key.variant, key.criterion, key.question), {})
+            seeds.setdefault(key.seed, []).append(score)
+    for (variant, criterion, question), seeds in by_seed.items():
+        scores[variant][criterion][question] = _mean([_mean(repeats) for repeats in seeds.values()])
+    return scores
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _add_totals(scores: Scores, criteria: Criteria) -> None:
+    names = criteria.in_total.names
     for by_criterion in scores.values():
-        if any(criterion not in by_criterion for criterion in CRITERIA):
+        if not names or any(name not in by_criterion for name in names):
             continue
         totals = by_criterion.setdefault(TOTAL, {})
-        for question in dict.fromkeys(q for criterion in CRITERIA for q in by_criterion[criterion]):
+        for question in dict.fromkeys(question for name in names for question in by_criterion[name]):
             if question not in totals:
-                parts = [by_criterion[criterion].get(question) for criterion in CRITERIA]
-                known = [part for part in parts if part is not None]
-                totals[question] = math.fsum(known) if len(known) == len(CRITERIA) else None
+                totals[question] = _total(criteria, (by_criterion[name].get(question) for name in names))
+
+
+def _samples(cells: Mapping[_Key, float | None], criteria: Criteria) -> dict[tuple[str, str], list[Sample]]:
+    """Every score by variant and criterion, with the totals of complete judgements."""
+    with_totals = dict(cells)
+    names = criteria.in_total.names
+    for key in cells:
+        total = key._replace(criterion=TOTAL)
+        if names and key.criterion == names[0] and (key.seed or key.repeat) and total not in cells:
+            parts = (cells.get(key._replace(criterion=name)) for name in names)
+            with_totals[total] = _total(criteria, parts)
+    samples: dict[tuple[str, str], list[Sample]] = {}
+    for key, score in with_totals.items():
+        if score is not None:
+            sample = Sample(key.question, key.seed, key.repeat, score)
+            samples.setdefault((key.variant, key.criterion), []).append(sample)
+    return samples
+
+
+def _total(criteria: Criteria, scores: Iterable[float | None]) -> float | None:
+    """The weighted sum, without rounding between; None if a score is missing. Means are no integers."""
+    weighted = [
+        None if score is None else criterion.weight * score
+        for criterion, score in zip(criteria.in_total, scores, strict=True)
+    ]
+    known = [score for score in weighted if score is not None]
+    return math.fsum(known) if len(known) == len(weighted) else None
+
+
+def _gaps(cells: Mapping[_Key, float | None], scores: Scores) -> dict[tuple[str, str], int]:
+    return dict(
+        Counter(
+            (key.variant, key.criterion)
+            for key, score in cells.items()
+            if score is None and scores[key.variant][key.criterion][key.question] is not None
+        )
+    )
 
 
 def _fill(scores: Scores) -> None:
@@ -209,6 +222,6 @@ def _fill(scores: Scores) -> None:
         for criterion, found in by_criterion.items():
             questions.setdefault(criterion, {}).update(dict.fromkeys(found))
     for by_criterion in scores.values():
-        for criterion, asked in questions.items():
+        for criterion, expected in questions.items():
             own = by_criterion.setdefault(criterion, {})
-            own.update({question: None for question in asked if question not in own})
+            own.update({question: None for question in expected if question not in own})

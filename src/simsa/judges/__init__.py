@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,13 @@ def of(
     *,
     say: Callable[[str], None] | None = None,
     keyless: bool = False,
+    capabilities: MutableMapping[str, Any] | None = None,
 ) -> Judge:
     """The judge of `config`, or `judge`, which is the same with other settings. Raises as `make` does."""
     one = judge or config.judge
     assert one is not None, "there is no judge"
     base = request_hash.of_served(config, None) if one.adapter else None
-    return make(one, root=config.root, base=base, say=say, keyless=keyless)
+    return make(one, root=config.root, base=base, say=say, keyless=keyless, capabilities=capabilities)
 
 
 def make(
@@ -52,12 +53,14 @@ def make(
     salt: bytes | None = None,
     say: Callable[[str], None] | None = None,
     keyless: bool = False,
+    capabilities: MutableMapping[str, Any] | None = None,
 ) -> Judge:
     """The judge that `config` names; paths start at `root`. `base` is what an adapter of ours is served on.
 
     `salt` fixes the boundary codes around material (tests); by default they are new in
     every process. `say` is told what a person should know of the endpoint. `keyless`: its
-    endpoint will not be asked, so it needs no key. Raises RubricError for a rubric that
+    endpoint will not be asked, so it needs no key. `capabilities` is what the run has learned about
+    endpoints, and is updated. Raises RubricError for a rubric that
     cannot be used, ConfigError for a key that is named and not set, and for a limit of
     what it may cost where no price is known.
     """
@@ -75,7 +78,14 @@ def make(
     for name, given in config.each.items():
         one = given.model_copy(update={"claims": config.claims and not made})  # one member's list is enough
         made[name] = LLMJudge(
-            one, rubric, _key(one, keyless), name=name, weights=_weights(one, root, base), salt=salt, say=say
+            one,
+            rubric,
+            _key(one, keyless),
+            name=name,
+            weights=_weights(one, root, base),
+            salt=salt,
+            say=say,
+            capabilities=capabilities,
         )
     return Panel(config.model, made, say) if config.panel else made[config.model]
 

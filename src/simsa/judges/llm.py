@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -89,8 +89,9 @@ class LLMJudge:
         weights: str | None = None,
         salt: bytes | None = None,
         say: Callable[[str], None] | None = None,
+        capabilities: MutableMapping[str, Any] | None = None,
     ) -> None:
-        """`key` is the endpoint's API key; `name` what it is called, where not by its model; `weights` names an adapter's; `salt` makes boundary codes that nobody can know beforehand."""
+        """`key` is the endpoint's API key; `name` what it is called, where not by its model; `weights` names an adapter's; `salt` makes boundary codes that nobody can know beforehand; `capabilities` is what the run has learned about endpoints."""
         if config.mode == "split" and not rubric.groups:
             raise RubricError(
                 "a rubric that is one text cannot be split",
@@ -108,6 +109,7 @@ class LLMJudge:
         self._rubric = rubric
         self._secret = key
         self._say = say
+        self._capabilities = capabilities
         self._price = price_of(config)
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
@@ -150,9 +152,7 @@ class LLMJudge:
                 found=config.adapter,
                 hint="start it with `simsa serve`, and name its address as judge.base_url instead",
             )
-        lessons = (
-            None if self._is_ours else CapabilityLearner(config.base_url, config.model, config.extra_body)
-        )
+        saved = None if self._is_ours else self._capabilities
         self._endpoint = await ChatEndpoint(
             config.base_url,
             config.model,
@@ -162,7 +162,7 @@ class LLMJudge:
             max_concurrency=config.max_concurrency,
             timeout_s=config.timeout_s,
             max_attempts=config.max_attempts,
-            lessons=lessons,
+            learner=CapabilityLearner(config.base_url, config.model, config.extra_body, saved),
         ).__aenter__()
         return self
 

@@ -1,9 +1,6 @@
-"""OpenAI-compatible chat endpoints: a thin client that keeps to their limits and survives their faults."""
+"""Client for OpenAI-compatible chat endpoints that keeps to rate limits and handles faults."""
 
-from simsa.llm.capabilities import Capabilities
-from simsa.llm.capability_cache import CachedCapabilities, cached_capabilities
-from simsa.llm.capability_learner import CapabilityLearner
-from simsa.llm.capability_probe import probe_capabilities
+from simsa.llm.capabilities import Capabilities, CapabilityLearner, CapabilityReport
 from simsa.llm.chat import ChatFailure, ChatReply, ChatRequest, ModelInfo
 from simsa.llm.client import ChatEndpoint
 from simsa.llm.deprecation import Deprecation, deprecation
@@ -12,9 +9,9 @@ from simsa.llm.rate_limit import AdmissionStats
 
 __all__ = [
     "AdmissionStats",
-    "CachedCapabilities",
     "Capabilities",
     "CapabilityLearner",
+    "CapabilityReport",
     "ChatEndpoint",
     "ChatFailure",
     "ChatReply",
@@ -22,9 +19,7 @@ __all__ = [
     "Deprecation",
     "ModelInfo",
     "Price",
-    "cached_capabilities",
     "cost",
     "deprecation",
     "price",
-    "probe_capabilities",
 ]

@@ -1,8 +1,7 @@
-"""The Batch API: files up, a job, files down; and nothing submitted twice, whatever gets lost on the way.
+"""The Batch API: upload a file, create a batch, download the results; never submit anything twice.
 
-A submission whose answer never came may have been accepted all the same. It carries a
-key, in the file's name and in the job's metadata, and is looked for there by its key
-before it is sent again.
+A submission whose response was lost may have been accepted. Each submission carries a key, in the file's name or in
+the batch's metadata. Before it is sent again, the endpoint's list is searched for that key.
 """
 
 from __future__ import annotations
@@ -12,32 +11,29 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
 from simsa.errors import EndpointError
-from simsa.llm import api_errors, batch_lines
-from simsa.llm.api_errors import ErrorClass, ErrorResponse
-from simsa.llm.base_url import BaseUrl, check_key
-from simsa.llm.rate_limit import retry_after
-from simsa.llm.responses import ApiResponse, TransportFailure
-
-if TYPE_CHECKING:
-    from simsa.llm.batch_transport import BatchTransport
+from simsa.llm import api_errors
+from simsa.llm.api_errors import ApiResponse, ErrorClass, ErrorResponse, TransportFailure, parse_error
+from simsa.llm.base_url import BaseUrl
+from simsa.llm.batch_lines import ROUTE
+from simsa.llm.endpoint import Endpoint
 
 T = TypeVar("T")
+Call = Callable[[], Awaitable[ApiResponse | TransportFailure]]
 TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
-_KEY = "simsa"
-_LONGEST_BACKOFF_S = 30.0
-_PAGE = 100
-# A clock may differ by so much from the endpoint's: what is older than a job is not the job.
-_CLOCKS_S = 86_400.0
+_METADATA_KEY = "simsa"
+_MAX_BACKOFF_S = 30.0
+_PAGE_SIZE = 100
+# The endpoint's clock may differ from ours by this much. A batch that is older than that cannot be ours.
+_CLOCK_TOLERANCE_S = 86_400.0
 
 
 class BatchState(NamedTuple):
-    """A job as the endpoint sees it. Times are seconds since the epoch; counts are requests."""
+    """A batch as the endpoint reports it. Times are seconds since the epoch; counts are requests."""
 
     id: str
     status: str
@@ -55,13 +51,35 @@ class BatchState(NamedTuple):
     def is_over(self) -> bool:
         return self.status in TERMINAL
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> BatchState:
+        """Raises EndpointError if the id or the status is missing."""
+        metadata, counts = found.get("metadata") or {}, found.get("request_counts") or {}
+        errors = (found.get("errors") or {}).get("data") or ()
+        return cls(
+            id=_required(found, "id"),
+            status=_required(found, "status"),
+            key=metadata.get(_METADATA_KEY),
+            total=counts.get("total") or 0,
+            completed=counts.get("completed") or 0,
+            failed=counts.get("failed") or 0,
+            created_at=found.get("created_at"),
+            expires_at=found.get("expires_at"),
+            output_file_id=found.get("output_file_id") or None,
+            error_file_id=found.get("error_file_id") or None,
+            errors=tuple(
+                ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
+                for error in errors
+            ),
+        )
 
-class BatchEndpoint:
+
+class BatchEndpoint(Endpoint):
     """An endpoint's Batch API; an async context manager.
 
-    Calls that only look are repeated, up to `max_attempts` times before the endpoint has
-    ever answered and for `patience_s` afterwards; so are submissions, but see the module:
-    `settle_s` is how long a job whose submission got no answer is looked for.
+    Reading calls are repeated up to `max_attempts` times, and for up to `patience_s` once the
+    endpoint has answered. Submissions are repeated only after a search shows that they did not
+    arrive: `settle_s` is how long a submission without a response is searched for.
     """
 
     def __init__(
@@ -77,156 +95,133 @@ class BatchEndpoint:
         backoff_s: float = 0.5,
         on_event: Callable[[str], None] | None = None,
     ) -> None:
-        check_key(key, key_name)
-        self.address = BaseUrl.parse(base_url)
-        self.max_attempts = max_attempts
-        self.patience_s = patience_s
+        super().__init__(
+            base_url,
+            key=key,
+            key_name=key_name,
+            connections=8,
+            timeout_s=timeout_s,
+            max_attempts=max_attempts,
+            patience_s=patience_s,
+            backoff_s=backoff_s,
+            on_event=on_event,
+        )
         self.settle_s = settle_s
-        self.backoff_s = backoff_s
-        self.key_name = key_name
-        self._key = key
-        self._timeout_s = timeout_s
-        self._say = on_event or (lambda text: None)
         self._has_answered = False
-        self._transport: BatchTransport | None = None
-
-    async def __aenter__(self) -> Self:
-        from simsa.llm.batch_transport import BatchTransport
-
-        self._transport = BatchTransport(self.address, self._key, 8, self._timeout_s)
-        if warning := self.address.warning(self._key):
-            self._say(warning)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.close()
 
     # Submitting -----------------------------------------------------------------------------
 
     async def upload(self, file: Path, key: str, *, perhaps_sent: bool = False) -> str:
-        """The id of `file` at the endpoint. `perhaps_sent`: an earlier try may have come through."""
+        """Uploads `file` and returns its id. `perhaps_sent`: an earlier attempt may have arrived."""
         name, size = f"simsa-{key}.jsonl", await asyncio.to_thread(lambda: file.stat().st_size)
 
         async def send() -> ApiResponse | TransportFailure:
-            return await self._opened().upload("files", {"purpose": "batch"}, file, name)
+            return await self._open_transport().upload("files", {"purpose": "batch"}, file, name)
 
-        async def look() -> str | None:
-            return await self._find_file(name, size)
+        async def search() -> str | None:
+            async for page in self._pages("files", {"purpose": "batch"}):
+                for item in page:
+                    if item.get("filename") == name and item.get("bytes") in (None, size):
+                        return _required(item, "id")
+            return None
 
-        found = await self._submit("the upload of a file", send, look, perhaps_sent, settle_s=0.0)
-        return found if isinstance(found, str) else _text(found, "id")
+        found = await self._submit("the upload of a file", send, search, perhaps_sent, settle_s=0.0)
+        return found if isinstance(found, str) else _required(found, "id")
 
     async def create(
         self, file_id: str, key: str, window: str, *, since: float, perhaps_sent: bool = False
     ) -> BatchState:
-        """Starts the job named `key` on an uploaded file. `since`: when it was planned, by our clock."""
+        """Starts the batch named `key` on an uploaded file. `since` is when it was planned, by the local clock."""
         body = {
             "input_file_id": file_id,
-            "endpoint": batch_lines.ROUTE,
+            "endpoint": ROUTE,
             "completion_window": window,
-            "metadata": {_KEY: key},
+            "metadata": {_METADATA_KEY: key},
         }
 
         async def send() -> ApiResponse | TransportFailure:
-            once = {"Idempotency-Key": f"simsa-{key}"}
-            return await self._opened().ask("POST", "batches", body=orjson.dumps(body), headers=once)
+            headers = {"Idempotency-Key": f"simsa-{key}"}
+            return await self._open_transport().request(
+                "POST", "batches", body=orjson.dumps(body), headers=headers
+            )
 
-        async def look() -> BatchState | None:
+        async def search() -> BatchState | None:
             return await self.find(key, since=since)
 
-        found = await self._submit("the start of a batch", send, look, perhaps_sent, settle_s=self.settle_s)
-        return found if isinstance(found, BatchState) else _state(found)
+        found = await self._submit("the start of a batch", send, search, perhaps_sent, settle_s=self.settle_s)
+        return found if isinstance(found, BatchState) else BatchState.from_json(found)
 
     async def _submit(
         self,
         what: str,
-        send: Callable[[], Awaitable[ApiResponse | TransportFailure]],
-        look: Callable[[], Awaitable[T | None]],
+        send: Call,
+        search: Callable[[], Awaitable[T | None]],
         perhaps_sent: bool,
         settle_s: float,
     ) -> T | Mapping[str, Any]:
-        """Sends once what may have been sent: looked for first, and again after every unclear answer."""
-        begun, lost, why = time.monotonic(), 0, ""
+        """Sends something exactly once: searches for it before it is sent again after an unclear result."""
+        begun, lost, reason = time.monotonic(), 0, ""
         while True:
-            if perhaps_sent and (found := await self._settled(look, settle_s)) is not None:
+            if perhaps_sent and (found := await _search_for(search, settle_s)) is not None:
                 return found
             if lost >= self.max_attempts:
                 raise EndpointError(
-                    f"{what} failed {lost} times: {why}",
-                    where=self.address.base_url,
+                    f"{what} failed {lost} times: {reason}",
+                    where=self.base_url,
                     hint="run again later: it goes on where it stopped, and submits nothing twice",
                 )
-            answer = await send()
-            if isinstance(answer, ApiResponse) and answer.status in (200, 201):
-                self._has_answered = True
-                return _parsed(answer, self.address)
-            if isinstance(answer, TransportFailure):
-                self._unless_hopeless(answer)
-                lost, why, wait = lost + 1, answer.detail, None
-                if answer.kind != "unreachable":
+            response, wait = await send(), None
+            if isinstance(response, TransportFailure):
+                self._raise_if_permanent(response)
+                lost, reason = lost + 1, response.detail
+                if response.kind != "unreachable":
                     perhaps_sent = True
                 elif lost >= self.max_attempts and not self._has_answered:
-                    raise api_errors.unreachable(self.address, why, before=False)
+                    raise api_errors.unreachable(self.address, reason, answered_before=False)
+            elif response.status in (200, 201):
+                self._has_answered = True
+                return _parse_object(response, self.address)
             else:
-                refusal, wait = self._refusal(answer)
-                why = refusal.detail
-                if refusal.meaning is ErrorClass.SLOWER:
-                    self._still_patient(begun, refusal)
-                elif refusal.meaning is ErrorClass.AGAIN:
+                error = parse_error(response.status, response.body)
+                wait, reason = self._requested_wait(response, error), error.detail
+                if error.error_class is ErrorClass.RATE_LIMITED:
+                    waited = time.monotonic() - begun
+                    if waited > self.patience_s:
+                        raise api_errors.wait_too_long(self.address, waited, error)
+                elif error.error_class is ErrorClass.RETRY:
                     lost, perhaps_sent = lost + 1, True
                 else:
-                    raise self._turned_away(refusal, answer)
-            await asyncio.sleep(self._pause(lost, wait))
+                    raise self._rejected(error, response)
+            await asyncio.sleep(self._backoff(lost, wait))
 
-    async def _settled(self, look: Callable[[], Awaitable[T | None]], settle_s: float) -> T | None:
-        """What `look` finds; looked again until what may be on its way must have come."""
-        until, pause = time.monotonic() + settle_s, settle_s / 16
-        while True:
-            found = await look()
-            left = until - time.monotonic()
-            if found is not None or left <= 0:
-                return found
-            await asyncio.sleep(min(pause, left))
-            pause *= 2
-
-    # Looking --------------------------------------------------------------------------------
+    # Reading --------------------------------------------------------------------------------
 
     async def find_surely(self, key: str, *, since: float) -> BatchState | None:
-        """As `find`; None only when a job whose submission was interrupted must have shown by now."""
+        """As `find`, but waits until a batch whose submission was interrupted must be listed."""
 
-        async def look() -> BatchState | None:
+        async def search() -> BatchState | None:
             return await self.find(key, since=since)
 
-        return await self._settled(look, self.settle_s)
+        return await _search_for(search, self.settle_s)
 
     async def find(self, key: str, *, since: float) -> BatchState | None:
-        """The job named `key`, among those younger than `since` (and a day, for clocks)."""
+        """The batch named `key`, created after `since` (less a day, because clocks differ); None if there is none."""
         async for page in self._pages("batches", {}):
-            states = [_state(item) for item in page]
+            states = [BatchState.from_json(item) for item in page]
             for state in states:
                 if state.key == key:
                     return state
-            if states and all(s.created_at and s.created_at < since - _CLOCKS_S for s in states):
+            if states and all(s.created_at and s.created_at < since - _CLOCK_TOLERANCE_S for s in states):
                 return None
         return None
 
-    async def _find_file(self, name: str, size: int) -> str | None:
-        async for page in self._pages("files", {"purpose": "batch"}):
-            for item in page:
-                if item.get("filename") == name and item.get("bytes") in (None, size):
-                    return _text(item, "id")
-        return None
-
     async def _pages(self, route: str, query: dict[str, str]) -> AsyncIterator[list[dict[str, Any]]]:
-        """A list page by page, as long as pages bring something new."""
+        """The pages of a list. Ends if a page repeats the one before it."""
         after: str | None = None
         while True:
-            here = query | {"limit": str(_PAGE)} | ({"after": after} if after else {})
-            found = await self._look(route, here)
+            found = await self._get(
+                route, query | {"limit": str(_PAGE_SIZE)} | ({"after": after} if after else {})
+            )
             page = [item for item in found.get("data") or () if isinstance(item, dict)]
             yield page
             last = page[-1].get("id") if page else None
@@ -235,110 +230,93 @@ class BatchEndpoint:
             after = last
 
     async def state(self, batch_id: str) -> BatchState:
-        """How a job stands."""
-        return _state(await self._look(f"batches/{batch_id}"))
+        """The current state of a batch."""
+        return BatchState.from_json(await self._get(f"batches/{batch_id}"))
 
     async def check(self) -> None:
-        """Raises EndpointError where there is no Batch API for this key."""
-        await self._look("batches", {"limit": "1"})
+        """Raises EndpointError if there is no Batch API for this key."""
+        await self._get("batches", {"limit": "1"})
 
     async def download(self, file_id: str, to: Path) -> None:
-        """Fetches a file to `to`, whole or not at all."""
-        await self._patiently(lambda: self._opened().download(f"files/{file_id}/content", to))
+        """Downloads a file to `to`, completely or not at all."""
+        await self._repeat(lambda: self._open_transport().download(f"files/{file_id}/content", to))
 
     async def cancel(self, batch_id: str) -> bool:
-        """Asks for the end of a job; what it has answered by then stays fetchable. False: there is no such job."""
-        answer = await self._patiently(
-            lambda: self._opened().ask("POST", f"batches/{batch_id}/cancel"), fine=(400, 404, 409)
+        """Cancels a batch; results it already has can still be downloaded. False if there is no such batch."""
+        response = await self._repeat(
+            lambda: self._open_transport().request("POST", f"batches/{batch_id}/cancel"),
+            accepted=(400, 404, 409),
         )
-        return answer.status != 404
+        return response.status != 404
 
-    async def _look(self, route: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        answer = await self._patiently(lambda: self._opened().ask("GET", route, query=query))
-        return _parsed(answer, self.address)
+    async def _get(self, route: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        response = await self._repeat(lambda: self._open_transport().request("GET", route, query=query))
+        return _parse_object(response, self.address)
 
-    async def _patiently(
-        self, call: Callable[[], Awaitable[ApiResponse | TransportFailure]], fine: Collection[int] = ()
-    ) -> ApiResponse:
-        """The 200, or what else is `fine`, of a call that may be repeated."""
+    async def _repeat(self, call: Call, accepted: Collection[int] = ()) -> ApiResponse:
+        """Repeats a call until its status is 200 or one of `accepted`."""
         begun, lost = time.monotonic(), 0
         while True:
-            answer = await call()
-            if isinstance(answer, ApiResponse) and (answer.status == 200 or answer.status in fine):
-                self._has_answered = True
-                return answer
+            response, wait = await call(), None
             lost += 1
-            if isinstance(answer, TransportFailure):
-                self._unless_hopeless(answer)
-                ending, wait = (
-                    api_errors.unreachable(self.address, answer.detail, before=self._has_answered),
-                    None,
+            if isinstance(response, TransportFailure):
+                self._raise_if_permanent(response)
+                failure = api_errors.unreachable(
+                    self.address, response.detail, answered_before=self._has_answered
                 )
+            elif response.status == 200 or response.status in accepted:
+                self._has_answered = True
+                return response
             else:
-                refusal, wait = self._refusal(answer)
-                ending = self._turned_away(refusal, answer)
-                if refusal.meaning is ErrorClass.SLOWER:
+                error = parse_error(response.status, response.body)
+                wait, failure = self._requested_wait(response, error), self._rejected(error, response)
+                if error.error_class is ErrorClass.RATE_LIMITED:
                     lost -= 1
-                elif refusal.meaning is not ErrorClass.AGAIN:
-                    raise ending
-            patience = self.patience_s if self._has_answered else 0.0
-            if lost >= self.max_attempts and time.monotonic() - begun > patience:
-                raise ending
-            if not lost and time.monotonic() - begun > self.patience_s:
-                raise ending
-            await asyncio.sleep(self._pause(lost, wait))
+                elif error.error_class is not ErrorClass.RETRY:
+                    raise failure
+            waited = time.monotonic() - begun
+            patience = self.patience_s if self._has_answered or not lost else 0.0
+            if (lost >= self.max_attempts or not lost) and waited > patience:
+                raise failure
+            await asyncio.sleep(self._backoff(lost, wait))
 
-    # Around ---------------------------------------------------------------------------------
+    def _raise_if_permanent(self, failure: TransportFailure) -> None:
+        if failure.kind == "untrusted":
+            raise api_errors.untrusted(self.address, failure.detail)
+        if failure.kind == "too_big":
+            raise EndpointError(f"sends {failure.detail}", where=self.base_url)
 
-    def _unless_hopeless(self, trouble: TransportFailure) -> None:
-        if trouble.kind == "untrusted":
-            raise api_errors.untrusted(self.address, trouble.detail)
-        if trouble.kind == "too_big":
-            raise EndpointError(f"sends {trouble.detail}", where=self.address.base_url)
-
-    def _refusal(self, answer: ApiResponse) -> tuple[ErrorResponse, float | None]:
-        """What an answer other than 200 says, and how long it asks to wait."""
-        refusal = api_errors.read_error(answer.status, answer.body)
-        wait = retry_after(answer.headers, time.time())
-        if wait is not None and wait > self.patience_s:
-            raise api_errors.asks_to_wait(self.address, wait, refusal)
-        return refusal, wait
-
-    def _still_patient(self, begun: float, refusal: ErrorResponse) -> None:
-        waited = time.monotonic() - begun
-        if waited > self.patience_s:
-            raise api_errors.asks_to_wait(self.address, waited, refusal)
-
-    def _turned_away(self, refusal: ErrorResponse, answer: ApiResponse) -> EndpointError:
-        if refusal.status in (404, 405, 410):
-            return EndpointError(
-                f"does not know this batch, or has no Batch API: {refusal.detail}",
-                where=self.address.base_url,
-                hint="check base_url and the key's project; `simsa judge CONFIG --cancel` gives up a batch that is gone;"
-                ' where there is no Batch API: judge.via = "direct", or `simsa judge CONFIG --write-batch DIR`',
-            )
-        return api_errors.refused(
-            self.address,
-            refusal,
-            has_key=self._key is not None,
-            key_name=self.key_name,
-            location=answer.headers.get("location", ""),
+    def _rejected(self, error: ErrorResponse, response: ApiResponse) -> EndpointError:
+        if error.status not in (404, 405, 410):
+            return super()._rejected(error, response)
+        return EndpointError(
+            f"does not know this batch, or has no Batch API: {error.detail}",
+            where=self.base_url,
+            hint="check base_url and the key's project; `simsa judge CONFIG --cancel` gives up a batch that is gone;"
+            ' where there is no Batch API: judge.via = "direct", or `simsa judge CONFIG --write-batch DIR`',
         )
 
-    def _pause(self, times: int, asked: float | None) -> float:
-        """Half to all of a doubling span, or as long as the endpoint asks."""
-        span = min(_LONGEST_BACKOFF_S, self.backoff_s * 2.0 ** min(times, 16))
-        return max(asked or 0.0, span * random.uniform(0.5, 1.0))
-
-    def _opened(self) -> BatchTransport:
-        if self._transport is None:
-            raise RuntimeError("a BatchEndpoint is used inside `async with`")
-        return self._transport
+    def _backoff(self, times: int, requested_s: float | None) -> float:
+        """Half to all of a span that doubles with each attempt, or as long as the endpoint asks."""
+        span = min(_MAX_BACKOFF_S, self.backoff_s * 2.0 ** min(times, 16))
+        return max(requested_s or 0.0, span * random.uniform(0.5, 1.0))
 
 
-def _parsed(answer: ApiResponse, address: BaseUrl) -> Mapping[str, Any]:
+async def _search_for(search: Callable[[], Awaitable[T | None]], settle_s: float) -> T | None:
+    """Repeats `search` until it finds something or `settle_s` have passed."""
+    until, pause = time.monotonic() + settle_s, settle_s / 16
+    while True:
+        found = await search()
+        left = until - time.monotonic()
+        if found is not None or left <= 0:
+            return found
+        await asyncio.sleep(min(pause, left))
+        pause *= 2
+
+
+def _parse_object(response: ApiResponse, address: BaseUrl) -> Mapping[str, Any]:
     try:
-        found = orjson.loads(answer.body)
+        found = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
@@ -346,28 +324,8 @@ def _parsed(answer: ApiResponse, address: BaseUrl) -> Mapping[str, Any]:
     return found
 
 
-def _text(found: Mapping[str, Any], name: str) -> str:
+def _required(found: Mapping[str, Any], name: str) -> str:
     value = found.get(name)
     if not isinstance(value, str) or not value:
         raise EndpointError(f"answers without {name!r}")
     return value
-
-
-def _state(found: Mapping[str, Any]) -> BatchState:
-    metadata, counts = found.get("metadata") or {}, found.get("request_counts") or {}
-    errors = (found.get("errors") or {}).get("data") or ()
-    return BatchState(
-        id=_text(found, "id"),
-        status=_text(found, "status"),
-        key=metadata.get(_KEY),
-        total=counts.get("total") or 0,
-        completed=counts.get("completed") or 0,
-        failed=counts.get("failed") or 0,
-        created_at=found.get("created_at"),
-        expires_at=found.get("expires_at"),
-        output_file_id=found.get("output_file_id") or None,
-        error_file_id=found.get("error_file_id") or None,
-        errors=tuple(
-            ": ".join(str(error[name]) for name in ("code", "message") if error.get(name)) for error in errors
-        ),
-    )

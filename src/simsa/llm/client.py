@@ -1,4 +1,4 @@
-"""The client: one request in, one answer or one reason why not, as fast as the endpoint allows."""
+"""The chat client: one request in, one reply or failure out, as fast as the endpoint allows."""
 
 from __future__ import annotations
 
@@ -8,44 +8,53 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 from simsa.errors import EndpointError
 from simsa.i18n.messages import msg
-from simsa.llm import api_errors, responses
-from simsa.llm.api_errors import ErrorClass, ErrorResponse
-from simsa.llm.base_url import BaseUrl, check_key
-from simsa.llm.capabilities import LENGTH_FIELDS, Capabilities, is_lasting, probe_request, wanted_capabilities
-from simsa.llm.capability_learner import CapabilityLearner
-from simsa.llm.chat import ChatFailure, ChatReply, ChatRequest, FailureKind, ModelInfo, plain
+from simsa.llm import api_errors
+from simsa.llm.api_errors import ApiResponse, ErrorClass, ErrorResponse, TransportFailure, parse_error
+from simsa.llm.capabilities import (
+    LENGTH_FIELDS,
+    Capabilities,
+    CapabilityLearner,
+    CapabilityReport,
+    probe_request,
+)
+from simsa.llm.chat import (
+    ChatFailure,
+    ChatReply,
+    ChatRequest,
+    FailureKind,
+    MalformedResponse,
+    ModelInfo,
+    parse_completion,
+    parse_models,
+    to_json_value,
+)
 from simsa.llm.deprecation import deprecation
-from simsa.llm.rate_limit import AdmissionControl, AdmissionStats, Permit, retry_after
-from simsa.llm.responses import ApiResponse, TransportFailure
+from simsa.llm.endpoint import Endpoint
+from simsa.llm.rate_limit import AdmissionControl, AdmissionStats, Permit
 
-if TYPE_CHECKING:
-    from simsa.llm.transport import Transport
-
-_LONGEST_BACKOFF_S = 20.0
+_MAX_BACKOFF_S = 20.0
 _RECONNECT_S = 60.0
-_GIVEN_UP_IN_A_ROW = 20
-_WORTH_SAYING_S = 10.0
+_MAX_FAILURES_IN_A_ROW = 20
+_MIN_REPORTED_WAIT_S = 10.0
 
 
-class ChatEndpoint:
+class ChatEndpoint(Endpoint):
     """An OpenAI-compatible chat endpoint; an async context manager.
 
-    `max_concurrency` is the widest the window of requests under way may become;
-    `timeout_s` bounds one call; `max_attempts` the calls that one request may lose to
-    faults (waiting for a rate limit costs none), and `patience_s` how long a rate limit
-    may hold it up. `key_name` is the environment variable that the key came from, for
-    messages. `abilities`, where they are known, spare finding them out; so do `lessons`, which
-    are what is remembered of the model there, and are added to. `on_event` is told in a
-    sentence what people should know.
+    `max_concurrency` is the upper limit of requests in flight; `timeout_s` limits one call;
+    `max_attempts` is the number of calls that one request may lose to faults (waiting for a
+    rate limit costs none), and `patience_s` how long a rate limit may delay it. `key_name` is
+    the environment variable of the key, for messages. `learner` knows the capabilities of the
+    endpoint, if something is known, and learns more. `on_event` is called with messages for the user.
 
-    The key is in no error, event or answer.
+    The key is in no error, message or reply.
     """
 
     def __init__(
@@ -61,316 +70,254 @@ class ChatEndpoint:
         max_attempts: int = 4,
         patience_s: float = 600.0,
         backoff_s: float = 0.5,
-        abilities: Capabilities | None = None,
-        lessons: CapabilityLearner | None = None,
+        learner: CapabilityLearner | None = None,
         on_event: Callable[[str], None] | None = None,
     ) -> None:
-        check_key(key, key_name)
-        self.address = BaseUrl.parse(base_url)
+        super().__init__(
+            base_url,
+            key=key,
+            key_name=key_name,
+            connections=max_concurrency,
+            timeout_s=timeout_s,
+            max_attempts=max_attempts,
+            patience_s=patience_s,
+            backoff_s=backoff_s,
+            on_event=on_event,
+        )
         self.model = model
         self.max_concurrency = max_concurrency
-        self.timeout_s = timeout_s
-        self.max_attempts = max_attempts
-        self.patience_s = patience_s
-        self.backoff_s = backoff_s
-        self.key_name = key_name
-        self.abilities = abilities or (lessons.abilities if lessons else Capabilities.of(self.address))
-        self._lessons = lessons
-        self._hearsay = self.abilities.refused if lessons else frozenset()
-        self._missed = set(self._hearsay.difference(LENGTH_FIELDS))
-        self._key = key
-        self._say = on_event or (lambda text: None)
-        self._flow = AdmissionControl(max_concurrency, min_concurrency)
-        self._ends: dict[str | None, EndpointError] = {}
+        self._learner = learner or CapabilityLearner(base_url, model)
+        self._admission = AdmissionControl(max_concurrency, min_concurrency)
+        self._fatal: dict[str | None, EndpointError] = {}
         self._answered_at = -math.inf
-        self._given_up_in_a_row = 0
-        self._transport: Transport | None = None
-
-    async def __aenter__(self) -> Self:
-        from simsa.llm.transport import Transport
-
-        self._transport = Transport(self.address, self._key, self.max_concurrency, self.timeout_s)
-        if warning := self.address.warning(self._key):
-            self._say(warning)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.close()
+        self._failures_in_a_row = 0
 
     @property
-    def base_url(self) -> str:
-        """The address in its canonical form."""
-        return self.address.base_url
+    def capabilities(self) -> Capabilities:
+        """What is known so far about the request fields that the endpoint accepts."""
+        return self._learner.capabilities
 
     @property
     def stats(self) -> AdmissionStats:
-        """What is going on; live."""
-        return self._flow.show()
+        """The live statistics of this endpoint."""
+        return self._admission.snapshot()
 
     async def complete(self, request: ChatRequest) -> ChatReply | ChatFailure:
-        """The answer to one request, or why this one alone has none.
+        """The reply to one request, or the reason why this request alone has none.
 
-        Raises EndpointError for what concerns every request: the endpoint is gone, refuses
-        the key, has no such model, wants money. All who ask afterwards get the same.
+        Raises EndpointError for what concerns every request: the endpoint is unreachable,
+        rejects the key, lacks the model or has no credit left. All later requests get the same error.
         """
-        trial = _RequestAttempts(request, request.model or self.model)
+        attempts = _RequestAttempts(request, request.model or self.model)
         while True:
-            result = await self._attempt(trial)
+            result = await self._attempt(attempts)
             if isinstance(result, ChatReply):
                 return result
             if isinstance(result, ChatFailure):
-                return self._give_up(result)
+                return self._count_failure(result)
             if result:
                 await asyncio.sleep(result)
 
     async def models(self) -> list[ModelInfo]:
-        """The models that the endpoint lists. Raises EndpointError when it lists none."""
-        found = await self._opened().get("models")
-        if isinstance(found, TransportFailure):
-            raise api_errors.unreachable(self.address, found.detail, before=False)
-        if found.status != 200:
-            raise self._turned_away(api_errors.read_error(found.status, found.body), found.headers)
+        """The models that the endpoint lists. Raises EndpointError if it lists none."""
+        response = await self._open_transport().request("GET", "models")
+        if isinstance(response, TransportFailure):
+            raise api_errors.unreachable(self.address, response.detail, answered_before=False)
+        if response.status != 200:
+            raise self._rejected(parse_error(response.status, response.body), response)
         try:
-            return responses.models(found.body)
-        except responses.MalformedResponse as malformed:
+            return parse_models(response.body)
+        except MalformedResponse as malformed:
             raise EndpointError(f"answers with {malformed}", where=self.base_url) from None
 
-    async def probe(self) -> Capabilities:
-        """Finds out what the endpoint takes by one small request, which costs a few tokens."""
-        await self.complete(probe_request())
-        return self.abilities
+    async def probe(self, extra_body: Mapping[str, Any] | None = None) -> CapabilityReport | None:
+        """Sends one small request with every optional field to find out which fields the endpoint accepts.
+
+        `extra_body` is sent with it. Costs a few tokens. None if there was no reply; raises as `complete` does.
+        """
+        reply = await self.complete(probe_request(extra_body))
+        return CapabilityReport.of(self.capabilities, reply) if isinstance(reply, ChatReply) else None
 
     # One attempt --------------------------------------------------------------------------
 
-    async def _attempt(self, trial: _RequestAttempts) -> ChatReply | ChatFailure | float:
-        """One call: an answer, a reason to give up, or the seconds until the next call."""
-        if self._ends:
-            self._check(trial.model)
-        flow = self._flow
-        ticket = flow.enter() or await flow.wait(urgent=trial.calls > 0)
+    async def _attempt(self, attempts: _RequestAttempts) -> ChatReply | ChatFailure | float:
+        """Makes one call: returns a reply, a failure, or the seconds to wait before the next call."""
+        if self._fatal:
+            self._raise_fatal(attempts.model)
+        admission = self._admission
+        permit = admission.try_acquire() or await admission.acquire(urgent=attempts.calls > 0)
         try:
-            if self._ends:  # since it has waited
-                self._check(trial.model)
-            trial.calls += 1
-            abilities = self.abilities
-            if self._missed:
-                self._say_missed(trial.request)
-            sent = abilities.compose(trial.request, trial.model)
-            found = await self._opened().post(orjson.dumps(sent, default=plain))
-            if isinstance(found, TransportFailure):
-                return self._troubled(trial, found)
-            if found.status != 200:
-                return await self._refused(trial, ticket, found, sent, abilities)
+            if self._fatal:  # it may have been set while this request was waiting
+                self._raise_fatal(attempts.model)
+            attempts.calls += 1
+            used = self.capabilities
+            sent = used.compose(attempts.request, attempts.model)
+            response = await self._open_transport().complete(orjson.dumps(sent, default=to_json_value))
+            if isinstance(response, TransportFailure):
+                return self._handle_transport_failure(attempts, response)
+            if response.status != 200:
+                return await self._handle_error(attempts, permit, response, sent, used)
             try:
-                reply = responses.completion(found.body, time.monotonic() - ticket.at, trial.calls)
-            except responses.MalformedResponse as malformed:
-                flow.bad()
-                return self._again(trial, str(malformed))
-            flow.good(ticket, found.headers, reply.prompt_tokens + reply.completion_tokens)
-            self._count(reply)
-            if not sent.keys() <= abilities.accepted:
-                self.abilities = self.abilities.confirmed(sent)
-            if self._lessons and trial.model == self.model:
-                self._lessons.answered(sent, reply)
+                reply = parse_completion(response.body, time.monotonic() - permit.at, attempts.calls)
+            except MalformedResponse as malformed:
+                admission.record_failure()
+                return self._retry(attempts, str(malformed))
+            admission.record_success(permit, response.headers, reply.prompt_tokens + reply.completion_tokens)
+            self._count_reply(reply)
+            self._learner.record_success(sent, attempts.model)
             return reply
         finally:
-            flow.leave()
+            admission.release()
 
-    def _say_missed(self, request: ChatRequest) -> None:
-        """Says once what is left out of `request` because it is remembered as refused."""
-        missed = self._missed & wanted_capabilities(request)
-        if missed and self._lessons and self._lessons.known:
-            self._missed -= missed
-            what = {"url": self.base_url, "date": str(self._lessons.known.found)}
-            self._say(msg("endpoint.remembered", list=", ".join(sorted(missed)), **what))
+    def _handle_transport_failure(
+        self, attempts: _RequestAttempts, failure: TransportFailure
+    ) -> ChatFailure | float:
+        if failure.kind == "untrusted":
+            raise self._set_fatal(api_errors.untrusted(self.address, failure.detail))
+        self._admission.record_failure()
+        if failure.kind != "unreachable":
+            return self._retry(attempts, failure.detail)
+        answered_before = self._answered_at > -math.inf
+        attempts.connects += 1
+        since = attempts.unreachable_since = attempts.unreachable_since or time.monotonic()
+        if (
+            time.monotonic() - since > _RECONNECT_S
+            if answered_before
+            else attempts.connects >= self.max_attempts
+        ):
+            error = api_errors.unreachable(self.address, failure.detail, answered_before=answered_before)
+            raise self._set_fatal(error)
+        return self._backoff(attempts.connects)
 
-    def _count(self, reply: ChatReply) -> None:
-        stats = self._flow.stats
+    async def _handle_error(
+        self,
+        attempts: _RequestAttempts,
+        permit: Permit,
+        response: ApiResponse,
+        sent: Mapping[str, Any],
+        used: Capabilities,
+    ) -> ChatFailure | float:
+        error = parse_error(response.status, response.body)
+        match error.error_class:
+            case ErrorClass.RETRY:
+                self._admission.record_failure()
+                return self._retry(attempts, error.detail, self._requested_wait(response, error))
+            case ErrorClass.RATE_LIMITED:
+                return self._handle_rate_limit(attempts, permit, response, error)
+            case ErrorClass.UNSUPPORTED_FIELD if self._learn(error, sent, used):
+                return 0.0
+            case ErrorClass.FATAL:
+                raise await self._fatal_error(attempts.model, response, error)
+        self._admission.record_success(permit, response.headers, 0)
+        return attempts.failure(error.failure_kind, error.detail)
+
+    def _learn(self, error: ErrorResponse, sent: Mapping[str, Any], used: Capabilities) -> bool:
+        """Whether the request will differ when it is sent again. `used` are the capabilities it was composed with."""
+        if not self.capabilities.composes_like(used):
+            return True  # another request has learned it in the meantime
+        name = self._learner.record_error(error, sent)
+        if name is None:
+            return False
+        code = "endpoint.instead" if name in LENGTH_FIELDS else "endpoint.without"
+        other = self.capabilities.length_field
+        self._notify(msg(code, url=self.base_url, name=name, other=other, detail=error.detail))
+        return True
+
+    def _retry(
+        self, attempts: _RequestAttempts, detail: str, wait_s: float | None = None
+    ) -> ChatFailure | float:
+        """Counts a call that was lost to a fault which may be temporary."""
+        attempts.lost += 1
+        if attempts.lost >= self.max_attempts:
+            return attempts.failure("failed", detail)
+        self._admission.stats.retried += 1
+        return max(wait_s or 0.0, self._backoff(attempts.lost))
+
+    def _handle_rate_limit(
+        self, attempts: _RequestAttempts, permit: Permit, response: ApiResponse, error: ErrorResponse
+    ) -> ChatFailure | float:
+        now = time.monotonic()
+        wait = self._requested_wait(response, error)
+        limiter = self._admission.limiter
+        if wait is not None and wait >= _MIN_REPORTED_WAIT_S and limiter.resume_at < now:
+            self._notify(msg("endpoint.wait", url=self.base_url, seconds=wait, detail=error.detail))
+        self._admission.record_rate_limit(permit, response.headers, wait)
+        attempts.limited += 1
+        since = attempts.limited_since = attempts.limited_since or now
+        if now - since > self.patience_s:
+            if self._answered_at < since:
+                raise self._set_fatal(api_errors.wait_too_long(self.address, now - since, error))
+            return attempts.failure("failed", error.detail)
+        if wait is None:
+            wait = self._backoff(attempts.limited)
+        return 0.0 if limiter.resume_at >= now + wait else wait
+
+    def _requested_wait(self, response: ApiResponse, error: ErrorResponse) -> float | None:
+        try:
+            return super()._requested_wait(response, error)
+        except EndpointError as too_long:
+            raise self._set_fatal(too_long) from None
+
+    def _backoff(self, times: int) -> float:
+        """A random wait in a span that doubles with each attempt (full jitter)."""
+        return random.uniform(0, min(_MAX_BACKOFF_S, self.backoff_s * 2 ** (times - 1)))
+
+    def _count_reply(self, reply: ChatReply) -> None:
+        stats = self._admission.stats
         stats.done += 1
         stats.prompt_tokens += reply.prompt_tokens
         stats.completion_tokens += reply.completion_tokens
         stats.cached_tokens += reply.cached_tokens
         self._answered_at = time.monotonic()
-        self._given_up_in_a_row = 0
+        self._failures_in_a_row = 0
 
-    def _troubled(self, trial: _RequestAttempts, trouble: TransportFailure) -> ChatFailure | float:
-        """There was no answer."""
-        if trouble.kind == "untrusted":
-            raise self._end(api_errors.untrusted(self.address, trouble.detail))
-        self._flow.bad()
-        if trouble.kind != "unreachable":
-            return self._again(trial, trouble.detail)
-        before = self._answered_at > -math.inf
-        trial.tries_to_reach += 1
-        since = trial.unreachable_since = trial.unreachable_since or time.monotonic()
-        if time.monotonic() - since > _RECONNECT_S if before else trial.tries_to_reach >= self.max_attempts:
-            raise self._end(api_errors.unreachable(self.address, trouble.detail, before=before))
-        return self._backoff(trial.tries_to_reach)
-
-    async def _refused(
-        self,
-        trial: _RequestAttempts,
-        ticket: Permit,
-        found: ApiResponse,
-        sent: Mapping[str, Any],
-        abilities: Capabilities,
-    ) -> ChatFailure | float:
-        """The answer is an error."""
-        refusal = api_errors.read_error(found.status, found.body)
-        match refusal.meaning:
-            case ErrorClass.AGAIN:
-                self._flow.bad()
-                return self._again(trial, refusal.detail, self._asked_to_wait(found, refusal))
-            case ErrorClass.SLOWER:
-                return self._slower(trial, ticket, found, refusal)
-            case ErrorClass.CHANGE if self._learn(refusal, sent, abilities):
-                return 0.0
-            case ErrorClass.END:
-                raise await self._farewell(trial, found, refusal)
-        self._flow.good(ticket, found.headers, 0)
-        kinds: dict[ErrorClass, FailureKind] = {
-            ErrorClass.TOO_LONG: "too_long",
-            ErrorClass.FILTERED: "refused",
-        }
-        return trial.failure(kinds.get(refusal.meaning, "failed"), refusal.detail)
-
-    def _learn(self, refusal: ErrorResponse, sent: Mapping[str, Any], abilities: Capabilities) -> bool:
-        """Whether the same request will look different when it is sent again."""
-        if not self.abilities.same_form(abilities):
-            return True  # another request has learnt it meanwhile
-        learnt = self.abilities.without(refusal, sent, self._hearsay)
-        if learnt is None:
-            return False
-        name = next(iter(learnt.refused - self.abilities.refused))
-        self._hearsay &= learnt.refused
-        if self._lessons and is_lasting(refusal):
-            self._lessons.refused(name)
-        key = "endpoint.instead" if name in LENGTH_FIELDS else "endpoint.without"
-        what = {"url": self.base_url, "name": name, "other": learnt.length_field, "detail": refusal.detail}
-        self._say(msg(key, **what))
-        self.abilities = learnt
-        return True
-
-    def _again(
-        self, trial: _RequestAttempts, detail: str, wait_s: float | None = None
-    ) -> ChatFailure | float:
-        """A call was lost to a fault that may pass."""
-        trial.lost += 1
-        if trial.lost >= self.max_attempts:
-            return trial.failure("failed", detail)
-        self._flow.stats.retried += 1
-        return max(wait_s or 0.0, self._backoff(trial.lost))
-
-    def _slower(
-        self, trial: _RequestAttempts, ticket: Permit, found: ApiResponse, refusal: ErrorResponse
-    ) -> ChatFailure | float:
-        """A rate limit was met."""
-        now = time.monotonic()
-        wait = self._asked_to_wait(found, refusal)
-        if wait is not None and wait >= _WORTH_SAYING_S and self._flow.pacer.resume_at < now:
-            self._say(msg("endpoint.wait", url=self.base_url, seconds=wait, detail=refusal.detail))
-        self._flow.refused(ticket, found.headers, wait)
-        trial.limited += 1
-        since = trial.limited_since = trial.limited_since or now
-        if now - since > self.patience_s:
-            if self._answered_at < since:
-                raise self._end(api_errors.asks_to_wait(self.address, now - since, refusal))
-            return trial.failure("failed", refusal.detail)
-        if wait is None:
-            wait = self._backoff(trial.limited)
-        return 0.0 if self._flow.pacer.resume_at >= now + wait else wait
-
-    def _asked_to_wait(self, found: ApiResponse, refusal: ErrorResponse) -> float | None:
-        """Seconds that an answer asks to wait, if it says so; more than patience has is an ending."""
-        wait = retry_after(found.headers, time.time())
-        if wait is not None and wait > self.patience_s:
-            raise self._end(api_errors.asks_to_wait(self.address, wait, refusal))
-        return wait
-
-    def _backoff(self, times: int) -> float:
-        """Full jitter over a doubling span."""
-        return random.uniform(0, min(_LONGEST_BACKOFF_S, self.backoff_s * 2 ** (times - 1)))
-
-    def _give_up(self, failure: ChatFailure) -> ChatFailure:
-        self._flow.stats.failed += 1
-        self._given_up_in_a_row = self._given_up_in_a_row + 1 if failure.kind == "failed" else 0
-        lately = time.monotonic() - self._answered_at < _RECONNECT_S
-        if self._given_up_in_a_row >= _GIVEN_UP_IN_A_ROW and not lately:
-            raise self._end(api_errors.never_answers(self.address, failure.detail, self._given_up_in_a_row))
+    def _count_failure(self, failure: ChatFailure) -> ChatFailure:
+        self._admission.stats.failed += 1
+        self._failures_in_a_row = self._failures_in_a_row + 1 if failure.kind == "failed" else 0
+        answered_lately = time.monotonic() - self._answered_at < _RECONNECT_S
+        if self._failures_in_a_row >= _MAX_FAILURES_IN_A_ROW and not answered_lately:
+            error = api_errors.no_answers(self.address, failure.detail, self._failures_in_a_row)
+            raise self._set_fatal(error)
         return failure
 
-    # Endings ------------------------------------------------------------------------------
+    # Errors that concern every request ----------------------------------------------------
 
-    async def _farewell(
-        self, trial: _RequestAttempts, found: ApiResponse, refusal: ErrorResponse
-    ) -> EndpointError:
-        """The error for a refusal that every request would meet."""
-        if not refusal.is_missing_model:
-            return self._end(self._turned_away(refusal, found.headers))
+    async def _fatal_error(self, model: str, response: ApiResponse, error: ErrorResponse) -> EndpointError:
+        if not error.is_missing_model:
+            return self._set_fatal(self._rejected(error, response))
         try:
-            listed = [model.id for model in await self.models()]
+            listed = [info.id for info in await self.models()]
         except EndpointError:
             listed = []
-        gone = deprecation(trial.model)
-        error = api_errors.missing_model(self.address, trial.model, listed, refusal, str(gone or ""))
-        return self._end(error, trial.model)
+        retired = str(deprecation(model) or "")
+        return self._set_fatal(api_errors.missing_model(self.address, model, listed, error, retired), model)
 
-    def _turned_away(self, refusal: ErrorResponse, headers: Mapping[str, str]) -> EndpointError:
-        return api_errors.refused(
-            self.address,
-            refusal,
-            has_key=self._key is not None,
-            key_name=self.key_name,
-            location=headers.get("location", ""),
-        )
-
-    def _end(self, error: EndpointError, model: str | None = None) -> EndpointError:
-        """Remembers the first `error` for all requests, or for all that ask for `model`."""
-        first = self._ends.setdefault(model, error)
+    def _set_fatal(self, error: EndpointError, model: str | None = None) -> EndpointError:
+        """Keeps the first `error` for all later requests, or for those to `model`. Returns a copy to raise."""
+        first = self._fatal.setdefault(model, error)
         if model is None:
-            self._flow.end(first)
+            self._admission.close(first)
         return copy.copy(first)
 
-    def _check(self, model: str) -> None:
-        error = self._ends.get(None) or self._ends.get(model)
+    def _raise_fatal(self, model: str) -> None:
+        error = self._fatal.get(None) or self._fatal.get(model)
         if error is not None:
             raise copy.copy(error)
 
-    def _opened(self) -> Transport:
-        if self._transport is None:
-            raise RuntimeError("a ChatEndpoint is used inside `async with`")
-        return self._transport
 
-
+@dataclass(slots=True)
 class _RequestAttempts:
-    """One request while it is tried."""
+    """The calls made for one request so far."""
 
-    __slots__ = (
-        "begun",
-        "calls",
-        "limited",
-        "limited_since",
-        "lost",
-        "model",
-        "request",
-        "tries_to_reach",
-        "unreachable_since",
-    )
-
-    def __init__(self, request: ChatRequest, model: str) -> None:
-        self.request = request
-        self.model = model
-        self.begun = time.monotonic()
-        self.calls = 0
-        self.lost = 0
-        self.limited = 0
-        self.limited_since: float | None = None
-        self.tries_to_reach = 0
-        self.unreachable_since: float | None = None
+    request: ChatRequest
+    model: str
+    begun: float = field(default_factory=time.monotonic)
+    calls: int = 0
+    lost: int = 0
+    limited: int = 0
+    limited_since: float | None = None
+    connects: int = 0
+    unreachable_since: float | None = None
 
     def failure(self, kind: FailureKind, detail: str) -> ChatFailure:
         return ChatFailure(kind, detail, self.calls, time.monotonic() - self.begun)

@@ -1,12 +1,9 @@
-"""How many requests are under way at once, and who goes next.
+"""When the next request to an endpoint may be sent, and how many may be in flight.
 
-How fast an endpoint may be asked: what its headers announce, and what its refusals teach.
-
-Pure arithmetic on a clock that is handed in, so that minutes are tested in milliseconds.
-
-A rate limit that nobody announces, learnt from when an endpoint refuses.
-
-What endpoints say about their limits in the headers of their answers.
+`AdmissionControl` is what the client uses. It combines a `ConcurrencyWindow`, which shrinks when calls fail for lack
+of capacity, with a `RateLimiter`, which keeps to the limits that headers announce and to the rate that a
+`RateEstimator` measures from 429 responses. The last two do arithmetic on a clock that the caller passes in, so that
+tests can simulate it.
 """
 
 from __future__ import annotations
@@ -14,46 +11,57 @@ from __future__ import annotations
 import asyncio
 import copy
 import math
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from time import monotonic
+from typing import NamedTuple
 
-SETTLE_S = 0.2
-"""By then the refusals of all that was sent before have come."""
+from simsa.llm.rate_limit_headers import Quota
 
-# A learnt rate starts just below what was measured and grows by `_CREEP` a second: by
-# `_WALK` where the measurement is rough, by `_TROT` where it is the first. Its growth doubles
-# every `_DOUBLING_S_learning` without a refusal, up to `_RUN`: near the limit it creeps, far from it it runs.
+# After this time the responses to all requests sent before have come.
+_SETTLE_S = 0.2
+
+# An estimated rate starts just below what was measured and grows by a factor per second: slowly where the
+# measurement is precise, faster where it is rough or the first. The growth doubles every `_GROWTH_DOUBLING_S`
+# without a 429: near the limit the rate changes slowly, far below it quickly.
 _BACKOFF = 0.99
-_CREEP, _WALK, _TROT, _RUN = 0.0001, 0.01, 0.1, 1.0
-_DOUBLING_S_learning = 3.0
+_GROWTH_PRECISE, _GROWTH_ROUGH, _GROWTH_FIRST, _GROWTH_MAX = 0.0001, 0.01, 0.1, 1.0
+_GROWTH_DOUBLING_S = 3.0
 
-# Two moments of exhaustion give a rate when they are this far apart, at least and at most;
-# it is sure when they are ten seconds apart.
-_SHORTEST_S, _LONGEST_S, _SURE_S = 1.0, 90.0, 10.0
+# Two moments at which the quota was used up give a rate if they are this far apart, at least and at most;
+# it is precise if they are `_PRECISE_S` apart.
+_MIN_SPAN_S, _MAX_SPAN_S, _PRECISE_S = 1.0, 90.0, 10.0
 
-# So many overruns in each of two quick blocks of paced requests are chance: pacing doesn't
-# help. At low rates they are the price of finding the limit.
-_BLOCK, _POINTLESS, _QUICK_S = 40, 4, 20.0
-_REST = 500
+# If two blocks of `_BLOCK` requests, each sent within `_BLOCK_S`, have this many overruns although they were
+# sent at the estimated rate, the 429s do not depend on the rate. Then they are ignored for a number of requests.
+_BLOCK, _BLOCK_OVERRUNS, _BLOCK_S = 40, 4, 20.0
+_IGNORED_REQUESTS = 500
+
+_MAX_PAUSE_S = 15.0
+_MAX_REJECTED_IN_A_ROW = 4
+_TOLERANCE_S = 0.01
+_CATCH_UP_S, _CATCH_UP_FACTOR = 2.0, 2.0
+
+# While no rate is known, requests restart slowly after a pause, so that a pause which was too short costs few
+# 429s. Their rate doubles until there is no limit.
+_RESTART_S, _RESTART_RATE, _RESTART_MAX = 2.0, 16.0, 4096.0
+_RESTART_DOUBLING_S, _CAREFUL_DOUBLING_S = 0.1, 0.2
+
+_INITIAL_WINDOW = 16
+_FIRST_REQUEST_S = 10.0
 
 
-class Permit:
-    """One request on its way: its number and when it was sent."""
+class Permit(NamedTuple):
+    """The permission to send one request: its number and when it was sent."""
 
-    __slots__ = ("at", "number")
-
-    def __init__(self, number: int, at: float) -> None:
-        self.number = number
-        self.at = at
+    number: int
+    at: float
 
 
 @dataclass(slots=True)
-class _Mark:
-    """A moment at which the quota was used up, and how many requests had been accepted by then."""
+class _Exhaustion:
+    """A moment at which the quota was used up, and the number of requests accepted by then."""
 
     at: float
     accepted: int
@@ -61,481 +69,362 @@ class _Mark:
 
 @dataclass(slots=True)
 class _Overrun:
-    """The requests under way when the endpoint began to refuse, from the first refused one on."""
+    """The requests in flight when the endpoint began to send 429s, from the first rejected one on."""
 
     at: float = -math.inf
     first: int = -1
     last: int = -1
-    refused: int = 0
+    rejected: int = 0
     settled: bool = True
 
     def is_limit(self) -> bool:
-        """Whether nearly all were refused: then it was a limit and not chance."""
+        """Whether nearly all were rejected, so that the cause was a limit and not chance."""
         sent = self.last - self.first + 1
-        return sent >= 4 and 4 * self.refused >= 3 * sent
+        return sent >= 4 and 4 * self.rejected >= 3 * sent
 
 
 class RateEstimator:
-    """The requests per second that refusals have taught.
+    """Estimates an unannounced rate limit, in requests per second, from 429 responses.
 
-    Between two moments at which the quota was used up, an endpoint has accepted what it
-    allows in that time, whatever its burst: that measures the rate. A limit shows when
-    nearly all that is under way is refused together, or by the third overrun; where pacing
-    doesn't make refusals rarer they are chance, and it rests for a number of requests.
+    Between two moments at which the quota was used up, an endpoint has accepted what it allows
+    in that time, whatever its burst. A limit is assumed once nearly all requests in flight
+    are rejected together, or at the third overrun. If sending more slowly does not make
+    429s rarer, they are taken for chance and ignored for a number of requests.
     """
 
     def __init__(self) -> None:
         self.rate: float | None = None
-        """None: no limit is known."""
+        """None while no limit is known."""
         self.is_limit = False
-        """Whether refusals have been seen to be a limit's and not chance."""
-        self.in_vain = 0
+        """Whether 429s have been seen to come from a limit."""
+        self.rejected_in_a_row = 0
         """Overruns in a row without an accepted request between them."""
-        self.refused = 0
+        self._rejected = 0
         self._overrun = _Overrun()
-        self._marks: deque[_Mark] = deque(maxlen=16)
-        self._growth = _CREEP
+        self._exhaustions: deque[_Exhaustion] = deque(maxlen=16)
+        self._growth = _GROWTH_PRECISE
         self._grown_at = math.inf
         self._block_since = math.inf
         self._in_block = 0
         self._overruns_in_block = 0
         self._bad_blocks = 0
-        self._rest = _REST
-        self._rests_until = 0
+        self._ignored_requests = _IGNORED_REQUESTS
+        self._ignores_until = 0
 
-    def rests(self, sent: int) -> bool:
-        """Whether refusals count as chance for now."""
-        return self.rate is None and not self.is_limit and sent <= self._rests_until
+    def ignores(self, sent: int) -> bool:
+        """Whether 429s are taken for chance after `sent` requests."""
+        return self.rate is None and not self.is_limit and sent <= self._ignores_until
 
-    def send(self, now: float, sent: int, *, held: bool) -> None:
-        """A request goes out; `held`: it was this rate that held it back until now."""
+    def record_send(self, now: float, sent: int, *, delayed: bool) -> None:
+        """A request is sent; `delayed`: this rate has delayed it."""
         if self.rate is None:
             return
-        if held:
-            self._grow(now)
+        if delayed:
+            step = min(1.0, max(0.0, now - self._grown_at))
+            self._grown_at = now
+            self.rate *= (1 + self._growth) ** step
+            self._growth = min(_GROWTH_MAX, self._growth * 2 ** (step / _GROWTH_DOUBLING_S))
         if self._in_block == 0:
             self._block_since = now
         self._in_block += 1
         if self._in_block == _BLOCK:
             self._close_block(now, sent)
 
-    def refuse(self, ticket: Permit, now: float, sent: int, *, forgiven: bool) -> None:
-        """A request was refused, of `sent` so far; `forgiven`: it went out faster than this rate."""
-        self.refused += 1
-        for mark in self._marks:
-            mark.accepted -= mark.at >= ticket.at
-        if ticket.number <= self._overrun.last:
-            self._overrun.refused += 1
+    def record_rejection(self, permit: Permit, now: float, sent: int, *, caught_up: bool) -> None:
+        """A request was rejected, of `sent` so far; `caught_up`: it was sent faster than this rate."""
+        self._rejected += 1
+        for exhaustion in self._exhaustions:
+            exhaustion.accepted -= exhaustion.at >= permit.at
+        if permit.number <= self._overrun.last:
+            self._overrun.rejected += 1
             return
-        self.in_vain = self.in_vain + 1 if ticket.number == self._overrun.last + 1 else 0
-        self._overrun = _Overrun(now, ticket.number, sent - 1, refused=1, settled=False)
-        accepted = sent - self.refused
+        in_a_row = permit.number == self._overrun.last + 1
+        self.rejected_in_a_row = self.rejected_in_a_row + 1 if in_a_row else 0
+        self._overrun = _Overrun(now, permit.number, sent - 1, rejected=1, settled=False)
+        accepted = sent - self._rejected
         measured = self._measure(now, accepted)
-        self._marks.append(_Mark(now, accepted))
+        self._exhaustions.append(_Exhaustion(now, accepted))
         if self.rate is None:
-            if measured and (self.is_limit or (len(self._marks) > 2 and not self.rests(sent))):
-                self._start(measured)
-        elif not self.in_vain:
+            known = self.is_limit or (len(self._exhaustions) > 2 and not self.ignores(sent))
+            if measured and known:
+                self.rate, self._growth, self._grown_at = measured * _BACKOFF, _GROWTH_FIRST, math.inf
+                self._in_block = self._overruns_in_block = self._bad_blocks = 0
+        elif not self.rejected_in_a_row:
             self._overruns_in_block += 1
-            if not forgiven:
+            if not caught_up:
                 self._correct(self.rate, measured, now)
 
     def settle(self, now: float) -> None:
-        """Draws the conclusion from an overrun once all its refusals have come."""
-        overrun = self._overrun
-        if overrun.settled or now - overrun.at < SETTLE_S:
-            return
-        overrun.settled = True
-        if overrun.is_limit():
-            self.is_limit = True
+        """Evaluates the last overrun once all its responses have come."""
+        if not self._overrun.settled and now - self._overrun.at >= _SETTLE_S:
+            self._overrun.settled = True
+            self.is_limit = self.is_limit or self._overrun.is_limit()
 
-    def _start(self, measured: float) -> None:
-        self.rate, self._growth = measured * _BACKOFF, _TROT
-        self._grown_at = math.inf
-        self._in_block = self._overruns_in_block = self._bad_blocks = 0
+    def _measure(self, now: float, accepted: int) -> float:
+        """The requests per second since the best earlier moment of exhaustion; 0.0 if unknown.
+
+        Unused quota makes the figure too low, never too high; hence the maximum.
+        """
+        rates = (
+            max(0, accepted - exhaustion.accepted - 1) / (now - exhaustion.at)
+            for exhaustion in self._exhaustions
+            if _MIN_SPAN_S <= now - exhaustion.at <= _MAX_SPAN_S
+        )
+        return max(rates, default=0.0)
 
     def _correct(self, rate: float, measured: float, now: float) -> None:
-        # A pause in which quota went to waste makes `measured` too low, and one in which it
-        # piled up makes `rate` too high: far apart, the truth lies between.
+        # After a pause in which quota went unused, `measured` is too low; after one in which quota
+        # accumulated, `rate` is too high. If they differ much, the truth is between them.
         if measured > 0.9 * rate:
             self.rate = measured * _BACKOFF
         else:
             self.rate = max(math.sqrt(measured * rate), 0.6 * rate)
-        sure = measured > 0.6 * rate and now - self._marks[0].at > _SURE_S
-        self._growth = _CREEP if sure else _WALK
-
-    def _measure(self, now: float, accepted: int) -> float:
-        """Requests per second from the best of the earlier moments of exhaustion until now; 0.0: unknown.
-
-        Quota that lay unused makes the figure too low, never too high; hence the maximum.
-        """
-        return max(
-            (
-                max(0, accepted - mark.accepted - 1) / (now - mark.at)
-                for mark in self._marks
-                if _SHORTEST_S <= now - mark.at <= _LONGEST_S
-            ),
-            default=0.0,
-        )
-
-    def _grow(self, now: float) -> None:
-        assert self.rate is not None
-        step = min(1.0, max(0.0, now - self._grown_at))
-        self._grown_at = now
-        self.rate *= (1 + self._growth) ** step
-        self._growth = min(_RUN, self._growth * 2 ** (step / _DOUBLING_S_learning))
+        precise = measured > 0.6 * rate and now - self._exhaustions[0].at > _PRECISE_S
+        self._growth = _GROWTH_PRECISE if precise else _GROWTH_ROUGH
 
     def _close_block(self, now: float, sent: int) -> None:
-        bad = self._overruns_in_block >= _POINTLESS and now - self._block_since < _QUICK_S
+        bad = self._overruns_in_block >= _BLOCK_OVERRUNS and now - self._block_since < _BLOCK_S
         self._bad_blocks = self._bad_blocks + 1 if bad else 0
         self._in_block = self._overruns_in_block = 0
         if self._bad_blocks == 2:
             self.rate = None
             self.is_limit = False
-            self._marks.clear()
-            self._rests_until = sent + self._rest
-            self._rest *= 2
-
-
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s|d)?")
-_UNIT = {
-    "d": 86400.0,
-    "h": 3600.0,
-    "m": 60.0,
-    "s": 1.0,
-    "ms": 1e-3,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ns": 1e-9,
-    "": 1.0,
-}
-
-_DAY_S = 86400.0
-_LEAST_PER_S = 1 / 60
-
-
-def seconds(text: str | None) -> float | None:
-    """A duration as headers write it (`12`, `1.5`, `120ms`, `6m0s`, `1h2m3s`) in seconds; None when it is none."""
-    text = (text or "").strip()
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        return None
-    length = sum(float(number) * _UNIT[unit] for number, unit in parts)
-    return length if length < math.inf else None
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that an answer asks to wait: `retry-after-ms`, or `retry-after` as a duration or an HTTP date.
-
-    `now` is the wall clock in seconds since the epoch, for dates.
-    """
-    exact = seconds(headers.get("retry-after-ms"))
-    if exact is not None:
-        return exact / 1000
-    text = headers.get("retry-after")
-    wait = seconds(text)
-    if wait is None and text:
-        try:
-            return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-        except (ValueError, OverflowError):
-            return None
-    return wait
-
-
-@dataclass(slots=True)
-class Quota:
-    """One dimension, requests or tokens, of what `x-ratelimit-*` say.
-
-    `left` is what may still be used at once, less what was sent after the request whose
-    answer said so; `per_s` is how fast used quota comes back.
-    """
-
-    name: str
-    each: float = 0.0
-    """What one request uses."""
-    left: float = math.inf
-    per_s: float = math.inf
-    _newest: int = -1
-
-    @property
-    def pace(self) -> float:
-        """Requests per second that this allows; infinite while some is left."""
-        return self.per_s / self.each if self.left < self.each else math.inf
-
-    def read(self, headers: Mapping[str, str], number: int, sent: int) -> None:
-        """Takes in the answer to request `number` of the `sent` so far; older news than known is ignored."""
-        remaining = _number(headers.get(f"x-ratelimit-remaining-{self.name}"))
-        limit = _number(headers.get(f"x-ratelimit-limit-{self.name}"))
-        if remaining is None or not limit or number < self._newest:
-            return
-        self._newest = number
-        self.left = remaining - (sent - 1 - number) * self.each
-        # `reset` is when nothing will be used up any more; without it limits are a minute's.
-        reset = seconds(headers.get(f"x-ratelimit-reset-{self.name}"))
-        known = reset is not None and 0 < reset <= _DAY_S
-        self.per_s = max(1.0, limit - remaining) / reset if known and reset else limit / 60
-        self.per_s = max(self.per_s, _LEAST_PER_S * self.each)
-
-
-def _number(text: str | None) -> float | None:
-    """A figure of zero or more; None for anything else (some send -1 for "not known")."""
-    try:
-        figure = float(text or "")
-    except ValueError:
-        return None
-    return figure if 0 <= figure < math.inf else None
-
-
-_LONGEST_PAUSE_S = 15.0
-_BELIEVED = 4
-_TOLERANCE_S = 0.01
-_MADE_UP_S = 2.0
-_CATCHING_UP = 2.0
-# While no rate is known, requests trickle after a pause, so that a pause that was too short
-# costs few refusals. The trickle doubles until it is a flood.
-_TRICKLE, _FLOOD = 16.0, 4096.0
-_DOUBLING_S, _CAREFUL_DOUBLING_S = 0.1, 0.2
+            self._exhaustions.clear()
+            self._ignores_until = sent + self._ignored_requests
+            self._ignored_requests *= 2
 
 
 class RateLimiter:
     """Decides when the next request may be sent.
 
-    While the headers say that something is left, and nothing was refused, at once. Else
-    evenly spaced at the lowest of the announced and learnt rates, and never in a pause that
-    the endpoint has asked for. What a pause held up is made up for after it, unless the
-    endpoint has shown that it doesn't like that.
+    Immediately, while the headers announce some quota and no request was rejected. Otherwise evenly
+    spaced at the lowest announced or estimated rate, and never in a pause that the endpoint
+    has asked for. After a pause, requests catch up, unless the endpoint has rejected that before.
     """
 
     def __init__(self) -> None:
         self.sent = 0
         self.resume_at = -math.inf
         """When a pause ends."""
-        self._learnt = RateEstimator()
+        self._estimator = RateEstimator()
         self._requests = Quota("requests", each=1.0)
         self._tokens = Quota("tokens")
         self._next_at = -math.inf
         self._slot = -math.inf
-        self._held = False
-        self._makes_up = True
-        self._owed_since = math.inf
-        self._last_made_up = -math.inf
+        self._delayed = False
+        self._may_catch_up = True
+        self._behind_since = math.inf
+        self._last_caught_up = -math.inf
 
     @property
-    def pace(self) -> float | None:
-        """Requests per second that the limits allow at the moment; None: no limit is in sight."""
-        pace = min(self._learnt.rate or math.inf, self._requests.pace, self._tokens.pace)
-        return None if pace == math.inf else pace
+    def rate(self) -> float | None:
+        """The requests per second that the limits allow now; None if no limit is known."""
+        rate = min(self._estimator.rate or math.inf, self._requests.rate, self._tokens.rate)
+        return None if rate == math.inf else rate
 
     def delay(self, now: float) -> float:
-        """Seconds until the next request may go; 0.0: now."""
-        self._learnt.settle(now)
+        """The seconds until the next request may be sent; 0.0 for now."""
+        self._estimator.settle(now)
         until = max(self.resume_at, self._next_at)
         if until <= now:
             return 0.0
-        self._held = True
+        self._delayed = True
         return until - now
 
     def send(self, now: float) -> Permit:
-        """Counts one request that goes out now."""
-        ticket = Permit(self.sent, now)
+        """Counts one request that is sent now."""
+        permit = Permit(self.sent, now)
         self.sent += 1
         self._requests.left -= 1
         self._tokens.left -= self._tokens.each
-        pace = self.pace
-        if pace is not None:
-            self._space(ticket, pace)
-        elif now - self.resume_at < 2.0:
-            self._next_at = now + 1 / self._trickle(now)
-        self._learnt.send(now, self.sent, held=self._held and pace == self._learnt.rate)
-        self._held = False
-        return ticket
+        rate = self.rate
+        if rate is not None:
+            self._space(permit, rate)
+        elif now - self.resume_at < _RESTART_S:
+            self._next_at = now + 1 / self._restart_rate(now)
+        self._estimator.record_send(now, self.sent, delayed=self._delayed and rate == self._estimator.rate)
+        self._delayed = False
+        return permit
 
-    def accepted(self, ticket: Permit, headers: Mapping[str, str], tokens: int) -> None:
-        """An answer came; `tokens` is what it used."""
+    def record_success(self, permit: Permit, headers: Mapping[str, str], tokens: int) -> None:
+        """A response came; `tokens` is what it used."""
         if "x-ratelimit-remaining-tokens" in headers:
             each = self._tokens.each
             self._tokens.each = each + (tokens - each) * 0.1 if each else float(tokens)
-            self._tokens.read(headers, ticket.number, self.sent)
+            self._tokens.update(headers, permit.number, self.sent)
         if "x-ratelimit-remaining-requests" in headers:
-            self._requests.read(headers, ticket.number, self.sent)
+            self._requests.update(headers, permit.number, self.sent)
 
-    def refuse(
-        self, ticket: Permit, now: float, headers: Mapping[str, str], retry_after: float | None
+    def record_rejection(
+        self, permit: Permit, now: float, headers: Mapping[str, str], retry_after: float | None
     ) -> None:
-        """A 429 came; `retry_after` is how long it asks to wait, in seconds."""
-        self._requests.read(headers, ticket.number, self.sent)
-        self._tokens.read(headers, ticket.number, self.sent)
-        hasty = ticket.number <= self._last_made_up + 2
-        self._makes_up = self._makes_up and not hasty
-        self._learnt.refuse(ticket, now, self.sent, forgiven=hasty)
-        if self._learnt.rests(self.sent):
+        """A 429 came; `retry_after` is the seconds that it asks to wait."""
+        self._requests.update(headers, permit.number, self.sent)
+        self._tokens.update(headers, permit.number, self.sent)
+        estimator = self._estimator
+        caught_up = permit.number <= self._last_caught_up + 2
+        self._may_catch_up = self._may_catch_up and not caught_up
+        estimator.record_rejection(permit, now, self.sent, caught_up=caught_up)
+        if estimator.ignores(self.sent):
             return
         if retry_after is None:
-            rate = self._learnt.rate
-            pause = max(SETTLE_S, 1 / rate) if rate else SETTLE_S
-            retry_after = min(_LONGEST_PAUSE_S, pause * 2**self._learnt.in_vain)
-        elif self._learnt.in_vain > _BELIEVED:
-            # "At once", again and again, and nothing is ever accepted: it isn't meant.
-            doubled = SETTLE_S * 2 ** (self._learnt.in_vain - _BELIEVED)
-            retry_after = max(retry_after, min(_LONGEST_PAUSE_S, doubled))
+            pause = max(_SETTLE_S, 1 / estimator.rate) if estimator.rate else _SETTLE_S
+            retry_after = min(_MAX_PAUSE_S, pause * 2**estimator.rejected_in_a_row)
+        elif estimator.rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
+            # The endpoint asks for short waits, but accepts nothing after them.
+            doubled = _SETTLE_S * 2 ** (estimator.rejected_in_a_row - _MAX_REJECTED_IN_A_ROW)
+            retry_after = max(retry_after, min(_MAX_PAUSE_S, doubled))
         self.resume_at = max(self.resume_at, now + retry_after)
-        self._owed_since = max(now, self.resume_at - _MADE_UP_S) if self._makes_up else math.inf
+        self._behind_since = max(now, self.resume_at - _CATCH_UP_S) if self._may_catch_up else math.inf
 
-    def _trickle(self, now: float) -> float:
-        """Requests per second so shortly after a pause."""
-        doubling = _CAREFUL_DOUBLING_S if self._learnt.is_limit else _DOUBLING_S
-        return min(_FLOOD, _TRICKLE * math.exp2((now - self.resume_at) / doubling))
+    def _restart_rate(self, now: float) -> float:
+        """The requests per second shortly after a pause."""
+        doubling = _CAREFUL_DOUBLING_S if self._estimator.is_limit else _RESTART_DOUBLING_S
+        return min(_RESTART_MAX, _RESTART_RATE * math.exp2((now - self.resume_at) / doubling))
 
-    def _space(self, ticket: Permit, pace: float) -> None:
-        """Sets when the request after `ticket` may go."""
-        in_time = ticket.at - _TOLERANCE_S
-        slot = max(self._slot, min(in_time, self._owed_since))
-        self._slot = slot + 1 / pace
+    def _space(self, permit: Permit, rate: float) -> None:
+        """Sets when the request after `permit` may be sent."""
+        in_time = permit.at - _TOLERANCE_S
+        slot = max(self._slot, min(in_time, self._behind_since))
+        self._slot = slot + 1 / rate
         if slot >= in_time:
-            self._owed_since = math.inf
+            self._behind_since = math.inf
             self._next_at = self._slot
         else:
-            self._last_made_up = ticket.number
-            self._next_at = max(self._slot, ticket.at + 1 / (_CATCHING_UP * pace))
-
-
-_FIRST_WINDOW = 16
-_SCOUT_S = 10.0
-
-
-@dataclass(slots=True)
-class AdmissionStats:
-    """What an endpoint is doing; live, for showing progress."""
-
-    in_flight: int = 0
-    window: int = 1
-    done: int = 0
-    """Requests that were answered."""
-    failed: int = 0
-    """Requests that were given up."""
-    retried: int = 0
-    """Calls that had to be made again, for whatever reason but a rate limit."""
-    rate_limited: int = 0
-    """Calls that were answered by a 429."""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    pace: float | None = None
-    """Requests per second that a rate limit allows; None: none is known."""
-    paused_until: float | None = None
-    """When the endpoint will be asked again, on the monotonic clock; None: it is being asked."""
+            self._last_caught_up = permit.number
+            self._next_at = max(self._slot, permit.at + 1 / (_CATCH_UP_FACTOR * rate))
 
 
 class ConcurrencyWindow:
-    """The number of requests that may be under way at once.
+    """The number of requests that may be in flight.
 
-    It opens with one request, the scout, so that a wrong key or an unknown field costs one
-    call and not a window full. Then it doubles with every window of good answers until
-    something goes wrong for lack of capacity; from there it shrinks in proportion to the share of
-    calls that went wrong, and grows by a sixteenth when few do.
+    It is 1 until the first response has come, so that a wrong key or an unknown field costs one
+    call. Then it doubles with every full window of successes until a quarter of a window
+    fails. From there on it shrinks in proportion to the failures, and grows by a sixteenth if there are few.
     """
 
     def __init__(self, most: int, least: int) -> None:
         self.most = most
         self.least = min(least, most)
         self.size = 1.0
-        self._opened = False
-        self._doubling = True
-        self._good = 0
-        self._bad = 0
+        self._is_open = False
+        self._doubles = True
+        self._successes = 0
+        self._failures = 0
 
     def open(self) -> None:
-        """The scout has come back."""
-        if not self._opened:
-            self._opened = True
-            self.size = float(min(self.most, _FIRST_WINDOW))
+        """The first response has come."""
+        if not self._is_open:
+            self._is_open = True
+            self.size = float(min(self.most, _INITIAL_WINDOW))
 
-    def good(self) -> None:
-        self._good += 1
-        self._settle()
-
-    def bad(self) -> None:
-        self._bad += 1
-        self._settle()
-
-    def _settle(self) -> None:
-        calls = self._good + self._bad
-        if not self._opened or calls < self.size:
+    def record(self, *, success: bool) -> None:
+        """A call has succeeded, or failed for lack of capacity."""
+        self._successes += success
+        self._failures += not success
+        calls = self._successes + self._failures
+        if not self._is_open or calls < self.size:
             return
-        share = self._bad / calls
-        self._doubling = self._doubling and share < 0.25
-        grown = self.size if self._doubling else max(1.0, self.size / 16)
-        self.size = min(self.most, max(self.least, self.size * (1 - share / 2) + grown * (1 - share)))
-        self._good = self._bad = 0
+        share = self._failures / calls
+        self._doubles = self._doubles and share < 0.25
+        growth = self.size if self._doubles else max(1.0, self.size / 16)
+        size = self.size * (1 - share / 2) + growth * (1 - share)
+        self.size = min(self.most, max(self.least, size))
+        self._successes = self._failures = 0
+
+
+@dataclass(slots=True)
+class AdmissionStats:
+    """The state of an endpoint, for showing progress."""
+
+    in_flight: int = 0
+    window: int = 1
+    done: int = 0
+    """Requests with a reply."""
+    failed: int = 0
+    """Requests that were given up."""
+    retried: int = 0
+    """Calls that were repeated for any reason except a rate limit."""
+    rate_limited: int = 0
+    """Calls that were answered by a 429."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    pace: float | None = None
+    """The requests per second that the rate limit allows; None if none is known."""
+    paused_until: float | None = None
+    """When the next request will be sent, on the monotonic clock; None while there is no pause."""
 
 
 class AdmissionControl:
-    """Admits requests in their order while the window and the pace allow it; retries go first."""
+    """Admits requests in order, as the window and the rate limiter allow; retries go first."""
 
     def __init__(self, most: int, least: int) -> None:
         self.window = ConcurrencyWindow(most, least)
-        self.pacer = RateLimiter()
+        self.limiter = RateLimiter()
         self.stats = AdmissionStats()
         self._waiting: deque[asyncio.Future[Permit]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._in_flight = 0
 
-    def enter(self) -> Permit | None:
-        """A ticket if a request may go at once; each must be given back by `leave`."""
+    def try_acquire(self) -> Permit | None:
+        """A permit if a request may be sent now. Each permit must be given back by `release`."""
         if self._waiting or self._in_flight >= int(self.window.size):
             return None
         now = monotonic()
-        return None if self.pacer.delay(now) else self._admit(now)
+        return None if self.limiter.delay(now) else self._admit(now)
 
-    async def wait(self, *, urgent: bool = False) -> Permit:
-        """A ticket as soon as a request may go."""
+    async def acquire(self, *, urgent: bool = False) -> Permit:
+        """Waits for a permit; an `urgent` request goes before all others."""
         turn: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         if urgent:
             self._waiting.appendleft(turn)
         else:
             self._waiting.append(turn)
-        self._next()
+        self._admit_waiting()
         try:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.leave()
+                self.release()
             raise
 
-    def leave(self) -> None:
-        """A request is no longer under way."""
+    def release(self) -> None:
+        """A request is no longer in flight."""
         self._in_flight -= 1
         if self._waiting:
-            self._next()
+            self._admit_waiting()
 
-    def good(self, ticket: Permit, headers: Mapping[str, str], tokens: int) -> None:
-        """A request was answered."""
+    def record_success(self, permit: Permit, headers: Mapping[str, str], tokens: int) -> None:
+        """A request was answered and has used `tokens`."""
         self.window.open()
-        self.window.good()
-        self.pacer.accepted(ticket, headers, tokens)
+        self.window.record(success=True)
+        self.limiter.record_success(permit, headers, tokens)
 
-    def bad(self) -> None:
-        """A request failed as it would for lack of capacity."""
+    def record_failure(self) -> None:
+        """A request failed in a way that a lack of capacity may cause."""
         self.window.open()
-        self.window.bad()
+        self.window.record(success=False)
 
-    def refused(self, ticket: Permit, headers: Mapping[str, str], retry_after: float | None) -> None:
+    def record_rate_limit(
+        self, permit: Permit, headers: Mapping[str, str], retry_after: float | None
+    ) -> None:
         """A request was answered by a 429."""
         self.window.open()
         self.stats.rate_limited += 1
-        self.pacer.refuse(ticket, monotonic(), headers, retry_after)
+        self.limiter.record_rejection(permit, monotonic(), headers, retry_after)
 
-    def show(self) -> AdmissionStats:
-        """The stats as they are now."""
-        pacer, stats = self.pacer, self.stats
+    def snapshot(self) -> AdmissionStats:
+        """The statistics, updated to now."""
+        resume_at, stats = self.limiter.resume_at, self.stats
         stats.in_flight = self._in_flight
         stats.window = int(self.window.size)
-        stats.pace = pacer.pace
-        stats.paused_until = pacer.resume_at if pacer.resume_at > monotonic() else None
+        stats.pace = self.limiter.rate
+        stats.paused_until = resume_at if resume_at > monotonic() else None
         return stats
 
-    def end(self, error: Exception) -> None:
-        """Nobody will be admitted any more: those who wait get `error`, each a copy of it."""
+    def close(self, error: Exception) -> None:
+        """Raises a copy of `error` in everything that waits in `acquire`."""
         waiting, self._waiting = self._waiting, deque()
         for turn in waiting:
             if not turn.done():
@@ -543,28 +432,25 @@ class AdmissionControl:
 
     def _admit(self, now: float) -> Permit:
         self._in_flight += 1
-        if self.pacer.sent == 0:
-            # A scout that is slow to come back holds the others up only so long.
-            asyncio.get_running_loop().call_later(_SCOUT_S, self._open)
-        return self.pacer.send(now)
+        if self.limiter.sent == 0:
+            # A slow first response delays the other requests only for so long.
+            asyncio.get_running_loop().call_later(_FIRST_REQUEST_S, self._open)
+        return self.limiter.send(now)
 
     def _open(self) -> None:
         self.window.open()
-        self._next()
+        self._admit_waiting()
 
-    def _next(self) -> None:
-        """Admits as many of those who wait as may go now; comes back when the pace allows the next."""
+    def _admit_waiting(self) -> None:
+        """Admits as many waiting requests as possible, and continues when the limiter allows the next."""
         while self._waiting and self._in_flight < int(self.window.size):
             now = monotonic()
-            delay = self.pacer.delay(now)
+            delay = self.limiter.delay(now)
             if delay:
-                self._come_back(delay)
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = asyncio.get_running_loop().call_later(delay, self._admit_waiting)
                 break
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(self._admit(now))
-
-    def _come_back(self, delay: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay, self._next)

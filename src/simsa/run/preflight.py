@@ -9,19 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 from simsa import data, engines, judges, prompts
 from simsa.config import Config, JudgeConfig, secret
-from simsa.data.contamination import inspect_quality
-from simsa.data.near_duplicates import DataFinding, DataQuality
+from simsa.data.contamination import DataFinding, DataQuality, inspect_quality
 from simsa.errors import SimsaError
 from simsa.i18n.messages import msg
 from simsa.judges import Judge
-from simsa.llm import (
-    CachedCapabilities,
-    ChatEndpoint,
-    ModelInfo,
-    cached_capabilities,
-    deprecation,
-    probe_capabilities,
-)
+from simsa.llm import CapabilityReport, ChatEndpoint, ModelInfo, deprecation
 from simsa.llm.batch_client import BatchEndpoint
 from simsa.records import Question
 from simsa.run import plan
@@ -49,8 +41,8 @@ class CheckReport:
     data: dict[str, Any] | None
     estimate: RunEstimate | None
     hygiene: DataQuality | None = None
-    abilities: Mapping[str, CachedCapabilities | None] = field(default_factory=dict)
-    """What is known of each endpoint by the name it is spoken of; None where it was never asked."""
+    capabilities: Mapping[str, CapabilityReport | None] = field(default_factory=dict)
+    """Variant or judge → what its endpoint accepts; None if it was not asked."""
 
     @property
     def exit_code(self) -> int:
@@ -61,7 +53,7 @@ class CheckReport:
             "schema": "simsa.check/1",
             "ok": self.exit_code == 0,
             "findings": [finding._asdict() for finding in self.findings],
-            "abilities": {str(name): known and known.to_dict() for name, known in self.abilities.items()},
+            "abilities": {str(name): known and known.to_dict() for name, known in self.capabilities.items()},
             "data": self.data,
             "estimate": None if self.estimate is None else self.estimate.to_dict(),
             "hygiene": None if self.hygiene is None else self.hygiene.to_dict(),
@@ -75,7 +67,7 @@ async def check(config: Config, folder: Path, train: Path | None = None, *, ask:
     endpoint answer one small question, a few tokens, to find out what it takes.
     """
     findings: list[CheckFinding] = []
-    known: dict[str, CachedCapabilities | None] = {}
+    known: dict[str, CapabilityReport | None] = {}
     questions = _questions(config, findings)
     doubtful = _hygiene(questions, train, findings)
     _prompt(config, questions, findings)
@@ -161,7 +153,7 @@ def _adapters(config: Config, findings: list[CheckFinding]) -> None:
 
 
 async def _endpoints(
-    config: Config, known: dict[str, CachedCapabilities | None], ask: bool
+    config: Config, known: dict[str, CapabilityReport | None], ask: bool
 ) -> AsyncIterator[CheckFinding]:
     for variant in config.variants:
         if e := variant.endpoint:
@@ -172,7 +164,7 @@ async def _endpoints(
                 yield finding
             always = {**config.generation.extra_body, **e.extra_body}
             asks = ask and reached and not e.adapter
-            async for finding in _abilities(*named, known, ask=asks, always=always):
+            async for finding in _capabilities(*named, known, ask=asks, always=always):
                 yield finding
 
 
@@ -192,7 +184,7 @@ def _judge(config: Config, findings: list[CheckFinding]) -> Judge | None:
 
 
 async def _judge_endpoint(
-    config: JudgeConfig, known: dict[str, CachedCapabilities | None], ask: bool
+    config: JudgeConfig, known: dict[str, CapabilityReport | None], ask: bool
 ) -> AsyncIterator[CheckFinding]:
     for name, one in config.each.items():
         about = msg("about.member", name=name) if config.panel else msg("about.judge")
@@ -201,7 +193,7 @@ async def _judge_endpoint(
         async for finding in _reachable(*named):
             reached = reached and finding.level != "error"
             yield finding
-        async for finding in _abilities(*named, known, ask=ask and reached, always=one.extra_body):
+        async for finding in _capabilities(*named, known, ask=ask and reached, always=one.extra_body):
             yield finding
         if one.via == "batch":
             yield await _batch_api(about, one)
@@ -249,29 +241,28 @@ async def _reachable(
         yield finding
 
 
-async def _abilities(
+async def _capabilities(
     about: str,
     base_url: str,
     model: str,
     key_name: str | None,
-    known: dict[str, CachedCapabilities | None],
+    known: dict[str, CapabilityReport | None],
     *,
     ask: bool,
     always: Mapping[str, Any],
 ) -> AsyncIterator[CheckFinding]:
-    """Puts what is known of the endpoint under `about`: what was found out before, or is now.
+    """Puts a report on the endpoint's capabilities into `known`, or None unless `ask`.
 
-    `always` is what is sent along with every request.
+    `always` is sent with every request.
     """
     known[about] = None
     try:
         endpoint = ChatEndpoint(
             base_url, model, key=secret(key_name), key_name=key_name, timeout_s=20, max_attempts=2
         )
-        known[about] = cached_capabilities(base_url, model, always)
         if ask:
             async with endpoint:
-                known[about] = await probe_capabilities(endpoint, always)
+                known[about] = await endpoint.probe(always)
     except SimsaError as error:
         yield _wrong(about, error)
         return

@@ -122,10 +122,7 @@ def test_people_read_marks_and_machines_one_document(
     assert "data" in abouts, "JSON is English, whatever the run speaks"
 
 
-def test_what_endpoints_take_is_asked_only_on_request_and_remembered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "cache"))
+def test_endpoints_are_probed_only_with_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_data(tmp_path, 3)
     with ChatServer(refuses=("temperature", "logprobs"), reply='{"ok": true}') as server:
         config = write_config(tmp_path, server.url)
@@ -136,8 +133,7 @@ def test_what_endpoints_take_is_asked_only_on_request_and_remembered(
         assert "simsa check --ask" in capsys.readouterr().out
         code, asked = checked(config, capsys, "--ask")
         assert code == 0
-        count = server.count
-        assert count > 0
+        assert server.count > 0
         judge = asked["abilities"]["judge"]
         assert judge["temperature"] is False
         assert judge["reasoning"] is True
@@ -145,14 +141,12 @@ def test_what_endpoints_take_is_asked_only_on_request_and_remembered(
         assert judge["logprobs"] is False
         assert judge["length_field"] == "max_tokens"
         assert judge["tokens"] < 100
-        _, after = checked(config, capsys)
-        assert after["abilities"]["judge"] == judge
-        assert run(["check", str(config), "--language", "en"]) == 0
+        assert run(["check", str(config), "--language", "en", "--ask"]) == 0
         shown = capsys.readouterr().out
-        assert server.count == count, "remembered"
     assert "a reasoning model?" in shown
     assert "JSON schema" in shown
     assert "max_tokens" in shown
+    assert f"{judge['found']} check --ask, {judge['tokens']} tokens" in shown
 
 
 def test_an_endpoint_that_is_not_there_is_named_once(
@@ -165,18 +159,3 @@ def test_an_endpoint_that_is_not_there_is_named_once(
     assert code == 5
     about = [f["about"] for f in found["findings"] if f["level"] == "error"]
     assert len(about) == len(set(about))
-
-
-def test_a_judge_starts_with_what_is_remembered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SIMSA_CACHE", str(tmp_path / "cache"))
-    write_data(tmp_path, 2)
-    with ChatServer(refuses=("temperature",)) as server:
-        config = write_config(tmp_path, server.url)
-        checked(config, capsys, "--ask")
-        count = server.count
-        assert run(["run", str(config), "-q"]) == 0
-        judging = server.calls[count:]
-    assert judging
-    assert {call.status for call in judging} == {200}, "nothing is tried that is known to be refused"

@@ -11,8 +11,8 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.data import read
-from tests.data import korean
-from tests.data.korean import ROWS, bare, write_csv, write_json, write_jsonl
+from tests.support import korean_rows as korean
+from tests.support.korean_rows import ROWS, bare, write_csv, write_json, write_jsonl
 
 
 def test_prints_one_canonical_row_a_line(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -61,7 +61,7 @@ def test_options(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> 
     [
         (["--field", "question"], "is not ROLE=NAME"),
         (["--field", "=q"], "is not ROLE=NAME"),
-        (["--field", "frage=q"], "there is no such role"),
+        (["--field", "frage=q"], "there is no such field"),
         (["--field", "question=frage"], "the file has no such field"),
         (["--limit", "0"], "--limit"),
         (["--format", "yaml"], "--format"),

@@ -97,7 +97,7 @@ def test_all_at_once(tmp_path: Path) -> None:
         ("wrong_path", "no Batch API"),
         ("tomorrow", "lets nothing through"),
         ("redirect", "redirects are not followed"),
-        ("bad_request", "turns requests away"),
+        ("bad_request", "rejects requests"),
     ],
 )
 @pytest.mark.parametrize("step", ["upload", "create", "status"])

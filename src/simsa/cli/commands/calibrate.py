@@ -124,11 +124,12 @@ def _of_table(
     from simsa.data.score_files import read_scores
     from simsa.judge_eval.calibration import judged_by_table
     from simsa.judge_eval.label_files import read_labels
+    from simsa.rubrics import load
 
     assert scores is not None
     if labels is None:
         raise InputError("people's scores are needed", field="--labels", hint="--labels FILE")
-    table = read_scores(scores)
+    table = read_scores(scores, load("rag-ko").criteria)
     judged = judged_by_table(table.scores, table.clusters)
     labelled = read_labels(labels, judged.answers, judged.criteria)
     return _calibrated(judged, labelled, baseline, None, seed), locale_language()

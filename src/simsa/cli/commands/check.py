@@ -16,7 +16,7 @@ from simsa.i18n.messages import msg
 from simsa.text import usd
 
 if TYPE_CHECKING:
-    from simsa.llm import CachedCapabilities
+    from simsa.llm import CapabilityReport
     from simsa.run.cost_estimate import RunEstimate
     from simsa.run.preflight import CheckReport
 
@@ -60,8 +60,8 @@ def _print(checked: CheckReport, language: Language) -> None:
     for finding in checked.findings:
         about, text = (localize(said, language) for said in (finding.about, finding.text))
         console.prose([f"{about}: {text}"], bullet=f"{marks[finding.level]} ")
-    if checked.abilities:
-        _print_abilities(checked.abilities, language)
+    if checked.capabilities:
+        _print_capabilities(checked.capabilities, language)
     if checked.estimate:
         _print_estimate(checked.estimate, language)
 
@@ -82,7 +82,7 @@ def _print_estimate(estimate: RunEstimate, language: Language) -> None:
         console.prose([f"  {localize(msg('estimate.criteria', list=', '.join(each)), language)}"])
 
 
-def _print_abilities(abilities: Mapping[str, CachedCapabilities | None], language: Language) -> None:
+def _print_capabilities(capabilities: Mapping[str, CapabilityReport | None], language: Language) -> None:
     """A table of what each endpoint takes; how to find it out where that is not known."""
     from simsa.cli import console
     from simsa.report.format import Grid, TableCell, TableRow
@@ -91,34 +91,32 @@ def _print_abilities(abilities: Mapping[str, CachedCapabilities | None], languag
     def say(key: str, **blanks: object) -> str:
         return localize(msg(key, **blanks), language)
 
-    known = {name: found for name, found in abilities.items() if found}
+    known = {name: found for name, found in capabilities.items() if found}
     if known:
         rows = {
-            "takes.schema": [_heeded(k.abilities.schema, k.schema_kept) for k in known.values()],
-            "takes.logprobs": [_heeded(k.abilities.logprobs, k.logprobs_given) for k in known.values()],
-            "takes.seed": [_TAKES[k.abilities.seed] for k in known.values()],
+            "takes.schema": [
+                _heeded(k.capabilities.accepts("response_format"), k.schema_kept) for k in known.values()
+            ],
+            "takes.logprobs": [
+                _heeded(k.capabilities.accepts("logprobs"), k.logprobs_given) for k in known.values()
+            ],
+            "takes.seed": [_TAKES[k.capabilities.accepts("seed")] for k in known.values()],
             "takes.temperature": [
-                "takes.reasoning" if k.is_reasoning else _TAKES[k.abilities.temperature]
+                "takes.reasoning" if k.is_reasoning else _TAKES[k.capabilities.accepts("temperature")]
                 for k in known.values()
             ],
         }
         table = [
             TableRow(say(name), tuple(TableCell(say(cell)) for cell in cells)) for name, cells in rows.items()
         ]
-        lengths = tuple(TableCell(k.abilities.length_field) for k in known.values())
-        dates = tuple(TableCell(_found(k, language)) for k in known.values())
+        lengths = tuple(TableCell(k.capabilities.length_field) for k in known.values())
+        dates = tuple(TableCell(say("found_by.check", date=str(k.found), n=k.tokens)) for k in known.values())
         table += [TableRow(say("takes.length"), lengths), TableRow(say("takes.found"), dates)]
         grid = Grid(say("check.takes"), tuple(localize(name, language) for name in known), tuple(table))
         console.show("\n" + render_grids([grid], *console.terminal()))
-    unknown = (name for name in abilities if not abilities[name])
+    unknown = (name for name in capabilities if not capabilities[name])
     console.prose(say("check.takes_unknown", name=name) for name in unknown)
 
 
-def _found(known: CachedCapabilities, language: Language) -> str:
-    """When and by whom it was found out."""
-    when = (msg(f"found_by.{by}", date=str(date), n=known.tokens) for by, date in known.found_by.items())
-    return " · ".join(localize(said, language) for said in when)
-
-
-def _heeded(taken: bool | None, heeded: bool | None) -> str:
-    return "takes.unheeded" if taken and heeded is False else _TAKES[taken]
+def _heeded(taken: bool | None, heeded: bool) -> str:
+    return "takes.unheeded" if taken and not heeded else _TAKES[taken]

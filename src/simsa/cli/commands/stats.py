@@ -11,7 +11,7 @@ import click
 from simsa.cli import console
 from simsa.errors import InputError
 from simsa.i18n.messages import note_text
-from simsa.records import CRITERIA, MAX_TOTAL, Criteria, Criterion
+from simsa.records import Criteria, Criterion, Number
 from simsa.text import list_choices
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Stats(NamedTuple):
     friedman: Mapping[str, Friedman]
     n_questions: int
     n_scored: Mapping[str, int]
-    max_total: int | None
+    max_total: Number | None
     noises: Sequence[VarianceReport] = ()
     n_gaps: Mapping[tuple[str, str], int] = {}
 
@@ -59,9 +59,10 @@ def command(
     """Runs `simsa stats`. Its help is in the message catalogue."""
     from simsa.config import locale_language
     from simsa.data.score_files import read_scores
+    from simsa.rubrics import load
 
     chosen = console.chosen(format, as_json)
-    found = summarised(read_scores(scores), baseline, seed, where=str(scores))
+    found = summarised(read_scores(scores, load("rag-ko").criteria), baseline, seed, where=str(scores))
     if chosen == "json":
         console.print_json(to_dict(found, language or "en"))
         return
@@ -95,7 +96,10 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
             hint=list_choices(baseline, names),
         )
     criteria = list(scores[baseline])
-    scales = {c: _scale(c, (s for name in names for s in scores[name][c].values())) for c in criteria}
+    scales = {
+        c: _scale(c, table.criteria, (s for name in names for s in scores[name][c].values()))
+        for c in criteria
+    }
     tests = {c: friedman([scores[name][c] for name in names]) for c in criteria if len(names) > 2}
     everything = {question for criterion in criteria for question in scores[baseline][criterion]}
     return Stats(
@@ -114,18 +118,17 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
             name: sum(all(scores[name][c].get(q) is not None for c in criteria) for q in everything)
             for name in names
         },
-        max_total=MAX_TOTAL if scales.get(TOTAL) else None,
+        max_total=table.criteria.max_total if scales.get(TOTAL) else None,
         noises=noises(_judgements(table), baseline),
         n_gaps=table.n_gaps,
     )
 
 
-def _scale(criterion: str, scores: Iterable[float | None]) -> Scale | None:
-    """The default scale: 1–5 for a criterion, the built-in rubrics' for the total; None when a score is outside."""
+def _scale(name: str, criteria: Criteria, scores: Iterable[float | None]) -> Scale | None:
+    """The scale of the criterion `name` or of the total; None when a score is outside of it."""
     from simsa.stats import Scale
 
-    default = Criterion(criterion)
-    scale = Scale.of_total(Criteria(map(Criterion, CRITERIA))) if criterion == TOTAL else Scale.of(default)
+    scale = Scale.of_total(criteria) if name == TOTAL else Scale.of(criteria.named(name) or Criterion(name))
     fits = scale and all(scale.low <= score <= scale.high for score in scores if score is not None)
     return scale if fits else None
 

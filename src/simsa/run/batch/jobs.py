@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from simsa.errors import EndpointError
 from simsa.i18n.language import LocalizedText, join_text
 from simsa.i18n.messages import has_message, msg
-from simsa.llm import batch_lines, responses
 from simsa.llm.batch_client import BatchEndpoint, BatchState
-from simsa.llm.batch_lines import BatchResult
+from simsa.llm.batch_lines import BatchResult, parse_result
+from simsa.llm.chat import MalformedResponse
 from simsa.run.batch import request_files
 from simsa.run.batch.actions import BatchContext
 from simsa.store import Store
@@ -331,12 +331,12 @@ def _ours(path: Path) -> Iterator[tuple[str, int, bytes]]:
     with path.open("rb") as stream:
         for line in stream:
             try:
-                found = batch_lines.result_line(line)
-            except responses.MalformedResponse:
+                found = parse_result(line)
+            except MalformedResponse:
                 continue
             request = request_files.request_of(found.custom_id)
             if request:
-                yield (*request, found.keep())
+                yield (*request, found.to_json())
 
 
 def _chunks(items: Iterable[tuple[str, int, bytes]]) -> Iterator[Sequence[tuple[str, int, bytes]]]:
@@ -351,4 +351,4 @@ def _chunks(items: Iterable[tuple[str, int, bytes]]) -> Iterator[Sequence[tuple[
 
 
 def _lost(why: str) -> bytes:
-    return BatchResult("", 0, None, why).keep()
+    return BatchResult("", 0, None, why).to_json()

@@ -11,7 +11,7 @@ from simsa.errors import EndpointError
 from simsa.i18n.messages import msg
 from simsa.judges import JudgeRequest, cost
 from simsa.judges.retry import JudgeConversation
-from simsa.llm import ChatFailure, ChatReply, batch_lines, deprecation
+from simsa.llm import ChatFailure, ChatReply, deprecation
 from simsa.llm.api_errors import ErrorClass, ErrorResponse
 from simsa.llm.batch_lines import BatchResult, LostResult
 from simsa.llm.chat import FailureKind
@@ -25,7 +25,6 @@ from simsa.store import Answered, ever_parsed
 from simsa.store.batches import BatchRow
 
 _WIDTH = 256
-_KINDS: dict[ErrorClass, FailureKind] = {ErrorClass.TOO_LONG: "too_long", ErrorClass.FILTERED: "refused"}
 
 
 class BatchJudge:
@@ -193,7 +192,7 @@ class JudgingPass:
     ) -> AskResult | BatchRow:
         """The judgement that a reply makes; or how the request stands, which is to be asked again."""
         key, before = asking.request.request_hash, asking.spent_usd
-        meaning = batch_lines.understand(BatchResult.kept(key, reply))
+        meaning = BatchResult.from_json(key, reply).interpret()
         made, lost = self._take(member, asking, row, meaning)
         self._replies += isinstance(meaning, ChatReply)
         usd = asking.spent_usd - before
@@ -217,19 +216,19 @@ class JudgingPass:
         """The judgement, if one comes of it; else how many losses in a row there have been."""
         most, lost = member.config.max_attempts, row.lost + 1
         if isinstance(meaning, ChatReply):
-            forms = self._forms[member.name]
-            forms.answered(row.batch, lambda: self._sent(member, asking, row), meaning)
             share = 1.0 - member.config.batch.discount
             return member.judge.hear(asking, replace(meaning, attempts=lost), price_share=share), 0
         kind: FailureKind = "failed"
         if isinstance(meaning, ErrorResponse):
-            if meaning.meaning is ErrorClass.CHANGE and self._learn(member, asking, row, meaning):
+            if meaning.error_class is ErrorClass.UNSUPPORTED_FIELD and self._learn(
+                member, asking, row, meaning
+            ):
                 return None, row.lost
-            if meaning.meaning is ErrorClass.END:
+            if meaning.error_class is ErrorClass.FATAL:
                 self._turned_away = member, meaning
-            elif meaning.meaning not in (ErrorClass.AGAIN, ErrorClass.SLOWER):
+            elif meaning.error_class not in (ErrorClass.RETRY, ErrorClass.RATE_LIMITED):
                 lost = most
-            kind = _KINDS.get(meaning.meaning, "failed")
+            kind = meaning.failure_kind
         if lost < most:
             return None, lost
         return member.judge.hear(asking, ChatFailure(kind, meaning.detail, row.lost + 1, 0.0)), 0

@@ -15,8 +15,8 @@ from simsa.errors import DataError, InputError
 from simsa.i18n.language import join_text
 from simsa.i18n.messages import msg
 from simsa.judges import JudgeRequest
-from simsa.llm import batch_lines, responses
-from simsa.llm.batch_lines import BatchResult
+from simsa.llm.batch_lines import BatchResult, parse_result
+from simsa.llm.chat import MalformedResponse
 from simsa.run.batch import request_files as files
 from simsa.run.batch.actions import BatchContext, BatchMember
 from simsa.run.batch.judging_pass import BatchJudge, JudgingPass
@@ -154,7 +154,7 @@ def _chosen_lines(paths: Sequence[Path], chosen: dict[str, _ReplyPlace]) -> Iter
             request = files.request_of(found.custom_id)
             place = chosen.get(request[0]) if request else None
             if request and place and (place.path, place.line) == (path, number):
-                yield (*request, found.keep())
+                yield (*request, found.to_json())
 
 
 def _lines(path: Path) -> Iterator[tuple[int, BatchResult]]:
@@ -165,8 +165,8 @@ def _lines(path: Path) -> Iterator[tuple[int, BatchResult]]:
                 if not line.strip():
                     continue
                 try:
-                    yield number, batch_lines.result_line(line.removeprefix(_BOM) if number == 1 else line)
-                except responses.MalformedResponse as malformed:
+                    yield number, parse_result(line.removeprefix(_BOM) if number == 1 else line)
+                except MalformedResponse as malformed:
                     raise DataError(
                         str(malformed),
                         where=f"{path}:{number}",

@@ -8,18 +8,15 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from simsa.errors import InputError
-from simsa.llm import Capabilities, CapabilityLearner, ChatReply, batch_lines
+from simsa.llm import Capabilities, CapabilityLearner, batch_lines
 from simsa.llm.api_errors import ErrorResponse
 from simsa.llm.base_url import BaseUrl
-from simsa.llm.capabilities import is_lasting
-from simsa.llm.capability_learner import SHOWING
 from simsa.run.batch.actions import BatchContext, BatchMember
 
 MB = 1_000_000
@@ -171,64 +168,53 @@ class _told:
 
 
 class RequestFormats:
-    """The form for what is asked of a member now, and the one that each earlier job was asked in."""
+    """The request fields to send to a member now, and those that each earlier job was sent with."""
 
     def __init__(
         self,
         name: str,
         now: Capabilities,
         by_job: Mapping[str, Capabilities],
-        lessons: CapabilityLearner | None = None,
-        hearsay: Set[str] = frozenset(),
+        unverified: Set[str] = frozenset(),
     ) -> None:
+        """`unverified` are fields that were refused outside of batches only."""
         self.now = now
         self._meta = f"batch_form:{name}"
         self._first = now
         self._by_job = by_job
-        self._lessons = lessons
-        self._hearsay = hearsay
-        self._answered: Counter[str | None] = Counter()
-        self._before = self.to_dict()
+        self._unverified = unverified
 
     @classmethod
     def of(cls, work: BatchContext, member: BatchMember, *, elsewhere: bool) -> Self:
-        """What answers to earlier requests of this run have taught, or else what is remembered.
+        """What the responses to earlier batches of this run have shown, or else those to its other requests.
 
-        `elsewhere`: somebody else will ask, nobody knows whom; then nothing is remembered of it.
+        `elsewhere`: the requests are for another endpoint, about which nothing is known.
         """
         config = member.config
         address = BaseUrl.parse(config.base_url)
         name = f"{config.model}@{address.base_url}"
-        kept = work.store.meta(f"batch_form:{name}") or {}
-        unproven = frozenset(kept.get("unproven", ()))
-        lessons = (
-            None
-            if elsewhere
-            else CapabilityLearner(config.base_url, config.model, config.extra_body, unproven=unproven)
-        )
-        before = lessons.abilities if lessons else Capabilities.of(address)
-        now = _read(kept) if kept else replace(before, accepted=frozenset())
-        by_job = {key: _read(form) for key, form in work.ledger.forms().items()}
-        return cls(name, now, by_job, lessons, hearsay=frozenset() if kept else now.refused)
+        by_job = {key: Capabilities.from_state(form) for key, form in work.ledger.forms().items()}
+        if kept := work.store.meta(f"batch_form:{name}"):
+            return cls(name, Capabilities.from_state(kept), by_job)
+        saved = {} if elsewhere else work.store.meta("capabilities", {})
+        now = CapabilityLearner(config.base_url, config.model, config.extra_body, saved).capabilities
+        return cls(name, now, by_job, unverified=now.refused)
 
     def keep(self, work: BatchContext) -> None:
-        if (kept := self.to_dict()) != self._before:
-            work.store.set_meta(**{self._meta: kept})
-
-    def to_dict(self) -> dict[str, Any]:
-        unproven = sorted(self._lessons.unproven) if self._lessons else []
-        form = {"length_field": self.now.length_field, "refused": sorted(self.now.refused)}
-        return form | ({"unproven": unproven} if unproven else {})
+        """Stores the fields for the next batch, if they have changed."""
+        if self.now is not self._first:
+            work.store.set_meta(**{self._meta: self.now.to_state()})
 
     def asked_in(self, job: str | None) -> Capabilities:
+        """The fields that a job was sent with."""
         return self._by_job.get(job or "", self._first)
 
     def learn(
         self, job: str | None, refusal: ErrorResponse, sent: Mapping[str, Any]
     ) -> tuple[bool, str | None]:
-        """Whether what `refusal` complains of will be different next time, and the field if that is news."""
+        """Whether the next request will differ in the field that `refusal` is about, and the field if it is news."""
         asked = self.asked_in(job)
-        learnt = asked.without(refusal, sent, self._hearsay)
+        learnt = asked.without(refusal, sent, self._unverified)
         if learnt is None:
             return False, None
         news = sorted(learnt.refused - self.now.refused)
@@ -238,16 +224,4 @@ class RequestFormats:
             healed = asked.refused - learnt.refused
             refused = self.now.refused.difference(healed).union(news)
             self.now = replace(self.now, length_field=length, refused=refused)
-            if self._lessons and is_lasting(refusal):
-                self._lessons.refused(news[0])
         return True, news[0] if news else None
-
-    def answered(self, job: str | None, sent: Callable[[], Mapping[str, Any]], reply: ChatReply) -> None:
-        """A request of a job was answered: each job has one form, so its first answers say what that is worth."""
-        if self._lessons and self._answered[job] < SHOWING:
-            self._answered[job] += 1
-            self._lessons.answered(sent(), reply)
-
-
-def _read(found: Mapping[str, Any]) -> Capabilities:
-    return Capabilities(found["length_field"], refused=frozenset(found["refused"]))

@@ -125,7 +125,7 @@ def _job(work: BatchContext, member: BatchMember, forms: RequestFormats, file: R
         judge_key=work.judge.verdict_task,
         stage="written",
         created_at=0,
-        form=forms.to_dict(),
+        form=forms.now.to_state(),
         requests=len(file.requests),
         bytes=file.bytes,
         estimate_usd=file.estimate_usd,

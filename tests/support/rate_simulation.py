@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simsa.llm.rate_limit import Permit, RateLimiter, retry_after
+from simsa.llm.rate_limit import Permit, RateLimiter
+from simsa.llm.rate_limit_headers import retry_after
 from tests.servers.limits import RateLimit
 
 
@@ -29,7 +30,7 @@ class Simulation:
     """From when to when the client's machine does something else."""
 
     def __post_init__(self) -> None:
-        self.pacer = RateLimiter()
+        self.limiter = RateLimiter()
         self.accepted: list[float] = []
         self.refused: list[float] = []
         self._random = random.Random(self.seed)
@@ -51,10 +52,10 @@ class Simulation:
                     self._arrive(now, about)
                 case "answered":
                     self._in_flight -= 1
-                    self.pacer.accepted(about[0], about[1], self.tokens)
+                    self.limiter.record_success(about[0], about[1], self.tokens)
                 case "refused":
                     self._in_flight -= 1
-                    self.pacer.refuse(about[0], now, about[1], retry_after(about[1], 0.0))
+                    self.limiter.record_rejection(about[0], now, about[1], retry_after(about[1], 0.0))
             self._send(now)
         return self
 
@@ -70,7 +71,7 @@ class Simulation:
 
     def _send(self, now: float) -> None:
         while self._in_flight < self.window:
-            delay = self.pacer.delay(now)
+            delay = self.limiter.delay(now)
             if delay:
                 if self._wakes_at is None or self._wakes_at > now + delay:
                     self._wakes_at = now + delay
@@ -78,24 +79,24 @@ class Simulation:
                 return
             self._in_flight += 1
             self._at(
-                now + self.round_trip_s * self._random.uniform(0.25, 0.75), "arrives", self.pacer.send(now)
+                now + self.round_trip_s * self._random.uniform(0.25, 0.75), "arrives", self.limiter.send(now)
             )
 
-    def _arrive(self, now: float, ticket: Permit) -> None:
+    def _arrive(self, now: float, permit: Permit) -> None:
         back = now + self.round_trip_s / 2
         if self._random.random() < self.chance:
             self.refused.append(now)
-            self._at(back, "refused", (ticket, self.chance_headers))
+            self._at(back, "refused", (permit, self.chance_headers))
             return
         wait = self.limit.take(now) if self.limit else 0.0
         headers = self.limit.describe(now) if self.limit else {}
         if self.limit and wait:
             self.refused.append(now)
-            self._at(back, "refused", (ticket, headers | self.limit.refusal(wait)))
+            self._at(back, "refused", (permit, headers | self.limit.refusal(wait)))
         else:
             self.accepted.append(now)
             takes = self.latency_s * self._random.uniform(0.7, 1.3)
-            self._at(back + takes, "answered", (ticket, headers))
+            self._at(back + takes, "answered", (permit, headers))
 
     def _at(self, when: float, what: str, about: Any) -> None:
         if what != "arrives":

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.llm.api_errors import ErrorClass, ErrorResponse, read_error
+from simsa.llm.api_errors import ErrorClass, ErrorResponse, parse_error
 
 
 @pytest.mark.parametrize(
@@ -39,31 +39,35 @@ from simsa.llm.api_errors import ErrorClass, ErrorResponse, read_error
             ErrorClass.FILTERED,
         ),
         (403, {"error": {"message": "Your input was flagged by moderation"}}, ErrorClass.FILTERED),
-        (429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, ErrorClass.SLOWER),
-        (429, {"error": {"message": "x", "code": "insufficient_quota"}}, ErrorClass.END),
-        (429, {"error": {"message": "x", "type": "insufficient_quota"}}, ErrorClass.END),
-        (429, {"error": {"message": "Your credit balance is too low"}}, ErrorClass.END),
-        (400, {"error": {"message": "something"}}, ErrorClass.CHANGE),
-        (422, {"detail": "something"}, ErrorClass.CHANGE),
-        (401, {}, ErrorClass.END),
-        (402, {}, ErrorClass.END),
-        (400, {"error": {"message": "The model `x` has been deprecated", "param": "model"}}, ErrorClass.END),
-        (403, {}, ErrorClass.END),
-        (404, {}, ErrorClass.END),
-        (405, {}, ErrorClass.END),
-        (301, {}, ErrorClass.END),
-        (408, {}, ErrorClass.AGAIN),
-        (409, {}, ErrorClass.AGAIN),
-        (425, {}, ErrorClass.AGAIN),
-        (500, {}, ErrorClass.AGAIN),
-        (503, {}, ErrorClass.AGAIN),
-        (529, {}, ErrorClass.AGAIN),
-        (418, {}, ErrorClass.GIVE_UP),
-        (451, {}, ErrorClass.GIVE_UP),
+        (429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, ErrorClass.RATE_LIMITED),
+        (429, {"error": {"message": "x", "code": "insufficient_quota"}}, ErrorClass.FATAL),
+        (429, {"error": {"message": "x", "type": "insufficient_quota"}}, ErrorClass.FATAL),
+        (429, {"error": {"message": "Your credit balance is too low"}}, ErrorClass.FATAL),
+        (400, {"error": {"message": "something"}}, ErrorClass.UNSUPPORTED_FIELD),
+        (422, {"detail": "something"}, ErrorClass.UNSUPPORTED_FIELD),
+        (401, {}, ErrorClass.FATAL),
+        (402, {}, ErrorClass.FATAL),
+        (
+            400,
+            {"error": {"message": "The model `x` has been deprecated", "param": "model"}},
+            ErrorClass.FATAL,
+        ),
+        (403, {}, ErrorClass.FATAL),
+        (404, {}, ErrorClass.FATAL),
+        (405, {}, ErrorClass.FATAL),
+        (301, {}, ErrorClass.FATAL),
+        (408, {}, ErrorClass.RETRY),
+        (409, {}, ErrorClass.RETRY),
+        (425, {}, ErrorClass.RETRY),
+        (500, {}, ErrorClass.RETRY),
+        (503, {}, ErrorClass.RETRY),
+        (529, {}, ErrorClass.RETRY),
+        (418, {}, ErrorClass.REJECTED),
+        (451, {}, ErrorClass.REJECTED),
     ],
 )
 def test_meanings(status: int, body: object, meaning: ErrorClass) -> None:
-    assert read_error(status, orjson.dumps(body)).meaning is meaning
+    assert parse_error(status, orjson.dumps(body)).error_class is meaning
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_meanings(status: int, body: object, meaning: ErrorClass) -> None:
     ],
 )
 def test_envelopes(body: bytes, message: str, param: str | None) -> None:
-    refusal = read_error(400, body)
+    refusal = parse_error(400, body)
     assert (refusal.message, refusal.param) == (message, param)
 
 
@@ -139,8 +143,8 @@ json = st.recursive(
 
 @given(st.integers(300, 599), st.one_of(st.binary(max_size=200), json.map(orjson.dumps)))
 def test_whatever_comes_is_read(status: int, body: bytes) -> None:
-    refusal = read_error(status, body)
-    assert isinstance(refusal.meaning, ErrorClass)
+    refusal = parse_error(status, body)
+    assert isinstance(refusal.error_class, ErrorClass)
     assert refusal.detail.startswith(f"HTTP {status}")
     assert len(refusal.detail) < 450
     assert "\n" not in refusal.detail

@@ -1,16 +1,32 @@
+"""Leaks, duplicates and doubtful references are found, each once."""
+
 from __future__ import annotations
 
+import gc
+import json
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa import data
-from simsa.data.contamination import duplicates, inspect_quality, leaks, mislabelled, unsupported
+from simsa.data.contamination import (
+    DataFinding,
+    closest,
+    duplicates,
+    inspect_quality,
+    leaks,
+    mislabelled,
+    unsupported,
+)
+from simsa.data.near_duplicates import NearDuplicateIndex, normalise
 from simsa.demo import demo_files
 from simsa.records import Passage, Question
 from tests.demo.conftest import RECIPES
@@ -32,7 +48,7 @@ def ask(id: str, question: str, *passages: str, **more: Any) -> Question:
         ("달빛시 박물관은 어디에 있나요?", None),
     ],
 )
-def test_a_question_that_was_trained_on(trained: str, match: str | None) -> None:
+def test_leaked_question_is_found(trained: str, match: str | None) -> None:
     test = [ask("q1", "한빛시 도서관은 언제 문을 열었나요?"), ask("q2", "너울강은 어디로 흐르나요?")]
     found = leaks(test, [ask("t1", trained)])
     if match is None:
@@ -54,14 +70,14 @@ def test_a_question_that_was_trained_on(trained: str, match: str | None) -> None
         ("한빛시", None),
     ],
 )
-def test_a_passage_that_was_trained_on(trained: str, match: str | None) -> None:
+def test_leaked_passage_is_found(trained: str, match: str | None) -> None:
     test = [ask("q1", "언제 열었나요?", "짧은 글", LONG)]
     found = leaks(test, [ask("t1", "전혀 다른 것을 묻습니까?", trained)])
     assert [f.match for f in found] == ([match] if match else [])
     assert all(f.kind == "leaked_passage" for f in found)
 
 
-def test_a_question_is_reported_once_by_its_closest_twin() -> None:
+def test_each_question_has_one_finding_the_closest() -> None:
     test = [ask("q1", "한빛시 도서관은 언제 문을 열었나요?", LONG, LONG + " 끝.")]
     train = [ask("t1", "그러면 한빛시 도서관은 언제 문을 열었나요?", LONG), ask("t2", test[0].question, LONG)]
     found = leaks(test, train)
@@ -71,7 +87,7 @@ def test_a_question_is_reported_once_by_its_closest_twin() -> None:
     ]
 
 
-def test_questions_of_one_template_are_not_taken_for_each_other() -> None:
+def test_questions_of_one_template_are_no_leak() -> None:
     test = [ask("q1", "너울읍의 인구는 몇 명인가요?"), ask("q2", "두멧골군의 면적은 얼마인가요?")]
     assert (
         leaks(
@@ -94,7 +110,7 @@ def test_training_rows_are_streamed() -> None:
     assert seen == 50
 
 
-def test_duplicates_ask_the_same_of_the_same() -> None:
+def test_duplicates_share_passages_or_reference() -> None:
     test = [
         ask("q1", "언제 문을 열었나요?", LONG, reference=("1987년",)),
         ask("q2", "언제 문을 열었나요", LONG, reference=("1987년에 열었습니다",)),
@@ -118,7 +134,7 @@ def test_duplicates_ask_the_same_of_the_same() -> None:
         ("", False),
     ],
 )
-def test_a_reference_that_no_passage_bears_out(reference: str, doubtful: bool) -> None:
+def test_reference_without_support_is_found(reference: str, doubtful: bool) -> None:
     references = (reference,) if reference else ()
     found = unsupported([ask("q1", "언제?", LONG, reference=references)])
     assert [(f.kind, f.question_id) for f in found] == [("unsupported_reference", "q1")] * doubtful
@@ -139,14 +155,14 @@ def test_a_reference_that_no_passage_bears_out(reference: str, doubtful: bool) -
         (False, (), None),
     ],
 )
-def test_labels_that_contradict_their_reference(
+def test_label_that_contradicts_its_reference_is_found(
     answerable: bool, references: tuple[str, ...], kind: str | None
 ) -> None:
     found = mislabelled([ask("q1", "언제?", LONG, reference=references, answerable=answerable)])
     assert [f.kind for f in found] == ([kind] if kind else [])
 
 
-def test_the_embedded_example_is_clean_and_shares_nothing_with_what_its_adapters_learnt(
+def test_demo_data_is_clean_and_not_in_its_training_data(
     tmp_path: Path,
 ) -> None:
     train = tmp_path / "train.jsonl"
@@ -157,7 +173,7 @@ def test_the_embedded_example_is_clean_and_shares_nothing_with_what_its_adapters
     assert inspect_quality(test, test).counts["leaked_question"] == len(test)
 
 
-def test_counts_come_with_their_rows() -> None:
+def test_quality_counts_findings_by_kind() -> None:
     found = inspect_quality(
         [ask("q1", "언제?", LONG, reference=("알버트 아인슈타인",)), ask("q2", "언제?", LONG)]
     )
@@ -168,7 +184,7 @@ def test_counts_come_with_their_rows() -> None:
 
 
 @given(st.permutations(range(6)))
-def test_the_order_of_the_training_rows_changes_nothing_about_who_is_concerned(order: list[int]) -> None:
+def test_order_of_training_rows_does_not_change_findings(order: list[int]) -> None:
     test = [
         ask(f"q{n}", f"{name}의 이름은 어디에서 왔습니까?", LONG + name) for n, name in enumerate("가나다")
     ]
@@ -184,7 +200,7 @@ def test_the_order_of_the_training_rows_changes_nothing_about_who_is_concerned(o
     ]
 
 
-def test_an_excerpt_is_short_and_on_one_line() -> None:
+def test_excerpt_is_short_and_on_one_line() -> None:
     test = [
         ask("q1", "가나다\n" * 100 + "?", reference=("없음",)),
         ask("q2", "가나다\n" * 100 + "?", reference=("없음",)),
@@ -194,7 +210,7 @@ def test_an_excerpt_is_short_and_on_one_line() -> None:
     assert "\n" not in one.excerpt + (one.other_excerpt or "")
 
 
-def test_titles_and_several_passages_together_bear_a_reference_out() -> None:
+def test_titles_and_several_passages_support_a_reference() -> None:
     contexts = (
         Passage("1987년에 문을 열었다.", title="한빛시 도서관"),
         Passage("달빛시 박물관은 1999년에 열었다."),
@@ -226,7 +242,7 @@ QUESTION = "한빛시 시립 도서관은 몇 년에 문을 열었습니까?"
         f"### 문맥\n1. 다른 글이 여기에 있다.\n2. {LONG.replace(' ', '  ')}\n### 질문\n{QUESTION.replace(' ', '')}",
     ],
 )
-def test_a_training_message_with_passages_and_question_in_one_is_looked_through(prompt: str) -> None:
+def test_training_prompt_is_searched_for_questions_and_passages(prompt: str) -> None:
     test = [
         ask("q1", QUESTION, LONG),
         ask("q2", "너울강은 어디로 흐르나요, 말씀해 주십시오.", "너울강 이야기"),
@@ -238,23 +254,21 @@ def test_a_training_message_with_passages_and_question_in_one_is_looked_through(
 
 
 @pytest.mark.parametrize("short", ["왜?", "언제인가요?", "누구인가요"])
-def test_a_short_question_inside_a_prompt_is_no_leak(short: str) -> None:
+def test_short_question_inside_a_prompt_is_no_leak(short: str) -> None:
     prompt = f"다음을 읽고 답하시오. {LONG} 질문: 그는 누구인가요? 언제인가요? 왜?"
     assert [
         one for one in leaks([ask("q1", short)], [ask("t1", prompt)]) if one.kind == "leaked_question"
     ] == []
 
 
-def test_the_same_shingles_in_another_order_are_not_the_question() -> None:
+def test_scattered_shingles_are_no_leak() -> None:
     scattered = " ".join(QUESTION[i : i + 9] + "그리고 또" for i in range(0, len(QUESTION), 4)) + LONG
     assert not [
         one for one in leaks([ask("q1", QUESTION)], [ask("t1", scattered)]) if one.match == "normalised"
     ]
 
 
-def test_chat_rows_of_a_fine_tune_are_training_rows(tmp_path: Path) -> None:
-    import json
-
+def test_leaks_are_found_in_chat_rows(tmp_path: Path) -> None:
     system = (
         f"검색 결과를 참고하여 답하세요.\n검색 결과:\n-----\n문서1: {LONG}\n문서2: 너울강은 남쪽으로 흐른다."
     )
@@ -281,9 +295,7 @@ def test_chat_rows_of_a_fine_tune_are_training_rows(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_every_planted_leak_is_found_and_nothing_else(seed: int) -> None:
-    import numpy as np
-
+def test_exactly_the_planted_leaks_are_found(seed: int) -> None:
     random = np.random.default_rng(seed)
     words = ["".join(map(chr, random.integers(0xAC00, 0xAC00 + 400, 3))) for _ in range(400)]
 
@@ -300,3 +312,122 @@ def test_every_planted_leak_is_found_and_nothing_else(seed: int) -> None:
         ("leaked_question", "q7", "t5"),
         ("leaked_passage", "q3", "t9"),
     }
+
+
+def plainly(test: Sequence[Question], train: Sequence[Question]) -> list[DataFinding]:
+    """Every text of every training row against the indexes, in the order of the file."""
+    questions = NearDuplicateIndex([q.question for q in test], size=3)
+    within = NearDuplicateIndex(
+        [q.question for q in test], size=3, threshold=1.0, contained=True, shortest=10
+    )
+    owners = [(q, p.text) for q in test for p in q.contexts]
+    passages = NearDuplicateIndex([text for _, text in owners], size=5, contained=True, shortest=30)
+    seen: set[str] = set()
+    found: list[DataFinding] = []
+    for row in train:
+        for place, match, similarity in questions.find(row.question):
+            q = test[place]
+            found.append(
+                DataFinding("leaked_question", q.id, q.question, match, row.id, row.question, similarity)
+            )
+        is_prompt = len(row.question) >= 80
+        for place, match, similarity in within.find(row.question) if is_prompt else ():
+            q = test[place]
+            if match == "near" and normalise(q.question) in normalise(row.question):
+                found.append(
+                    DataFinding(
+                        "leaked_question", q.id, q.question, "normalised", row.id, row.question, similarity
+                    )
+                )
+        for text in [p.text for p in row.contexts] + [row.question] * is_prompt:
+            for number, match, similarity in () if text in seen else passages.find(text):
+                q, own = owners[number]
+                found.append(DataFinding("leaked_passage", q.id, own, match, row.id, text, similarity))
+            seen.add(text)
+    order = {q.id: place for place, q in enumerate(test)}
+    found.sort(key=lambda one: (one.kind != "leaked_question", order[one.question_id]))
+    return closest(found)
+
+
+def bare(found: Sequence[DataFinding]) -> list[DataFinding]:
+    return [one._replace(excerpt="", other_excerpt="") for one in found]
+
+
+def corpus(seed: int, n_test: int, n_train: int) -> tuple[list[Question], list[Question]]:
+    """Rows of a small vocabulary, some of them copied, altered, or put into one prompt."""
+    random = np.random.default_rng(seed)
+    words = ["".join(map(chr, random.integers(0xAC00, 0xAC00 + 60, 2))) for _ in range(60)]
+
+    def text(low: int, high: int) -> str:
+        return " ".join(random.choice(words, random.integers(low, high)))
+
+    def altered(whole: str) -> str:
+        parts = whole.split()
+        for _ in range(random.integers(0, 4)):
+            parts[random.integers(len(parts))] = str(random.choice(words))
+        return str(random.choice([" ", "\n", "? "])).join(parts)
+
+    test = [
+        Question(f"q{n}", text(2, 9) + "?", tuple(Passage(text(3, 40)) for _ in range(random.integers(0, 3))))
+        for n in range(n_test)
+    ]
+    train = []
+    for n in range(n_train):
+        source = test[random.integers(n_test)]
+        shown = [altered(p.text) for p in source.contexts] if random.random() < 0.5 else [text(3, 40)]
+        question = altered(source.question) if random.random() < 0.5 else text(2, 9)
+        if random.random() < 0.3:
+            question, shown = "\n".join([*shown, question]), []
+        train.append(Question(f"t{n}", question, tuple(map(Passage, shown))))
+    return test, train
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_leaks_equal_those_of_comparing_every_row(seed: int) -> None:
+    test, train = corpus(seed, 12, 40)
+    expected = plainly(test, train)
+    assert bare(leaks(test, train)) == bare(expected)
+    assert expected, "the corpus leaks"
+
+
+def test_leaks_are_found_across_blocks() -> None:
+    """More rows than are looked at together: the closest twin, and the first of equals, wherever it stands."""
+    test, train = corpus(3, 30, 1_300)
+    assert bare(leaks(test, iter(train))) == bare(plainly(test, train))
+    late = [Question(f"t{n}", f"{n}번째로 묻는 말입니까") for n in range(1_200)]
+    late[1_100] = Question("t1100", test[4].question)
+    late[700] = Question("t700", test[4].question + " 정말")
+    assert ("q4", "exact", "t1100") in {(f.question_id, f.match, f.other) for f in leaks(test, late)}
+
+
+def test_training_rows_are_not_kept_in_memory() -> None:
+    """Only a block of them is there at a time, however long the file."""
+    alive: list[weakref.ref[Question]] = []
+    most = 0
+
+    class Row(Question):
+        __slots__ = ("__weakref__",)
+
+    def rows() -> Iterator[Question]:
+        nonlocal most
+        for n in range(3_000):
+            row = Row(
+                f"t{n}",
+                f"{n}번째 질문입니까?",
+                (Passage(f"{n}번째 글은 아주 길고 다른 것과 닮지 않았다. " * 3),),
+            )
+            alive.append(weakref.ref(row))
+            if n % 500 == 0:
+                gc.collect()
+                most = max(most, sum(one() is not None for one in alive))
+            yield row
+
+    assert (
+        leaks(
+            [Question("q1", "이것은 무엇입니까?", (Passage("한빛시 도서관은 1987년에 문을 열었다."),))],
+            rows(),
+        )
+        == []
+    )
+    assert most <= 1_100

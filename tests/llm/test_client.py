@@ -12,9 +12,9 @@ import pytest
 from simsa.errors import EndpointError
 from simsa.llm import ChatEndpoint, ChatReply, ChatRequest, ModelInfo
 from simsa.records import Message
-from tests.llm.asking import SCHEMA, ask, request
 from tests.servers.chat import ChatServer, verdict
 from tests.servers.http import Response
+from tests.support.llm_client import SCHEMA, ask, request
 
 
 def test_one_request_is_one_call_with_everything_in_it() -> None:

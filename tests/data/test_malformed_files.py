@@ -1,4 +1,4 @@
-"""What people's files are like on bad days: each kind is refused with its place, what stood there and a remedy."""
+"""Malformed files are refused with their place, the value found and a remedy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ import pytest
 from simsa.cli.main import run
 from simsa.data import from_rows, read
 from simsa.errors import DataError
-from tests.data import korean
-from tests.data.korean import write_csv, write_json, write_jsonl
+from tests.support import korean_rows as korean
+from tests.support.korean_rows import write_csv, write_json, write_jsonl
 
 GOOD: dict[str, Any] = {
     "id": "1",
@@ -179,7 +179,7 @@ TEXTS: dict[str, tuple[str, str | bytes, tuple[str, ...]]] = {
         json.dumps(korean.nested()).replace('"is_impossible": true', '"is_impossible": false'),
         ("data[0].paragraphs[0].qas[1]: answers", "is empty"),
     ),
-    # roles
+    # fields
     "two questions": ("a.jsonl", line(query="언제?"), ("'question' and 'query'", "--field question")),
     "two references": ("a.jsonl", line(answer="1987년"), ("'reference' and 'answer'",)),
     "two contexts": ("a.jsonl", line(context="가"), ("'contexts' and 'context'",)),
@@ -200,7 +200,7 @@ TEXTS: dict[str, tuple[str, str | bytes, tuple[str, ...]]] = {
     "only a prediction": (
         "a.jsonl",
         line(reference=..., response="1987년"),
-        ("'response' is read as what a model said",),
+        ("'response' is read as the model's answer",),
     ),
     # values
     "null question": ("a.jsonl", second(line(id="2", question=None)), ("a.jsonl:2: question", "is null")),
@@ -310,7 +310,7 @@ TEXTS: dict[str, tuple[str, str | bytes, tuple[str, ...]]] = {
     "ragged row": ("a.csv", HEADER + "1,q,c,r\n2,q,c\n", ("a.csv:3", "3 cells where the header has 4")),
     "row too long": ("a.csv", HEADER + "1,q,c,r,x\n", ("a.csv:2", "5 cells")),
     "unclosed quote": ("a.csv", HEADER + '1,q,c,r\n2,"q,c,r\n3,q,c,r\n', ("a.csv:3", "never closed")),
-    "stray quote": ("a.csv", HEADER + '1,"q"x,c,r\n', ("a.csv:2", "written twice")),
+    "stray quote": ("a.csv", HEADER + '1,"q"x,c,r\n', ("a.csv:2", "twice")),
     "cell too large": ("a.csv", HEADER + f'1,q,"{"x" * (17 * 2**20)}",r\n', ("a.csv:2", "16 MiB")),
     "nul in a table": (
         "a.csv",
@@ -337,7 +337,7 @@ TEXTS: dict[str, tuple[str, str | bytes, tuple[str, ...]]] = {
 }
 
 
-def refused(path: Path | str, says: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
+def assert_refused(path: Path | str, says: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
     """Asserts that `simsa convert` refuses `path` with exit code 2, one message and a place; returns it."""
     assert run(["convert", str(path)]) == 2
     message = capsys.readouterr().err
@@ -349,13 +349,13 @@ def refused(path: Path | str, says: tuple[str, ...], capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_malformed_files(
+def test_malformed_file_is_refused_with_place_and_remedy(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, content, says = TEXTS[kind]
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
-    refused(name, says, capsys)
+    assert_refused(name, says, capsys)
 
 
 def _zip(path: Path, member: str) -> None:
@@ -425,55 +425,55 @@ MADE: dict[str, tuple[str, Callable[[Path], Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("kind", MADE)
-def test_malformed_things(
+def test_unreadable_path_is_refused_with_place_and_remedy(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, make, says = MADE[kind]
     monkeypatch.chdir(tmp_path)
     make(Path(name))
-    refused(name, says, capsys)
+    assert_refused(name, says, capsys)
 
 
-def test_a_socket_is_no_file(
+def test_socket_and_device_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("a.sock")
-        refused("a.sock", ("is a socket",), capsys)
-    refused("/dev/zero", ("is a device",), capsys)
+        assert_refused("a.sock", ("is a socket",), capsys)
+    assert_refused("/dev/zero", ("is a device",), capsys)
 
 
-def test_a_folder_names_the_files_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_error_names_the_files_inside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data").mkdir()
     write_jsonl(tmp_path / "data" / "test.jsonl", [GOOD])
-    refused(tmp_path, ("give the file itself: data/test.jsonl",), capsys)
+    assert_refused(tmp_path, ("give the file itself: data/test.jsonl",), capsys)
 
 
-def test_a_missing_file_has_a_neighbour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_error_names_a_similar_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_jsonl(tmp_path / "test.jsonl", [GOOD])
-    refused(tmp_path / "tset.jsonl", ("no such file", "test.jsonl"), capsys)
-    refused(tmp_path / "nowhere" / "test.jsonl", ("no such file",), capsys)
-    refused(tmp_path / ("x" * 300), ("cannot be read: File name too long",), capsys)
+    assert_refused(tmp_path / "tset.jsonl", ("no such file", "test.jsonl"), capsys)
+    assert_refused(tmp_path / "nowhere" / "test.jsonl", ("no such file",), capsys)
+    assert_refused(tmp_path / ("x" * 300), ("cannot be read: File name too long",), capsys)
     (tmp_path / "loop").symlink_to("loop")
-    refused(tmp_path / "loop", ("cannot be read",), capsys)
+    assert_refused(tmp_path / "loop", ("cannot be read",), capsys)
 
 
-def test_a_name_that_leads_nowhere() -> None:
-    with pytest.raises(DataError, match=r"~no-such-user/a\.jsonl: leads nowhere"):
+def test_invalid_path_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"~no-such-user/a\.jsonl: is not a valid path"):
         list(read("~no-such-user/a.jsonl"))
     with pytest.raises(DataError, match="cannot be read"):
         list(read("a\0b"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_permission_error_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [GOOD])
     path.chmod(0)
-    refused(path, ("Permission denied", "ls -l"), capsys)
+    assert_refused(path, ("Permission denied", "ls -l"), capsys)
 
 
-def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
+def test_pickle_is_never_loaded(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> Any:
             return Path.touch, (tmp_path / "sprung",)
@@ -486,7 +486,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_the_rows_before_a_bad_one_are_read(tmp_path: Path) -> None:
+def test_rows_before_a_malformed_one_are_yielded(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [GOOD, GOOD | {"id": "2", "question": None}])
     questions = read(path)
     assert next(questions).id == "1"
@@ -496,7 +496,7 @@ def test_the_rows_before_a_bad_one_are_read(tmp_path: Path) -> None:
     assert (error.where, error.field, error.message) == (f"{path}:2", "question", "is null, not a text")
 
 
-def test_wrong_options(tmp_path: Path) -> None:
+def test_wrong_format_or_split_is_an_error(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [GOOD])
     with pytest.raises(DataError, match=r"format: is not a format.*\n.*known: auto, jsonl"):
         list(read(path, format="yaml"))
@@ -526,14 +526,14 @@ ROWS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_malformed_rows(kind: str) -> None:
+def test_malformed_rows_in_memory_are_refused(kind: str) -> None:
     rows, says = ROWS[kind]
     with pytest.raises(DataError) as refusal:
         list(from_rows(rows))
     assert says in str(refusal.value)
 
 
-def test_frames_with_a_doubled_column(tmp_path: Path) -> None:
+def test_repeated_column_of_a_frame_is_an_error(tmp_path: Path) -> None:
     import pandas
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -545,15 +545,15 @@ def test_frames_with_a_doubled_column(tmp_path: Path) -> None:
         list(read(tmp_path / "a.parquet"))
 
 
-def test_a_row_within_itself() -> None:
+def test_recursive_row_is_an_error() -> None:
     row = dict(GOOD)
     row["x"] = row
-    with pytest.raises(DataError, match="nested more than"):
+    with pytest.raises(DataError, match="nested too deep"):
         list(from_rows([row]))
 
 
-def test_what_looks_odd_and_is_fine(tmp_path: Path) -> None:
-    """No refusal without need."""
+def test_unusual_rows_are_accepted(tmp_path: Path) -> None:
+    """Accepts what is unusual but correct."""
     odd = [
         GOOD | {"id": 7, "note": 'says "a": and "a": again', "reference": ["1987년", "1987년", "87년"]},
         GOOD | {"id": "나 1", "contexts": [], "answerable": False, "reference": [""], "type": ""},
@@ -577,7 +577,7 @@ def test_what_looks_odd_and_is_fine(tmp_path: Path) -> None:
     assert (third.citations, third.type, third.metadata) == ((2,), "3", {})
 
 
-def test_tables_that_look_odd_and_are_fine(tmp_path: Path) -> None:
+def test_unusual_tables_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(
         b"\r\n,Question , contexts,answer,is_impossible,citations\r\n"

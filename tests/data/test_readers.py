@@ -1,4 +1,4 @@
-"""The same questions come out of every format, whatever the file is called."""
+"""Every format gives the same questions, whatever the name of the file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from simsa.data import from_rows, read
 from simsa.records import Question
-from tests.data import korean
-from tests.data.korean import ROWS, SPANS, Row, bare, write_csv, write_json, write_jsonl
+from tests.support import korean_rows as korean
+from tests.support.korean_rows import ROWS, SPANS, Row, bare, write_csv, write_json, write_jsonl
 
 
 def questions(path: Path, **options: Any) -> list[Question]:
@@ -93,14 +93,14 @@ WRITERS: dict[str, Callable[[Path, list[dict[str, Any]]], Path]] = {
 
 
 @pytest.mark.parametrize("form", WRITERS)
-def test_the_same_questions_come_out_of_every_format(form: str, tmp_path: Path) -> None:
+def test_every_format_gives_the_same_questions(form: str, tmp_path: Path) -> None:
     found = questions(WRITERS[form](tmp_path, korean.plain_rows()))
     assert same(found, ids=True)
     assert found == questions(write_jsonl(tmp_path / "canonical.jsonl", [q.to_dict() for q in found]))
 
 
 @pytest.mark.parametrize("form", WRITERS)
-def test_without_ids_every_format_makes_the_same_ones(form: str, tmp_path: Path) -> None:
+def test_every_format_gives_the_same_content_ids(form: str, tmp_path: Path) -> None:
     found = questions(WRITERS[form](tmp_path, korean.dataset_rows()))
     assert same(found)
     assert found == list(from_rows(korean.dataset_rows()))
@@ -121,7 +121,7 @@ SHAPES: dict[str, tuple[Any, dict[str, bool]]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_files_of_other_tools(shape: str, tmp_path: Path) -> None:
+def test_files_of_other_tools_are_read(shape: str, tmp_path: Path) -> None:
     value, carries = SHAPES[shape]
     found = questions(write_json(tmp_path / "a.json", value))
     assert same(found, **carries)
@@ -133,7 +133,7 @@ def test_files_of_other_tools(shape: str, tmp_path: Path) -> None:
             assert [replace(q, metadata={}) for q in again] == [replace(q, metadata={}) for q in found]
 
 
-def test_a_deepeval_table_joins_passages_by_a_bar(tmp_path: Path) -> None:
+def test_deepeval_table_may_join_passages_by_a_bar(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", korean.deepeval_rows(), listed="|".join)
     assert same(questions(path), labels=False)
 
@@ -156,7 +156,7 @@ HEADED = {
 
 
 @pytest.mark.parametrize("style", HEADED)
-def test_chat_messages(style: str, tmp_path: Path) -> None:
+def test_chat_messages_are_read_in_every_style(style: str, tmp_path: Path) -> None:
     rows = korean.chat_rows(HEADED[style])
     found = questions(write_jsonl(tmp_path / "a.jsonl", rows))
     assert same(found, labels=False)
@@ -166,13 +166,13 @@ def test_chat_messages(style: str, tmp_path: Path) -> None:
         assert questions(WRITERS[other](tmp_path, rows)) == found
 
 
-def test_alpaca_rows(tmp_path: Path) -> None:
+def test_alpaca_rows_are_read(tmp_path: Path) -> None:
     rows = [row._replace(contexts=row.contexts[:1]) for row in ROWS]
     assert same(questions(write_json(tmp_path / "a.json", korean.alpaca_rows())), labels=False, rows=rows)
     assert same(questions(write_csv(tmp_path / "a.csv", korean.alpaca_rows())), labels=False, rows=rows)
 
 
-def test_squad_korquad_and_klue(tmp_path: Path) -> None:
+def test_squad_korquad_and_klue_are_read(tmp_path: Path) -> None:
     spans = [row._replace(type="") for row in SPANS]
     first = [row._replace(type="") for row in SPANS if row.answerable]
     squad2 = questions(write_json(tmp_path / "2.json", korean.nested()))
@@ -188,7 +188,7 @@ def test_squad_korquad_and_klue(tmp_path: Path) -> None:
     assert [q.cluster for q in squad2[:2]] == [squad2[0].cluster] * 2 != [q.cluster for q in squad2[1:]]
 
 
-def test_squad_as_hugging_face_flattens_it(tmp_path: Path) -> None:
+def test_flattened_squad_is_read(tmp_path: Path) -> None:
     rows = [
         {
             "title": "달내",
@@ -224,25 +224,25 @@ def test_korquad_2_has_no_paragraphs(tmp_path: Path) -> None:
     assert (question.reference, question.contexts[0].text) == (("1987년",), "<p>1987년</p>")
 
 
-def test_a_single_row_may_stand_alone(tmp_path: Path) -> None:
+def test_single_object_is_a_row(tmp_path: Path) -> None:
     row = korean.plain_rows()[0] | {"contexts_seen": [{"a": 1}]}
     for indent in (None, 2):
         (question,) = questions(write_json(tmp_path / "a.json", row, indent=indent))
         assert bare(question) == ROWS[0]
 
 
-def test_the_format_can_be_named(tmp_path: Path) -> None:
+def test_format_can_be_named(tmp_path: Path) -> None:
     for form in ("jsonl", "json list", "csv", "tsv", "parquet"):
         path = WRITERS[form](tmp_path, korean.plain_rows())
         assert same(questions(path, format=form.split()[0]), ids=True)
 
 
-def test_limit_takes_the_first_rows_and_looks_at_no_more(tmp_path: Path) -> None:
+def test_limit_reads_only_the_first_rows(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [*korean.plain_rows(), {"question": None}])
     assert same(questions(path, limit=2), ids=True, rows=ROWS[:2])
 
 
-def test_splits(tmp_path: Path) -> None:
+def test_split_is_chosen(tmp_path: Path) -> None:
     rows = korean.plain_rows()
     both = saved(tmp_path / "both", rows, train=rows[:1], test=rows[1:])
     assert same(questions(both), ids=True, rows=ROWS[1:])
@@ -252,7 +252,7 @@ def test_splits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["list", "generator", "pandas", "polars", "datasets"])
-def test_rows_of_other_libraries(how: str) -> None:
+def test_frames_and_data_sets_are_read(how: str) -> None:
     rows: Any = korean.plain_rows()
     if how == "generator":
         rows = (row for row in rows)
@@ -265,7 +265,7 @@ def test_rows_of_other_libraries(how: str) -> None:
     assert same(list(from_rows(rows)), ids=True)
 
 
-def test_a_frame_read_from_parquet_has_arrays_and_missing_values(tmp_path: Path) -> None:
+def test_pandas_frame_with_arrays_and_missing_values(tmp_path: Path) -> None:
     import pandas
 
     rows = [

@@ -1,4 +1,4 @@
-"""What holds for any file: the canonical form comes back as it was, and nothing but DataError is ever raised."""
+"""Properties of all readers: canonical rows round-trip, and only DataError is ever raised."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from simsa.data import from_rows, read, read_predictions
 from simsa.data.csv_files import python_list
 from simsa.errors import DataError
 from simsa.records import Message, Passage, Question
-from tests.data import korean
-from tests.data.korean import write_csv
+from tests.support import korean_rows as korean
+from tests.support.korean_rows import write_csv
 
 # Any text of JSON, and more often what trips readers up.
 _LETTERS = st.one_of(
@@ -76,7 +76,7 @@ def again(content: bytes, name: str, **options: Any) -> list[Question]:
 
 @settings(max_examples=60, deadline=None)
 @given(_SETS)
-def test_the_canonical_form_comes_back_as_it_was(asked: Sequence[Question]) -> None:
+def test_canonical_form_round_trips(asked: Sequence[Question]) -> None:
     rows = [question.to_dict() for question in asked]
     written = b"".join(orjson.dumps(row) + b"\n" for row in rows)
     assert again(written, "a.jsonl") == asked
@@ -105,7 +105,7 @@ _TABLE = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(_TABLE, st.sampled_from([",", "\t", ";", "|"]), st.booleans())
-def test_a_table_comes_back_as_it_was(rows: list[dict[str, Any]], delimiter: str, python: bool) -> None:
+def test_table_round_trips(rows: list[dict[str, Any]], delimiter: str, python: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         options: dict[str, Any] = {"listed": repr} if python else {}
         path = write_csv(Path(folder) / "a.csv", rows, delimiter=delimiter, **options)
@@ -115,11 +115,11 @@ def test_a_table_comes_back_as_it_was(rows: list[dict[str, Any]], delimiter: str
 
 @settings(deadline=None)
 @given(st.lists(_ANY.filter(lambda text: "\0" not in text), max_size=4))
-def test_python_s_lists_are_read_as_python_wrote_them(texts: list[str]) -> None:
+def test_python_list_reads_repr_of_lists(texts: list[str]) -> None:
     assert python_list(repr(texts)) == texts
 
 
-def test_python_s_lists_are_read_for_nothing_else() -> None:
+def test_python_list_refuses_everything_else() -> None:
     for cell in (
         "['a' 'b']",
         "['a', 'b' 'c']",
@@ -174,7 +174,7 @@ SOUND: dict[str, bytes] = {
 @pytest.mark.parametrize("name", SOUND)
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
-def test_a_damaged_file_is_read_or_refused(name: str, data: st.DataObject) -> None:
+def test_damaged_file_is_read_or_refused(name: str, data: st.DataObject) -> None:
     content = bytearray(SOUND[name])
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(content)))

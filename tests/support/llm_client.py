@@ -25,7 +25,7 @@ class Outcome:
 
     results: list[ChatReply | ChatFailure | SimsaError] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
-    abilities: Capabilities = field(default_factory=Capabilities)
+    capabilities: Capabilities = field(default_factory=Capabilities)
     stats: AdmissionStats = field(default_factory=AdmissionStats)
 
     @property
@@ -73,7 +73,7 @@ def ask(server: ChatServer | str, requests: int | Sequence[ChatRequest] = 1, **o
         }
         async with ChatEndpoint(url, **given) as endpoint:
             outcome.results = list(await asyncio.gather(*(one(endpoint, request) for request in wanted)))
-            outcome.abilities = endpoint.abilities
+            outcome.capabilities = endpoint.capabilities
             outcome.stats = endpoint.stats
 
     asyncio.run(all_())

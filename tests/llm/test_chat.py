@@ -10,9 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.llm.batch_lines import result_line, understand
-from simsa.llm.chat import ChatReply, ModelInfo
-from simsa.llm.responses import MalformedResponse, completion, models, parsed
+from simsa.llm.batch_lines import parse_result
+from simsa.llm.chat import (
+    ChatReply,
+    MalformedResponse,
+    ModelInfo,
+    parse_completion,
+    parse_json,
+    parse_models,
+)
 
 ANYTHING = st.recursive(
     st.none()
@@ -27,7 +33,7 @@ ANYTHING = st.recursive(
 
 def read(message: dict[str, Any] | None = None, finish: Any = "stop", **beside: Any) -> ChatReply:
     choice = {"message": {"content": "말"} | (message or {}), "finish_reason": finish}
-    return completion(orjson.dumps({"choices": [choice]} | beside), 0.0, 1)
+    return parse_completion(orjson.dumps({"choices": [choice]} | beside), 0.0, 1)
 
 
 def counted(usage: Any) -> tuple[int, int, int]:
@@ -80,29 +86,29 @@ def test_a_message_counts_whatever_stands_beside_it(
 )
 def test_without_a_message_there_is_no_answer(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        completion(body, 0.0, 1)
+        parse_completion(body, 0.0, 1)
 
 
 def test_of_a_list_of_models_what_can_be_read_is_read() -> None:
     odd = {"id": "b", "root": 5, "parent": [1], "max_model_len": "x", "shutdown_date": [1]}
     body = orjson.dumps({"data": [{"id": 5}, {"root": "x"}, odd, {"id": "a", "root": "/a"}]})
-    assert models(body) == [ModelInfo("b"), ModelInfo("a", root="/a")]
+    assert parse_models(body) == [ModelInfo("b"), ModelInfo("a", root="/a")]
 
 
 @given(ANYTHING)
 def test_a_list_of_models_is_read_or_is_none(found: Any) -> None:
     for body in (found, {"data": found}, {"data": [{"id": "a", "root": found, "max_model_len": found}]}):
         try:
-            assert all(isinstance(model.id, str) for model in models(orjson.dumps(body)))
+            assert all(isinstance(model.id, str) for model in parse_models(orjson.dumps(body)))
         except MalformedResponse:
             continue
 
 
 def test_half_a_character_costs_no_answer() -> None:
     body = {"choices": [{"message": {"content": "\ud83d 4점 \U0001f600"}, "finish_reason": "stop"}]}
-    assert completion(json.dumps(body).encode(), 0.0, 1).text == "? 4점 \U0001f600"
+    assert parse_completion(json.dumps(body).encode(), 0.0, 1).text == "? 4점 \U0001f600"
     line = json.dumps({"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None})
-    reply = understand(result_line(line.encode()))
+    reply = parse_result(line.encode()).interpret()
     assert isinstance(reply, ChatReply)
     assert reply.text == "? 4점 \U0001f600"
 
@@ -118,4 +124,4 @@ def test_half_a_character_costs_no_answer() -> None:
 )
 def test_what_is_no_json_stays_none(text: bytes) -> None:
     with pytest.raises(json.JSONDecodeError):
-        parsed(text)
+        parse_json(text)

@@ -1,4 +1,4 @@
-"""`simsa check --train`: what is found reaches the person."""
+"""`simsa check --train` reports leaks and doubtful rows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def checked(capfd: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> dic
     return found
 
 
-def test_a_leak_is_a_warning_with_its_count_and_three_examples(
+def test_leak_is_a_warning_with_count_and_three_examples(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     config, train = project(tmp_path, ROWS), tmp_path / "train.jsonl"
@@ -62,7 +62,7 @@ def test_a_leak_is_a_warning_with_its_count_and_three_examples(
     assert "! training data: 5 of 6 rows" in capfd.readouterr().out
 
 
-def test_training_data_of_its_own_is_said_to_be_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_training_data_without_leak_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config, train = project(tmp_path, ROWS), tmp_path / "train.jsonl"
     train.write_text(
         '{"question": "아주 다른 질문입니다?", "contexts": ["다른 글"], "answer": "1"}', encoding="utf-8"
@@ -71,7 +71,7 @@ def test_training_data_of_its_own_is_said_to_be_so(tmp_path: Path, capfd: pytest
     assert any("nothing of the test set is in" in text for text in texts)
 
 
-def test_doubtful_rows_are_found_without_training_data(
+def test_doubtful_rows_are_reported_without_training_data(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     refused = ROWS[1] | {"answer": "검색 결과에서 답을 찾을 수 없습니다."}
@@ -81,8 +81,6 @@ def test_doubtful_rows_are_found_without_training_data(
     assert [f["question_id"] for f in found["hygiene"]["findings"]] == ["again", "q1"]
 
 
-def test_a_training_file_that_is_not_there_is_an_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_training_file_is_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = checked(capfd, str(project(tmp_path, ROWS)), "--train", "nowhere.jsonl", code=2)
     assert any(f["level"] == "error" and "nowhere.jsonl" in f["text"] for f in found["findings"])
