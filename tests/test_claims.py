@@ -216,7 +216,7 @@ def test_scores_on_file_count_again_though_there_is_no_money_for_lists(tmp_path:
         config.write_text(config.read_text().replace("judge-1", "gpt-4o"))
         assert run(["judge", str(config), "-q"]) == 0
         with Store.create(tmp_path / "simsa.simsa") as store:
-            store.forget_other_judges("nobody's")
+            store.unlink_other_judges("nobody's")
         assert scored(config) == {"pending": 60}
         assert run(["judge", str(config), "-q", "--claims", "--max-cost-usd", "0.0001"]) == 4
         assert (server.count, scored(config)) == (60, {"scored": 60})

@@ -323,7 +323,7 @@ async def score(run: RunContext, judge: Judge, retry: Collection[str]) -> None:
     """Every answer gets its verdict; what was judged before is found, not asked again."""
     store, stage = run.store, run.progress.judge
     refuse_if_open(store, judge.verdict_task)
-    store.forget_other_judges(judge.task, judge.verdict_task)
+    store.unlink_other_judges(judge.task, judge.verdict_task)
     assert run.config.judge is not None
     limit = run.config.judge.max_cost_usd
     budget = Budget(limit, store.spent_usd())

@@ -23,7 +23,7 @@ from simsa.report.example_answers import pick
 from simsa.report.format import format_fixed, interval
 from simsa.report.renderers import html, markdown, terminal
 from simsa.report.score_matrix import load
-from simsa.store import Answered, Claimed, Store, listings, results
+from simsa.store import Answered, Claimed, Store, claim_judgements, results
 from tests.report.runs import BASE, make_run, question
 
 YES = Claim("별빛마을이다", 1, "별빛마을", supported=True)
@@ -291,9 +291,9 @@ def test_an_answer_that_changed_has_no_claims_of_before(folder: Path) -> None:
 
 def test_what_the_judge_said_is_kept(folder: Path) -> None:
     with Store.read(folder) as store:
-        (found,) = listings(store, "q5", "base")
+        (found,) = claim_judgements(store, "q5", "base")
         assert (found.status, found.raw, found.claims) == ("unreadable", "{원문}", None)
-        assert listings(store, "q5", "lora") == []
+        assert claim_judgements(store, "q5", "lora") == []
 
 
 def test_the_share_goes_by_type_of_question_too_little_to_be_a_metric(folder: Path) -> None:

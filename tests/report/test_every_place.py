@@ -99,7 +99,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> report.Summary:
     )
     with_claims(folder, {"base": [[NO, MADE_UP], [YES], [], "refused"] * 4, "lora": [[YES]] * 16})
     with Store.create(folder) as store:
-        store.set_examination("k", EXAMINED)
+        store.set_probe_result("k", EXAMINED)
     with Store.read(folder) as store:
         found = report.summary(store, "en", n_examples=5)
     assert found.judge is not None

@@ -62,7 +62,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         language="ko",
     )
     with Store.create(folder) as store:
-        store.set_examination("k", EXAMINED)
+        store.set_probe_result("k", EXAMINED)
     return folder
 
 

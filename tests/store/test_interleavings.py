@@ -100,7 +100,7 @@ class Run(RuleBasedStateMachine):
 
     @rule(judge=judges)
     def forget(self, judge: str) -> None:
-        self.store.forget_other_judges(judge)
+        self.store.unlink_other_judges(judge)
         self.judging = {key: said for key, said in self.judging.items() if said[0] == judge}
 
     @rule()

@@ -300,11 +300,11 @@ def test_an_answer_that_variants_share_is_measured_once(tmp_path: Path) -> None:
 
 def test_what_is_known_of_a_judge_is_kept_by_its_key(store: Store) -> None:
     with store:
-        assert store.examination("k") is None
-        store.set_examination("k", {"probes": 3})
-        store.set_examination("k", {"probes": 4})
-        store.set_examination("other", {"probes": 5})
-        assert store.examination("k") == {"probes": 4}
+        assert store.probe_result("k") is None
+        store.set_probe_result("k", {"probes": 3})
+        store.set_probe_result("k", {"probes": 4})
+        store.set_probe_result("other", {"probes": 5})
+        assert store.probe_result("k") == {"probes": 4}
 
 
 def test_rows_are_not_written_outside_of_writing(store: Store) -> None:

@@ -218,7 +218,7 @@ def test_another_judge_takes_the_old_verdicts_down_but_not_their_judgements(tmp_
         fill(store, 2, ("base",))
         store.add_predictions([predicted(0, "base"), predicted(1, "base")])
         asyncio.run(judge_all(store, "old"))
-        store.forget_other_judges("new")
+        store.unlink_other_judges("new")
         assert statuses(store) == {"pending": 2}
         assert store.judged(()) == {"old-base-0", "old-base-1"}
         assert asyncio.run(judge_all(store, "new")) == 2

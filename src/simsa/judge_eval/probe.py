@@ -165,7 +165,7 @@ async def run_probes(
         per_kind=plan.per_kind,
         seed=plan.seed,
     )
-    store.set_examination(judge.key, found.to_dict())
+    store.set_probe_result(judge.key, found.to_dict())
     return found
 
 

@@ -176,7 +176,7 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         context_spread=context_spread(table) if mode == "joint" else {},
         panel=panel(store, [one["name"] for one in facts.get("members", ())]),
         repeats=repeated(store, facts.get("repeats", 1), facts.get("temperature")),
-        examination=store.examination(facts.get("key", "")),
+        examination=store.probe_result(facts.get("key", "")),
         length_bias=length_biases(table),
         usage=UsageInfo(tuple(usage_shares(store))),
     )

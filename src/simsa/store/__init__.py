@@ -1,32 +1,34 @@
-"""One SQLite file a run: numbered schema, group commit, one writer, any number of readers."""
+"""The store: one SQLite file per run, with one writer and any number of readers."""
 
-from simsa.store.queries import (
-    Claimed,
+from simsa.store.judgement_queries import (
     JudgeUsage,
     PanelJudgement,
-    Result,
     UsageShare,
     analyses,
-    claimed,
-    count_missing_claims,
+    claim_judgements,
     count_parse_failures,
-    criteria_of,
     ever_parsed,
     expected,
     judge_usage,
     judgement,
     judgements,
-    listings,
-    measures,
     members,
+    repeats,
+    sub_judgements,
+    usage_shares,
+)
+from simsa.store.result_queries import (
+    Claimed,
+    Result,
+    claimed,
+    count_missing_claims,
+    criteria_of,
+    measures,
     n_samples,
     pending_claims,
-    repeats,
     results,
     snapshot,
     statuses,
-    sub_judgements,
-    usage_shares,
 )
 from simsa.store.store import TRANSIENT, Answered, Planned, Role, Store, SubJudgement
 
@@ -43,6 +45,7 @@ __all__ = [
     "SubJudgement",
     "UsageShare",
     "analyses",
+    "claim_judgements",
     "claimed",
     "count_missing_claims",
     "count_parse_failures",
@@ -52,7 +55,6 @@ __all__ = [
     "judge_usage",
     "judgement",
     "judgements",
-    "listings",
     "measures",
     "members",
     "n_samples",

@@ -1,4 +1,4 @@
-"""The files of a run's folder: its lock, its database for readers, and what can be wrong with them."""
+"""The files of a run's folder: the lock, the database, and errors of SQLite as RunError."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PATIENCE_MS = 200
 
 
 def take_lock(folder: Path) -> sqlite3.Connection:
-    """An exclusive lock that the operating system gives back however this process ends."""
+    """Takes an exclusive lock, which the operating system releases when this process ends. Raises RunError."""
     lock = sqlite3.connect(folder / LOCK, isolation_level=None, timeout=0)
     try:
         lock.execute("BEGIN EXCLUSIVE")
@@ -32,6 +32,7 @@ def take_lock(folder: Path) -> sqlite3.Connection:
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
+    """Opens a database for reading only."""
     with translated(path):
         connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro",
@@ -45,7 +46,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 
 
 def enable_wal(connection: sqlite3.Connection) -> None:
-    """Lets readers read while one writes. SQLite itself would not wait for whoever holds the file just then."""
+    """Lets readers read while one writes. Retries, because SQLite does not wait for other processes here."""
     for _ in range(_TRIES):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -59,14 +60,14 @@ def enable_wal(connection: sqlite3.Connection) -> None:
 
 
 def migrate_copy(path: Path) -> None:
-    """A reader meets an older file: brings it up to date through a writer's connection."""
+    """Upgrades the file of an earlier version through a writing connection."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as writer:
         prepare(writer, str(path))
         truncate_wal(writer)
 
 
 def truncate_wal(connection: sqlite3.Connection) -> None:
-    """Moves what the log holds into the file, as far as nobody is reading it: who opens a run reads its log first."""
+    """Moves the write-ahead log into the file, as far as no reader prevents it, so that it opens faster."""
     with contextlib.suppress(sqlite3.Error):
         connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -74,12 +75,12 @@ def truncate_wal(connection: sqlite3.Connection) -> None:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """What SQLite complains of becomes a RunError that says what to do about it."""
+    """Translates errors of SQLite into RunError with a hint."""
     try:
         yield
     except sqlite3.IntegrityError as error:
         raise RunError(f"two rows claim the same place: {error}", where=str(path)) from None
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged name ends in the latter
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged name raises the latter
         raise RunError(
             f"cannot be used as a run's database: {error}",
             where=str(path),
@@ -87,7 +88,7 @@ def translated(path: Path) -> Iterator[None]:
         ) from None
 
 
-_KIND = 0xFF  # the rest of SQLite's code says more than a person needs
+_KIND = 0xFF  # the primary part of an extended result code
 _DISK = "free some disk space; the same command goes on where it stopped"
 _ALLOWED = "check the permissions of the folder and its files"
 _HINTS = {

@@ -20,7 +20,7 @@ import orjson
 from simsa.errors import DataError
 from simsa.records import Criteria
 from simsa.rubrics import built_in_criteria
-from simsa.store.queries import criteria_of
+from simsa.store.result_queries import criteria_of
 from simsa.store.schema_sql import statements
 from simsa.store.store import DATABASE as RUN_DATABASE
 from simsa.store.store import Store

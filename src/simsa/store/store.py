@@ -1,8 +1,7 @@
-"""A run's one SQLite file: what was asked, what was answered, what was judged.
+"""The SQLite file of a run: questions, plan, answers, judgements and metrics.
 
-A `Store` is either the run's single writer (`Store.create`) or one of any number of
-readers (`Store.read`), also while the run is going on. Everything is keyed by the
-content of its request, so work that was done is found again, whoever asks.
+A `Store` is either the run's single writer (`Store.create`) or one of any number of readers (`Store.read`), also
+during the run. Answers and judgements are keyed by the content of their requests, so finished work is found again.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ DATABASE = "run.sqlite"
 
 Role = Literal["member", "repeat", "criteria"]
 
-# Tables of which one has rows as soon as a run is worth anything.
-_KEPT = ("meta", "questions", "answers", "judgements")
+# A run with rows in none of these tables is empty.
+_CONTENT_TABLES = ("meta", "questions", "answers", "judgements")
 
-# A later run asks again where the reason may have gone away by itself.
+# Statuses that a later run retries, because the cause may have gone away.
 TRANSIENT = ("failed", "budget")
 
 _ADD_ANSWER = (
@@ -48,12 +47,12 @@ _ADD_JUDGEMENT = (
     " completion_tokens, cached_tokens, cost_usd, latency_s, attempts, detail, expected, claims, estimated_usd)"
     f" VALUES ({','.join('?' * 16)})"
 )
-_SAME = "g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample"
-_FORGET_SCORES = "DELETE FROM scores WHERE request_hash = ?"
+_SAME_ROW = "g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample"
+_CLEAR_SCORES = "DELETE FROM scores WHERE request_hash = ?"
 _ADD_SCORE = "INSERT INTO scores (request_hash, criterion, score) VALUES (?,?,?)"
-_FORGET_VOICES = "DELETE FROM sub_judgements WHERE request_hash = ?"
-_ADD_VOICE = "INSERT INTO sub_judgements (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
-_STAND = "INSERT OR REPLACE INTO criterion_cache (criterion_hash, request_hash) VALUES (?,?)"
+_CLEAR_SUB_JUDGEMENTS = "DELETE FROM sub_judgements WHERE request_hash = ?"
+_ADD_SUB_JUDGEMENT = "INSERT INTO sub_judgements (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
+_CACHE_CRITERION = "INSERT OR REPLACE INTO criterion_cache (criterion_hash, request_hash) VALUES (?,?)"
 _LINK = (
     "INSERT OR REPLACE INTO judging (question_id, variant, sample, part, judge_key, answer_hash,"
     " request_hash) VALUES (?,?,?,?,?,?,?)"
@@ -65,9 +64,9 @@ _ADD_MEASURE = (
 
 
 class SubJudgement(NamedTuple):
-    """A judgement that another one is made from: a panel's member, a repeat, or some of the criteria.
+    """A judgement that another one is combined from: a panel member's, a repeat, or a call for some criteria.
 
-    `name` is the member's label, the number of the repeat from 0, or the criteria with commas.
+    `name` is the member's label, the number of the repeat from 0, or the criteria separated by commas.
     """
 
     role: Role
@@ -76,7 +75,7 @@ class SubJudgement(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """One request that a variant gets. `sample` counts the answers to the same question from 0."""
+    """A request to a variant. `sample` is the number of the answer to the question, from 0."""
 
     question_id: str
     variant: str
@@ -85,7 +84,7 @@ class Planned(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """An answer that waits for its verdict."""
+    """An answer without a verdict."""
 
     serial: int
     question: Question
@@ -96,7 +95,7 @@ class Answered(NamedTuple):
 
 
 class Store:
-    """See the module. Use as a context manager; closing a writer gives up its lock."""
+    """A run's database. Use it as a context manager; closing a writer releases its lock."""
 
     def __init__(self, folder: Path, *, writable: bool) -> None:
         self.folder = folder
@@ -118,7 +117,7 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path) -> Self:
-        """Opens the run in `folder` for writing, making it if need be. One writer at a time."""
+        """Opens the run in `folder` for writing, and creates it if necessary. Raises RunError if it has a writer."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -140,11 +139,11 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        nothing = isinstance(error, SimsaError) and self._is_new and not any(map(self.count, _KEPT))
+        is_empty = isinstance(error, SimsaError) and self._is_new and not any(map(self.count, _CONTENT_TABLES))
         self.close()
-        if nothing:
-            self._unmake()
-        if isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError)):  # met while rows were being read
+        if is_empty:
+            self._delete_files()
+        if isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError)):  # raised while rows were read
             with translated(self.path):
                 raise error
 
@@ -154,17 +153,17 @@ class Store:
         self.db.close()
         self._release()
 
-    def _unmake(self) -> None:
-        """A run that was begun by mistake, of data that cannot be read, leaves nothing behind."""
+    def _delete_files(self) -> None:
+        """Deletes the files of a new run that failed before it had any content."""
         with contextlib.suppress(OSError):
             for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK):
                 (self.folder / name).unlink(missing_ok=True)
-            self.folder.rmdir()  # unless somebody else keeps something there
+            self.folder.rmdir()  # fails if there are other files
 
-    # What the run is about -------------------------------------------------------
+    # The run ---------------------------------------------------------------------
 
     def meta(self, key: str, default: Any = None) -> Any:
-        """A fact about the run, as JSON keeps it."""
+        """A fact about the run, as JSON."""
         found = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return default if found is None else orjson.loads(found[0])
 
@@ -174,9 +173,9 @@ class Store:
             self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
 
     def set_questions(self, questions: Iterable[Question]) -> int:
-        """Replaces the test set; only verdicts on questions that stayed as they were still stand.
+        """Replaces the test set and unlinks the verdicts on questions that changed or were removed.
 
-        What was said of the others is on file, and found again by its content. Returns how many there are.
+        The judgements stay and are found again by their content. Returns the number of questions.
         """
         with self._transaction():
             self.db.execute("CREATE TEMP TABLE before AS SELECT id, hash FROM questions")
@@ -196,7 +195,7 @@ class Store:
         return self.count("questions")
 
     def set_variants(self, variants: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """Replaces the variants: names in order, each with what is known about it."""
+        """Replaces the variants: names in order, each with its facts."""
         with self._transaction():
             self.db.execute("DELETE FROM variants")
             self.db.executemany(
@@ -205,7 +204,7 @@ class Store:
             )
 
     def set_plan(self, planned: Iterable[Planned]) -> None:
-        """Replaces what is to be answered."""
+        """Replaces the plan."""
         with self._transaction():
             self.db.execute("DELETE FROM plan")
             self.db.executemany(
@@ -213,17 +212,17 @@ class Store:
             )
 
     def variants(self) -> dict[str, dict[str, Any]]:
-        """Name → what is known about it, in the config's order."""
+        """Name → facts, in the config's order."""
         rows = self.db.execute("SELECT name, info FROM variants ORDER BY position")
         return {name: orjson.loads(info) for name, info in rows}
 
     def questions(self) -> Iterator[Question]:
-        """The test set in its order."""
+        """Yields the test set in its order."""
         for (row,) in self.db.execute("SELECT row FROM questions ORDER BY position"):
             yield Question.from_dict(orjson.loads(row))
 
     def question_ids(self) -> dict[str, None]:
-        """The ids of the test set in its order, quick to look up in."""
+        """The ids of the test set in its order, as the keys of a dict."""
         return dict.fromkeys(row[0] for row in self.db.execute("SELECT id FROM questions ORDER BY position"))
 
     def question(self, question_id: str) -> Question | None:
@@ -231,17 +230,17 @@ class Store:
         return Question.from_dict(orjson.loads(found[0])) if found else None
 
     def data_hash(self) -> str:
-        """Hash of the whole test set, whatever its order."""
+        """Hash of the whole test set; independent of its order."""
         return data_hash(row[0] for row in self.db.execute("SELECT hash FROM questions"))
 
     def count(self, table: str) -> int:
-        """How many rows `table` or the view `results` has."""
+        """Number of rows of `table`, or of the view `results`."""
         return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
-    # Plan - done = pending -------------------------------------------------------
+    # Pending work: the plan without what is done ---------------------------------
 
     def pending_answers(self, variants: Sequence[str]) -> list[Planned]:
-        """Requests without an answer, all variants of a question close together."""
+        """Requests without an answer, ordered by question, then variant."""
         rows = self.db.execute(
             f"""SELECT p.question_id, p.variant, p.request_hash, p.sample FROM plan p
             JOIN questions q ON q.id = p.question_id JOIN variants v ON v.name = p.variant
@@ -253,11 +252,10 @@ class Store:
         return [Planned(*row) for row in rows]
 
     def unjudged(self, judge_key: str, after: int, limit: int, retry: Sequence[str]) -> list[Answered]:
-        """About `limit` answers behind `after` that have no standing verdict of this judge.
+        """About `limit` answers with a serial above `after` that have no verdict of this judge.
 
-        `retry` lists statuses that are to be asked again, also of what a verdict is made from.
-        Rows that share an answer, and so its serial, come together: the next call goes on
-        behind all of them.
+        `retry` lists statuses to retry, also those of the judgements that a verdict is combined from. Rows that share
+        an answer, and so its serial, come in one block, so that the next call can continue after it.
         """
         rows = self._unjudged("a.serial > ?", judge_key, after, limit, retry)
         if len(rows) == limit:
@@ -270,35 +268,37 @@ class Store:
         self, which: str, judge_key: str, serial: int, limit: int, retry: Sequence[str]
     ) -> list[tuple[int, str, str, str, str, int]]:
         return self.db.execute(
-            # CROSS: from the first answer behind `serial` on, and not through the whole plan for every block.
+            # CROSS JOIN makes SQLite begin at the first answer after `serial` instead of reading the whole plan.
             f"""WITH RECURSIVE {_again(retry)}
             SELECT a.serial, q.row, p.variant, p.request_hash, a.prediction, p.sample FROM answers a
             CROSS JOIN plan p ON p.request_hash = a.request_hash JOIN questions q ON q.id = p.question_id
             WHERE {which} AND (
-                NOT EXISTS (SELECT 1 FROM judging g WHERE {_SAME}
+                NOT EXISTS (SELECT 1 FROM judging g WHERE {_SAME_ROW}
                     AND g.judge_key = ? AND g.answer_hash = p.request_hash)
-                OR EXISTS (SELECT 1 FROM judging g WHERE {_SAME} AND g.request_hash IN again))
+                OR EXISTS (SELECT 1 FROM judging g WHERE {_SAME_ROW} AND g.request_hash IN again))
             ORDER BY a.serial, p.variant, p.sample LIMIT ?""",
             (*retry, serial, judge_key, limit),
         ).fetchall()
 
     def count_unjudged(self, judge_key: str, *, answered: bool, retry: Sequence[str] = ()) -> int:
-        """Planned rows without a standing verdict of this judge, or with one that is to be asked again
-        for a status in `retry`; only those `answered`, or all."""
+        """Number of planned rows without a verdict of this judge, or with one to retry for a status in `retry`.
+
+        Counts all rows, or only those that are `answered`.
+        """
         return int(
             self.db.execute(
                 f"""WITH RECURSIVE {_again(retry)}
                 SELECT count(*) FROM plan p WHERE (NOT EXISTS
-                    (SELECT 1 FROM judging g WHERE {_SAME}
+                    (SELECT 1 FROM judging g WHERE {_SAME_ROW}
                     AND g.judge_key = ? AND g.answer_hash = p.request_hash)
-                OR EXISTS (SELECT 1 FROM judging g WHERE {_SAME} AND g.request_hash IN again))
+                OR EXISTS (SELECT 1 FROM judging g WHERE {_SAME_ROW} AND g.request_hash IN again))
                 AND (? OR EXISTS (SELECT 1 FROM answers a WHERE a.request_hash = p.request_hash))""",
                 (*retry, judge_key, not answered),
             ).fetchone()[0]
         )
 
-    def judged(self, retry: Sequence[str]) -> set[str]:
-        """Request hashes of the judgements on file, but those that a status in `retry` has a part in."""
+    def judged_requests(self, retry: Sequence[str]) -> set[str]:
+        """Request hashes of all judgements, without those to retry for a status in `retry`."""
         rows = self.db.execute(
             f"""WITH RECURSIVE {_again(retry)}
             SELECT request_hash FROM judgements WHERE request_hash NOT IN again""",
@@ -307,22 +307,22 @@ class Store:
         return {row[0] for row in rows}
 
     def spent_usd(self) -> float:
-        """What all judgements in this file cost, those of earlier rubrics too, and by estimate where no usage was reported."""
+        """Cost of all judgements in this file, also by earlier rubrics; estimated if no usage was reported."""
         spent = self.db.execute("SELECT total(coalesce(cost_usd, estimated_usd)) FROM judgements")
         return float(spent.fetchone()[0])
 
-    def forget_other_judges(self, *judge_keys: str) -> None:
-        """Takes down verdicts of other judges, rubrics or modes; their judgements stay on file for reuse."""
+    def unlink_other_judges(self, *judge_keys: str) -> None:
+        """Unlinks the verdicts of other judges, rubrics or modes. Their judgements stay and can be reused."""
         with self._transaction():
             self.db.execute(
                 f"DELETE FROM judging WHERE judge_key NOT IN ({_marks(judge_keys)})", tuple(judge_keys)
             )
 
-    # Results, each on disk before it counts --------------------------------------
+    # Results ---------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncIterator[Self]:
-        """Group commit for as long as the block runs; what was queued is committed at its end."""
+        """Enables group commit inside the block; queued writes are committed at its end."""
         self._writer = GroupCommit(self._connect, str(self.path))
         try:
             yield self
@@ -331,44 +331,43 @@ class Store:
             await writer.close()
 
     async def add_prediction(self, prediction: Prediction) -> None:
-        """Keeps an answer, or the failure to get one."""
+        """Stores an answer, or the failure to get one."""
         p = prediction
         if p.prediction is None:
-            await self._write((_ADD_FAILURE, ("answer", p.question_id, p.variant, p.error or "")))
+            await self.write((_ADD_FAILURE, ("answer", p.question_id, p.variant, p.error or "")))
             return
-        await self._write((_ADD_ANSWER, _answer_row(p)))
+        await self.write((_ADD_ANSWER, _answer_row(p)))
 
     def add_predictions(self, predictions: Iterable[Prediction]) -> None:
-        """Keeps many answers at once, outside `writing`."""
+        """Stores many answers at once, outside of `writing`."""
         with self._transaction():
             self.db.executemany(_ADD_ANSWER, (_answer_row(p) for p in predictions))
 
     def add_judgement(
         self,
         judgement: Judgement,
-        voices: Sequence[SubJudgement] = (),
-        standing: Mapping[str, str] | None = None,
+        sub_judgements: Sequence[SubJudgement] = (),
+        cached_criteria: Mapping[str, str] | None = None,
         also: Sequence[tuple[str, Sequence[Any]]] = (),
     ) -> Awaitable[None]:
-        """Keeps what a judge said of one request. Queued at once; await it to know it is on disk.
+        """Stores the judgement on one request. It is queued at once; the awaitable resolves when it is on disk.
 
-        `voices` are the judgements it was made from, in order. `standing` maps hashes of
-        what was asked for one criterion to the request whose judgement has its score. `also` are statements for
-        the same transaction.
+        `sub_judgements` are those it was combined from, in order. `cached_criteria` maps hashes of the request for one
+        criterion to the request whose judgement has its score. `also` are statements for the same transaction.
         """
-        made = judgement.request_hash
-        return self._write(
+        key = judgement.request_hash
+        return self.write(
             (_ADD_JUDGEMENT, _judgement_row(judgement)),
-            (_FORGET_SCORES, (made,)),
-            *((_ADD_SCORE, (made, *score)) for score in judgement.scores.items()),
-            (_FORGET_VOICES, (made,)),
-            *((_ADD_VOICE, (made, n, *voice)) for n, voice in enumerate(voices)),
-            *((_STAND, pair) for pair in (standing or {}).items()),
+            (_CLEAR_SCORES, (key,)),
+            *((_ADD_SCORE, (key, *score)) for score in judgement.scores.items()),
+            (_CLEAR_SUB_JUDGEMENTS, (key,)),
+            *((_ADD_SUB_JUDGEMENT, (key, n, *one)) for n, one in enumerate(sub_judgements)),
+            *((_CACHE_CRITERION, pair) for pair in (cached_criteria or {}).items()),
             *also,
         )
 
-    def standing(self, criterion_hashes: Sequence[str]) -> dict[str, str]:
-        """Hash of what was asked for one criterion → request whose scored judgement has its score."""
+    def cached_criteria(self, criterion_hashes: Sequence[str]) -> dict[str, str]:
+        """Hash of the request for one criterion → request whose scored judgement has its score."""
         rows = self.db.execute(
             f"""SELECT s.criterion_hash, s.request_hash FROM criterion_cache s
             JOIN judgements j ON j.request_hash = s.request_hash AND j.status = 'scored'
@@ -377,19 +376,15 @@ class Store:
         )
         return dict(rows.fetchall())
 
-    def write(self, *statements: tuple[str, Sequence[Any]]) -> Awaitable[None]:
-        """Runs statements of this package's own in one transaction; queued at once."""
-        return self._write(*statements)
-
     def add_verdict(
         self, answered: Answered, judge_key: str, parts: Iterable[tuple[str, str]]
     ) -> Awaitable[None]:
-        """Says which judgements, as (part, request hash), make up the verdict on an answer.
+        """Links the judgements, as (part, request hash), that make up the verdict on an answer.
 
-        All parts at once, so that a verdict is whole or not there.
+        All parts are written in one transaction, so a verdict is complete or absent.
         """
         q, a = answered.question.id, answered
-        return self._write(
+        return self.write(
             *(
                 (_LINK, (q, a.variant, a.sample, part, judge_key, a.answer_hash, request))
                 for part, request in parts
@@ -409,27 +404,24 @@ class Store:
         return [_answered(row) for row in rows]
 
     def add_measures(self, rows: Iterable[tuple[str, str, str, dict[str, Any]]]) -> None:
-        """Keeps deterministic metrics: (answer hash, question hash, version, figures)."""
+        """Stores deterministic metrics: (answer hash, question hash, version, figures)."""
         with self._transaction():
             self.db.executemany(_ADD_MEASURE, ((a, q, v, _dump(figures)) for a, q, v, figures in rows))
 
-    # What is known of judges ----------------------------------------------------------
-
-    def set_examination(self, judge_key: str, document: dict[str, Any]) -> None:
-        """Keeps what `simsa probe` found of a judge, in place of what it found before."""
+    def set_probe_result(self, judge_key: str, document: dict[str, Any]) -> None:
+        """Stores the result of `simsa probe` for a judge; replaces an earlier one."""
         with self._transaction():
             self.db.execute("INSERT OR REPLACE INTO probe_results VALUES (?,?)", (judge_key, _dump(document)))
 
-    def examination(self, judge_key: str) -> dict[str, Any] | None:
-        """What `simsa probe` found of a judge; None before it was examined."""
+    def probe_result(self, judge_key: str) -> dict[str, Any] | None:
+        """The result of `simsa probe` for a judge; None without one."""
         found = self.db.execute(
             "SELECT document FROM probe_results WHERE judge_key = ?", (judge_key,)
         ).fetchone()
         return None if found is None else orjson.loads(found[0])
 
-    # Inside ------------------------------------------------------------------------
-
-    def _write(self, *statements: tuple[str, Sequence[Any]]) -> Awaitable[None]:
+    def write(self, *statements: tuple[str, Sequence[Any]]) -> Awaitable[None]:
+        """Runs statements in one transaction. It is queued at once; the awaitable resolves when it is on disk."""
         if self._writer is None:
             raise RuntimeError("results are written inside `async with store.writing()`")
         return self._writer.write(*statements)
@@ -493,9 +485,12 @@ def _judgement_row(j: Judgement) -> tuple[Any, ...]:
 
 
 def _again(retry: Sequence[str]) -> str:
-    """SQL of the table `again` with the requests that are to be asked again for the statuses `retry`:
-    what has one, the unscored ones that it was made from, and all that was made from any of those."""
-    unscored = "" if "scored" in retry else "status <> 'scored' AND"  # as the index says it
+    """SQL of the table `again` with the requests to retry for the statuses `retry`.
+
+    These are the judgements with such a status, the unscored ones that they were combined from, and every one that
+    was combined from any of these.
+    """
+    unscored = "" if "scored" in retry else "status <> 'scored' AND"  # lets SQLite use the partial index
     return f"""
         down (hash) AS (
             SELECT request_hash FROM judgements WHERE {unscored} status IN ({_marks(retry)})

@@ -1,4 +1,4 @@
-"""Group commit: many writers wait, one thread commits for all of them at once."""
+"""Group commit: one thread commits the writes of many tasks together."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ class _Write(NamedTuple):
 
 
 class GroupCommit:
-    """Commits rows in a thread of its own, so that the event loop never waits for the disk.
+    """Commits rows in its own thread, so that the event loop never waits for the disk.
 
-    `await write(…)` returns when the rows are committed. Whatever has queued up by
-    then goes into the same transaction, so a busy run pays for one fsync a batch.
-    A write that fails raises RunError in everybody who was in its batch.
+    `await write(…)` returns when the rows are committed. All queued writes go into one transaction, so a busy run
+    needs one fsync per batch. A write that fails raises RunError for every write of its batch.
     """
 
     def __init__(self, connect: Connect, where: str) -> None:
@@ -42,7 +41,7 @@ class GroupCommit:
         return done
 
     async def close(self) -> None:
-        """Commits what is queued and ends the thread."""
+        """Commits the queued writes and ends the thread."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 

@@ -17,7 +17,7 @@ from simsa.store import (
     Store,
     claimed,
     judgements,
-    listings,
+    claim_judgements,
     measures,
     members,
     repeats,
@@ -159,7 +159,7 @@ def several(answers: Sequence[Result]) -> Several:
 
 def _replies(store: Store, question_id: str, variant: str, sample: int) -> list[Judgement]:
     """All that the judge said of an answer."""
-    return [*judgements(store, question_id, variant, sample), *listings(store, question_id, variant, sample)]
+    return [*judgements(store, question_id, variant, sample), *claim_judgements(store, question_id, variant, sample)]
 
 
 def _heard(store: Store, question_id: str) -> dict[tuple[str, int], list[PanelScore]]:

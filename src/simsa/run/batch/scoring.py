@@ -33,7 +33,7 @@ from simsa.text import format_number, usd
 
 async def score(work: BatchContext, mode: Mode) -> None:
     """Does what `mode` says. Killed at any point, the same call goes on from there."""
-    work.store.forget_other_judges(work.judge.task, work.judge.verdict_task)
+    work.store.unlink_other_judges(work.judge.task, work.judge.verdict_task)
     work.progress.judge.begin(total=work.store.count_unjudged(work.judge.task, answered=True))
     match mode:
         case Write(folder):
