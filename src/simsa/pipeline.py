@@ -191,7 +191,7 @@ async def _generate_at(run: RunContext, server: engines.VllmServer, pending: Seq
     plan = server.plan
     if run.config.serving.check_adapters:
         for finding in await engines.prove_adapters(server, sample(run)):
-            run.progress.note("template", finding.said)
+            run.progress.note("template", finding.text)
     if run.lent and run.config.judge and run.config.judge.model in plan.variants and not plan.vllm.cpu:
         # On a CPU one more adapter in a batch would slow all the others: there it waits for the last answer.
         run.lent.server.set_result(server)

@@ -313,4 +313,4 @@ def test_embedding_adapters_are_read(tmp_path: Path) -> None:
         "base_model.model.model.embed_tokens.lora_embedding_B": ("F32", (16, 4), floats((16, 4))),
     }
     adapter = read_adapter(make_adapter(tmp_path / "a", entries, target_modules=["embed_tokens"]))
-    assert [(pair.module, pair.wide) for pair in adapter.pairs] == [("model.embed_tokens", False)]
+    assert [(pair.module, pair.linear) for pair in adapter.pairs] == [("model.embed_tokens", False)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from simsa.judge_eval.calibration import JudgeScores, judged_by_table
 from simsa.judge_eval.label_files import HumanLabels
+from simsa.records import CRITERIA, Criteria, Criterion
 from simsa.store.labels import Label
 
 NAME = "answer_correctness"
@@ -17,7 +18,8 @@ NAME = "answer_correctness"
 def judged(scores: dict[str, list[float | None]], criterion: str = NAME) -> JudgeScores:
     """A judge's scores of one criterion: variant → the scores of q0, q1 …"""
     return judged_by_table(
-        {v: {criterion: {f"q{n}": score for n, score in enumerate(found)}} for v, found in scores.items()}
+        {v: {criterion: {f"q{n}": score for n, score in enumerate(found)}} for v, found in scores.items()},
+        declared=Criteria(map(Criterion, CRITERIA)),
     )
 
 

@@ -11,7 +11,7 @@ from simsa.judge_eval.calibration import calibrate, judged_by_table
 from simsa.judge_eval.calibration_result import BAR_KAPPA, Calibration
 from simsa.judge_eval.calibration_tables import confusions, grids
 from simsa.judge_eval.label_files import HumanLabels
-from simsa.records import CRITERIA
+from simsa.records import CRITERIA, Criterion
 from simsa.report.renderers.terminal import render_grids
 from simsa.stats import agree, corrected_difference, corrected_mean
 from simsa.store.labels import Label
@@ -314,7 +314,9 @@ def test_the_total_is_held_against_people_who_gave_all_four() -> None:
         Label(f"q{n}", "base", "", {name: int(truth[n, c]) for c, name in enumerate(CRITERIA) if n or c})
         for n in range(50)
     ]
-    made = calibrate(judged_by_table({"base": scores}), HumanLabels(tuple(people)))  # type: ignore[dict-item]
+    made = calibrate(
+        judged_by_table({"base": scores}, declared=map(Criterion, CRITERIA)), HumanLabels(tuple(people))
+    )  # type: ignore[dict-item]
     assert made.total is not None
     assert made.total.agreement.n_labels == 49, "of one answer a criterion is not labelled"
     assert made.total.agreement.bias == pytest.approx((seen[1:].sum(axis=1) - truth[1:].sum(axis=1)).mean())
@@ -340,3 +342,30 @@ def test_tables_show_every_figure(language: str) -> None:
     assert [[int(n.replace("·", "0")) for n in row] for row in rows] == [
         list(r) for r in one.agreement.confusion
     ]
+
+
+def test_any_scale_and_number_of_criteria_is_calibrated() -> None:
+    """A yes/no criterion, one of 0–100 and a weighted total."""
+    declared = [Criterion("cited", 0, 1), Criterion("depth", 0, 100, weight=0.5)]
+    random = np.random.default_rng(3)
+    truth = {"cited": random.integers(0, 2, 60), "depth": random.integers(0, 11, 60) * 10}
+    people = [
+        Label(f"q{n}", "base", "", {name: int(values[n]) for name, values in truth.items()})
+        for n in range(50)
+    ]
+    scores: dict[str, dict[str, float | None]] = {
+        name: {f"q{n}": float(value) for n, value in enumerate(values)} for name, values in truth.items()
+    }
+    scores["total"] = {
+        q: (scores["cited"][q] or 0) + 0.5 * (scores["depth"][q] or 0) for q in scores["cited"]
+    }
+    made = calibrate(judged_by_table({"base": scores}, declared=declared), HumanLabels(tuple(people)))
+    cited, depth = made.criteria["cited"], made.criteria["depth"]
+    assert cited.levels == (0, 1)
+    assert cited.agreement.quadratic_kappa == pytest.approx(1)
+    assert depth.agreement.exact == 1.0
+    assert made.total is not None
+    assert made.total.agreement.n_labels == 50
+    assert made.total.corrected["base"].mean == pytest.approx(
+        np.mean(list(scores["total"].values())), abs=1.0
+    )  # type: ignore[arg-type]

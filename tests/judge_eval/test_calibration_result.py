@@ -106,16 +106,16 @@ def test_a_remark_fills_its_blanks_in_both_languages(key: str) -> None:
             for _, name, _, _ in string.Formatter().parse(catalogue(language)["calibration"][key])
             if name
         }
-        said = CalibrationNote(key, tuple((name, f"<{name}>") for name in sorted(blanks))).say(language)  # type: ignore[arg-type]
+        said = CalibrationNote(key, tuple((name, f"<{name}>") for name in sorted(blanks))).text(language)  # type: ignore[arg-type]
         assert all(f"<{name}>" in said for name in blanks)
         assert "{" not in said
 
 
 def test_names_in_a_remark_are_said_in_the_reader_s_language() -> None:
     remark = CalibrationNote("below_bar", (("bar", 0.4), ("lower", 0.2), ("list", (NAME, "context_recall"))))
-    assert "answer_correctness" not in remark.say("ko")
-    assert "정확성" in remark.say("ko")
-    assert "," in remark.say("en")
+    assert "answer_correctness" not in remark.text("ko")
+    assert "정확성" in remark.text("ko")
+    assert "," in remark.text("en")
 
 
 # Whatever people say -----------------------------------------------------------------------------

@@ -10,22 +10,23 @@ from hypothesis import strategies as st
 from simsa.errors import DataError
 from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import AnswerCodes
-from simsa.records import CRITERIA
+from simsa.records import CRITERIA, Criterion
 from simsa.store.labels import LabeledAnswer, Labels
 from tests.judge_eval.simulated import write
 
 ANSWERS = AnswerCodes({(f"q{n}", name): f"{name}/q{n}" for n in range(9) for name in ("base", "lora")})
+SCALES = {name: Criterion(name) for name in CRITERIA}
 HEAD = "question_id,variant,annotator,answer_correctness,context_faithfulness,comment"
 
 
 def read(path: Path) -> dict[tuple[str, str, str], dict[str, int]]:
-    found = read_labels(path, ANSWERS)
+    found = read_labels(path, ANSWERS, SCALES)
     return {(label.question_id, label.variant, label.annotator): dict(label.scores) for label in found.labels}
 
 
 def refused(path: Path, *words: str) -> None:
     with pytest.raises(DataError) as error:
-        read_labels(path, ANSWERS)
+        read_labels(path, ANSWERS, SCALES)
     for word in words:
         assert word in str(error.value)
 
@@ -41,7 +42,7 @@ def test_a_table_with_a_column_a_criterion_and_empty_cells(tmp_path: Path) -> No
         ("q0", "base", "가"): {"answer_correctness": 3},
         ("q0", "base", "나"): {"answer_correctness": 4, "context_faithfulness": 5},
     }
-    [first, _] = read_labels(path, ANSWERS).labels
+    [first, _] = read_labels(path, ANSWERS, SCALES).labels
     assert (first.comment, first.answer_hash) == ("좋음", "base/q0")
 
 
@@ -82,11 +83,11 @@ def test_what_a_runs_page_has_kept(tmp_path: Path) -> None:
         for item in desk.items("지우"):
             desk.score("지우", item, CRITERIA[0], 1 + int(item.question_id[1:]) % 5)
     for path in (tmp_path, tmp_path / "labels.sqlite"):
-        found = read_labels(path, ANSWERS)
+        found = read_labels(path, ANSWERS, SCALES)
         assert len(found.labels) == 18
         assert found.n_outdated == 0
     changed = AnswerCodes({**ANSWERS, LabeledAnswer("q1", "base"): "another"})
-    found = read_labels(tmp_path, changed)
+    found = read_labels(tmp_path, changed, SCALES)
     assert (len(found.labels), found.n_outdated) == (17, 1)
 
 
@@ -96,7 +97,7 @@ def test_weights_of_a_stratified_draw_are_kept(tmp_path: Path) -> None:
         HEAD + ",weight",
         [("q0", "base", "", 3, "", "", 2.5), ("q1", "base", "", "", "", "", 9)],
     )
-    assert read_labels(path, ANSWERS).weights == {LabeledAnswer("q0", "base"): 2.5}
+    assert read_labels(path, ANSWERS, SCALES).weights == {LabeledAnswer("q0", "base"): 2.5}
     path = write(
         tmp_path / "m.csv",
         HEAD + ",weight",
@@ -190,11 +191,11 @@ def test_a_total_in_the_file_is_not_a_label_of_its_own(tmp_path: Path) -> None:
 
 def test_criteria_of_one_s_own_take_any_whole_numbers(tmp_path: Path) -> None:
     path = write(tmp_path / "l.csv", "question_id,variant,fluency", [("q0", "base", -3), ("q1", "base", 40)])
-    found = read_labels(path, ANSWERS, ("fluency",))
+    found = read_labels(path, ANSWERS, {"fluency": None})
     assert [dict(label.scores) for label in found.labels] == [{"fluency": -3}, {"fluency": 40}]
     halves = write(tmp_path / "m.csv", "question_id,variant,fluency", [("q0", "base", 2.5)])
     with pytest.raises(DataError, match="whole number"):
-        read_labels(halves, ANSWERS, ("fluency",))
+        read_labels(halves, ANSWERS, {"fluency": None})
 
 
 def test_labels_of_answers_by_strata_come_with_their_weights_from_the_desk(tmp_path: Path) -> None:
@@ -204,6 +205,20 @@ def test_labels_of_answers_by_strata_come_with_their_weights_from_the_desk(tmp_p
         for item in desk.items("지우"):
             if item.question_id != "q3":
                 desk.score("지우", item, CRITERIA[0], 3)
-    found = read_labels(tmp_path, ANSWERS)
+    found = read_labels(tmp_path, ANSWERS, SCALES)
     assert len(found.labels) == 2
     assert found.weights == {LabeledAnswer("q1", "base"): 2.0, LabeledAnswer("q2", "lora"): 5.0}
+
+
+def test_scores_are_checked_against_the_criterion_s_own_scale(tmp_path: Path) -> None:
+    scales = {"cited": Criterion("cited", 0, 1), "depth": Criterion("depth", 0, 10)}
+    head = "question_id,variant,cited,depth"
+    path = write(tmp_path / "l.csv", head, [("q0", "base", 0, 10), ("q1", "base", 1, 0)])
+    found = read_labels(path, ANSWERS, scales)
+    assert [dict(label.scores) for label in found.labels] == [
+        {"cited": 0, "depth": 10},
+        {"cited": 1, "depth": 0},
+    ]
+    wrong = write(tmp_path / "m.csv", head, [("q0", "base", 2, 10)])
+    with pytest.raises(DataError, match="from 0 to 1"):
+        read_labels(wrong, ANSWERS, scales)

@@ -61,11 +61,11 @@ def test_nothing_in_it_names_the_variant_or_the_scores(tmp_path: Path) -> None:
     said = {name: [f"{i}번 답입니다" for i in range(N)] for name in ("base", "lora")}
     scores: dict[str, list[Scored]] = {name: [(4, 5, 5, 4)] * N for name in said}
     path = make_run(tmp_path / "run", scores, predictions=said)
-    for text in (to_csv(drawn(path, 20)), to_jsonl(drawn(path, 20))):
+    for text in (to_csv(drawn(path, 20), CRITERIA), to_jsonl(drawn(path, 20), CRITERIA)):
         assert "base" not in text
         assert "lora" not in text
         assert "analysis" not in text
-    for row in map(json.loads, to_jsonl(drawn(path, 20)).splitlines()):
+    for row in map(json.loads, to_jsonl(drawn(path, 20), CRITERIA).splitlines()):
         assert [row[name] for name in CRITERIA] == [None] * 4
         assert row["question"]
         assert row["contexts"]
@@ -78,7 +78,7 @@ def test_a_spreadsheet_runs_nothing_of_it_and_reads_korean(tmp_path: Path) -> No
     path = make_run(
         tmp_path / "run", {"base": [(1, 1, 1, 1)]}, questions=asked, predictions={"base": ["@SUM(A1)"]}
     )
-    text = to_csv(drawn(path, 1))
+    text = to_csv(drawn(path, 1), CRITERIA)
     assert text.startswith("\ufeff")
     [row] = csv.DictReader(io.StringIO(text[1:]))
     assert (row["question"], row["reference"], row["prediction"]) == (f"'{evil}", "'-2", "'@SUM(A1)")
@@ -109,14 +109,17 @@ def test_what_was_drawn_and_labelled_comes_back_corrected(tmp_path: Path) -> Non
     """Whichever way it was drawn, the labels' own mean over all answers is found."""
     path = folder(tmp_path)
     for name, stratified in (("plain.jsonl", False), ("strata.jsonl", True)):
-        rows = [json.loads(line) for line in to_jsonl(drawn(path, 80, stratified=stratified)).splitlines()]
+        rows = [
+            json.loads(line)
+            for line in to_jsonl(drawn(path, 80, stratified=stratified), CRITERIA).splitlines()
+        ]
         for row in rows:  # a person who finds the low ones a point better than the judge does
             row["answer_correctness"] = 2 if int(row["question_id"][1:]) % 6 == 0 else 4
         labels = tmp_path / name
         labels.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         with Store.read(path) as store:
             judged = judged_by_run(store)
-        made = calibrate(judged, read_labels(labels, judged.answers))
+        made = calibrate(judged, read_labels(labels, judged.answers, judged.criteria))
         corrected = made.criteria["answer_correctness"].corrected["base"]
         low, high = corrected.ci95 or (0, 0)
         truth = (2 + 5 * 4) / 6

@@ -80,7 +80,7 @@ def test_a_drawn_file_leads_back_to_the_very_answer(folder: Path, tmp_path: Path
         judged = judged_by_run(store)
     texts = {d.code: d.prediction for d in drawn}
     assert any("또 다른 답" in text for text in texts.values())
-    rows = list(csv.DictReader(io.StringIO(to_csv(drawn).lstrip("\ufeff"))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(drawn, CRITERIA).lstrip("\ufeff"))))
     for row in rows:
         row[NAME] = "4"
     file = tmp_path / "labels.csv"
@@ -88,7 +88,7 @@ def test_a_drawn_file_leads_back_to_the_very_answer(folder: Path, tmp_path: Path
         writer = csv.DictWriter(out, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    labelled = read_labels(file, judged.answers)
+    labelled = read_labels(file, judged.answers, judged.criteria)
     with Store.read(folder) as store:
         said = {
             LabeledAnswer(r.question_id, r.variant, r.sample): r.prediction
@@ -115,7 +115,7 @@ def test_a_label_is_held_against_the_judge_s_score_of_the_same_answer(folder: Pa
     rows = [a._asdict() | {NAME: label} for a, label in zip(wanted, labels, strict=True)]
     with Store.read(folder) as store:
         judged = judged_by_run(store)
-    made = calibrate(judged, read_labels(write(tmp_path / "l.jsonl", rows), judged.answers))
+    made = calibrate(judged, read_labels(write(tmp_path / "l.jsonl", rows), judged.answers, judged.criteria))
     one = made.criteria[NAME].agreement
     off = [scores[answer] - label for answer, label in zip(wanted, labels, strict=True)]
     assert made.n_answers == one.n_labels == 4
@@ -128,8 +128,8 @@ def test_rows_without_a_number_are_of_the_first_answer(folder: Path, tmp_path: P
     rows: list[dict[str, Any]] = [{"question_id": "q5", "variant": "lora", NAME: 2}]
     rows += [{"question_id": "q5", "variant": "base", NAME: 3, "sample": None}]
     with Store.read(folder) as store:
-        answers = judged_by_run(store).answers
-    found = read_labels(write(tmp_path / "old.jsonl", rows), answers).labels
+        judged = judged_by_run(store)
+    found = read_labels(write(tmp_path / "old.jsonl", rows), judged.answers, judged.criteria).labels
     assert [label.answer for label in found] == [
         LabeledAnswer("q5", "lora", 0),
         LabeledAnswer("q5", "base", 0),
@@ -150,9 +150,9 @@ def test_answers_that_there_are_none_of_are_refused(
 ) -> None:
     file = write(tmp_path / "l.jsonl", [{"question_id": "q5", "variant": "lora", NAME: 2, "sample": sample}])
     with Store.read(folder) as store:
-        answers = judged_by_run(store).answers
+        judged = judged_by_run(store)
     with pytest.raises(DataError, match=message) as error:
-        read_labels(file, answers)
+        read_labels(file, judged.answers, judged.criteria)
     assert error.value.field == "sample"
 
 
@@ -160,7 +160,8 @@ def test_a_column_of_that_name_says_nothing_where_there_is_one_answer(tmp_path: 
     folder = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)]}, measured=False)
     file = write(tmp_path / "l.jsonl", [{"question_id": "q0", "variant": "base", NAME: 2, "sample": "pilot"}])
     with Store.read(folder) as store:
-        [label] = read_labels(file, judged_by_run(store).answers).labels
+        judged = judged_by_run(store)
+    [label] = read_labels(file, judged.answers, judged.criteria).labels
     assert label.answer == LabeledAnswer("q0", "base", 0)
 
 
@@ -173,7 +174,7 @@ def test_corrected_means_pair_labels_with_their_answers_and_rest_on_the_question
         judged = judged_by_run(store)
         chosen = [c.answer for c in choose(store, 80) if c.variant == "base"]
     rows = [a._asdict() | {NAME: max(1, scores[a] - (n % 3 == 0))} for n, a in enumerate(chosen)]
-    made = calibrate(judged, read_labels(write(tmp_path / "l.jsonl", rows), judged.answers))
+    made = calibrate(judged, read_labels(write(tmp_path / "l.jsonl", rows), judged.answers, judged.criteria))
     found = made.criteria[NAME].corrected["base"]
     means = {f"q{n}": fmean(scores[f"q{n}", "base", s] for s in range(3)) for n in range(90)}  # type: ignore[index]
     order = sorted(chosen)
@@ -282,7 +283,8 @@ def test_labels_from_before_are_of_first_answers_and_the_desk_goes_on(folder: Pa
             assert second.answer == LabeledAnswer("q2", "lora", 0)
             labels.score("지우", second, NAME, 5)
     with Store.read(folder) as store:
-        found = read_labels(folder, judged_by_run(store).answers)
+        judged = judged_by_run(store)
+    found = read_labels(folder, judged.answers, judged.criteria)
     assert [one.answer for one in found.labels] == [
         LabeledAnswer("q1", "base", 0),
         LabeledAnswer("q2", "lora", 0),

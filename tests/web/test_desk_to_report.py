@@ -165,7 +165,7 @@ def test_weighted_labels_show_what_all_labels_would(folder: Path) -> None:
         for item in labels.items("지우"):
             given = judged.scores[item.variant][FIRST][item.question_id]
             labels.score("지우", item, FIRST, person(int(given or 0), int(item.question_id[1:])))
-    found = calibrate(judged, read_labels(folder, judged.answers)).criteria[FIRST]
+    found = calibrate(judged, read_labels(folder, judged.answers, judged.criteria)).criteria[FIRST]
     everything = {
         v: {q: person(int(s or 0), int(q[1:])) for q, s in judged.scores[v][FIRST].items()}
         for v in ("base", "lora")

@@ -237,9 +237,9 @@ def test_names_that_a_spreadsheet_would_run_find_their_way_back(tmp_path: Path) 
     file = tmp_path / "labels.csv"
     file.write_text(text, encoding="utf-8")
     with Store.read(folder) as store:
-        answers = judged_by_run(store).answers
-    found = read_labels(file, answers)
-    assert {label.answer for label in found.labels} == set(answers)
+        judged = judged_by_run(store)
+    found = read_labels(file, judged.answers, judged.criteria)
+    assert {label.answer for label in found.labels} == set(judged.answers)
 
 
 def test_more_can_be_drawn_and_nothing_moves(folder: Path) -> None:

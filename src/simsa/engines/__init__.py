@@ -1,4 +1,4 @@
-"""vLLM for people who fine-tune: what to tell it about a PEFT folder, ready, dead, effect.
+"""Inference engines: vLLM as a child process, and checks that adapters and chat templates take effect.
 
 for plan in plan_servers(config):
     async with VllmServer(plan, logs, say) as server:
@@ -8,12 +8,14 @@ for plan in plan_servers(config):
 
 from simsa.engines.adapter_check import check_adapters, load_adapter, prove_adapters
 from simsa.engines.adapters import Adapter, read_adapter
+from simsa.engines.base import InferenceEngine
 from simsa.engines.chat_template import TemplateFinding
 from simsa.engines.deployment import ServerPlan, plan_judge, plan_servers
 from simsa.engines.vllm_server import VllmServer
 
 __all__ = [
     "Adapter",
+    "InferenceEngine",
     "ServerPlan",
     "TemplateFinding",
     "VllmServer",

@@ -1,12 +1,9 @@
-"""What is checked before anything is spent: files first, then the running server.
+"""Checks of adapters and chat templates before anything is spent: of the files first, then on the running server.
 
-Does an adapter do anything? Asked of the running server, in a few tokens.
-
-An adapter that vLLM loads without a word and then does not apply is a mistake that
-every stack makes now and then. It is found by answers, not by configs: greedy, one
-request at a time, each with a cache of its own, so that a model compared with itself
-gives the same log-probabilities to the last bit. Even so the base is asked twice, and
-what differs between the two is the noise that an effect has to exceed.
+Servers sometimes load an adapter without an error and then do not apply it. Comparing answers finds this: greedy
+decoding, one request at a time, each with a cache of its own, so that a model compared with itself gives identical
+log-probabilities. The base model is asked twice; the difference between its two answers is the noise that an
+adapter's effect has to exceed.
 """
 
 from __future__ import annotations
@@ -15,10 +12,11 @@ import math
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from simsa.config import Config
 from simsa.engines.adapters import Adapter, check_weights, read_adapter
+from simsa.engines.base import InferenceEngine
 from simsa.engines.chat_template import ChatTemplate, TemplateFinding, compare, read_template, reasons_for_bos
 from simsa.engines.checkpoints import Checkpoint, check_checkpoint, check_fit, model_folder, read_checkpoint
 from simsa.engines.deployment import ServerPlan
@@ -29,7 +27,7 @@ from simsa.i18n.messages import msg
 from simsa.records import Message
 
 TOLERANCE = 1e-4
-"""Differences of log-probabilities up to this (or three times the noise, if that is more) are none."""
+"""Differences of log-probabilities up to this, or up to three times the noise, count as no effect."""
 
 _STEPS = 12
 _ALTERNATIVES = 5
@@ -39,7 +37,7 @@ _LIKELY = (
 )
 
 Step = Mapping[str, float]
-"""Token → log-probability of the likeliest tokens at one place; the chosen one first."""
+"""Token → log-probability of the most likely tokens at one position, the chosen token first."""
 
 
 class AdapterEffect(NamedTuple):
@@ -57,10 +55,10 @@ class AdapterEffect(NamedTuple):
 async def prove_effect(
     calls: VllmClient, base: str, adapters: Sequence[str], prompts: Sequence[Sequence[Message]]
 ) -> dict[str, AdapterEffect]:
-    """Compares every adapter with `base` until a prompt shows its effect.
+    """Compares every adapter with `base`, prompt by prompt, until each has shown an effect.
 
-    Raises AdapterWithoutEffect naming those that showed none on any prompt, ConfigError
-    when the server refuses all the prompts.
+    Raises AdapterWithoutEffect for adapters without an effect on any prompt, ConfigError if the server refuses
+    all prompts.
     """
     effects = dict.fromkeys(adapters, AdapterEffect(0.0, 0.0, 0))
     noise, complaint = None, ""
@@ -85,7 +83,7 @@ async def prove_effect(
 
 
 def difference(a: Sequence[Step], b: Sequence[Step]) -> float:
-    """How far two greedy answers are apart, up to where their texts part: nats, inf beyond the alternatives."""
+    """Largest difference of log-probabilities (nats) up to the first different token; inf if a token is not listed."""
     worst = 0.0
     for left, right in zip(a, b, strict=False):
         ours, theirs = next(iter(left)), next(iter(right))
@@ -146,23 +144,11 @@ def _refuse(effects: Mapping[str, AdapterEffect], base: str, complaint: str) -> 
 Prompts = Sequence[Sequence[Message]]
 
 
-class Running(Protocol):
-    """A started server, as far as it is needed here."""
-
-    @property
-    def base_url(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def plan(self) -> ServerPlan: ...
-
-
 def check_adapters(config: Config) -> list[str]:
-    """Looks at every folder that vLLM would be given; starts nothing.
+    """Checks every adapter and model folder of the config without starting a server.
 
-    Returns notes for a person. Raises AdapterError for a folder that cannot be served
-    or an adapter made for another base, AdapterWithoutEffect for weights that are all
-    zero. Models that are not on this machine are not looked at.
+    Returns notes for the user. Raises AdapterError for a folder that cannot be served or an adapter of another
+    base model, AdapterWithoutEffect for weights that are all zero. Models that are not on this machine are skipped.
     """
     notes: list[str] = []
     base = None
@@ -179,12 +165,12 @@ def check_adapters(config: Config) -> list[str]:
     return notes
 
 
-async def prove_adapters(server: Running, prompts: Prompts) -> list[TemplateFinding]:
-    """Asks the running server a few of the run's own prompts (a handful of tokens each).
+async def prove_adapters(server: InferenceEngine, prompts: Prompts) -> list[TemplateFinding]:
+    """Sends a few of the run's prompts to the running server, with a few tokens of output each.
 
-    Returns where training and serving disagree on the chat template or on `<bos>`.
-    Raises AdapterWithoutEffect for an adapter that changes nothing, ConfigError where
-    the server's template refuses the prompts or there is none.
+    Returns differences between training and serving in the chat template or in `<bos>`. Raises
+    AdapterWithoutEffect for an adapter that changes nothing, ConfigError if the server has no chat template or it
+    refuses the prompts.
     """
     plan = server.plan
     if not prompts:
@@ -196,10 +182,10 @@ async def prove_adapters(server: Running, prompts: Prompts) -> list[TemplateFind
 
 
 async def load_adapter(base_url: str, key: str | None, model: str, adapter: str, prompts: Prompts) -> None:
-    """Has a vLLM that somebody else runs load `adapter` (a folder as it sees it) under the name `model`.
+    """Makes an external vLLM load `adapter`, a folder on its own disk, under the name `model`.
 
-    Does nothing where that name is served already; proves the adapter's effect on
-    `prompts` either way. Raises EndpointError, AdapterError, AdapterWithoutEffect.
+    Loads nothing if that name is already served. Checks the adapter's effect on `prompts` in both cases. Raises
+    EndpointError, AdapterError, AdapterWithoutEffect.
     """
     async with VllmClient(base_url, key) as calls:
         listed = await calls.models()
@@ -233,7 +219,7 @@ def _checked_model(config: Config, model: str, notes: list[str]) -> Checkpoint |
     if folder is None:
         return None
     checkpoint = read_checkpoint(folder)
-    if str(folder) == name:  # what the hub's cache holds may be half a download
+    if str(folder) == name:  # a folder in the hub's cache may be an unfinished download
         check_checkpoint(checkpoint)
         if not config.serving.chat_template and read_template(folder).text is None:
             notes.append(msg("template.none", model=model))
@@ -256,7 +242,7 @@ def _last(path: str | None) -> str:
 
 
 def _templates(plan: ServerPlan) -> tuple[ChatTemplate | None, ChatTemplate | None]:
-    """The template the server uses, and the model's own: known once the model is on this machine."""
+    """The template that the server uses, and the model's own; None if the model is not on this machine."""
     folder = model_folder(plan.model)
     own = read_template(folder) if folder else None
     if plan.chat_template:

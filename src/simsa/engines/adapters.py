@@ -1,9 +1,7 @@
-"""PEFT folders: what an adapter is, and whether vLLM can serve it.
+"""PEFT adapter folders: reading them, and checking whether vLLM can serve them.
 
-vLLM finds most of this out itself, a minute later and with a traceback, and the rest
-never: an adapter whose weights are zero answers happily as its base.
-
-The JSON files of adapter and model folders.
+vLLM reports most of these problems only after a minute, with a traceback, and some never: it serves an adapter whose
+weights are all zero without an error.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from simsa.i18n.messages import msg
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """The JSON object in `file`. Raises AdapterError for anything else, FileNotFoundError where there is none."""
+    """Reads the JSON object in `file`. Raises FileNotFoundError if there is no file, AdapterError for other content."""
     try:
         found = orjson.loads(file.read_bytes())
     except FileNotFoundError:
@@ -41,11 +39,11 @@ def read_object(file: Path) -> dict[str, Any]:
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM's `--max-lora-rank` takes."""
+"""The values that vLLM's `--max-lora-rank` accepts."""
 
 _MERGE = "merge it into its base model (merge_and_unload) and give that folder as `model`"
 _PICKLES = ("adapter_model.bin", "adapter_model.pt")
-# Features of PEFT that change what an adapter means and that vLLM refuses.
+# Features of PEFT that vLLM does not support.
 _UNSERVED = {
     "use_dora": "DoRA",
     "lora_bias": "a bias in the LoRA layers",
@@ -54,7 +52,7 @@ _UNSERVED = {
     "use_bdlora": "block-diagonal LoRA",
     "use_qalora": "QALoRA",
 }
-# Initialisations that leave the base model's weights as they are.
+# Initialisations that do not change the weights of the base model.
 _PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 _LORA = re.compile(
     r"(?:base_model\.model\.)?(?P<module>.+)\.(?:lora_(?P<side>[AB])\.weight|lora_embedding_(?P<embedding>[AB]))"
@@ -63,17 +61,17 @@ _EMBEDDINGS = (".embed_tokens.base_layer.weight", ".lm_head.base_layer.weight")
 
 
 class LoraPair(NamedTuple):
-    """One module's two matrices. `wide`: an ordinary linear layer, A is [rank, in] and B [out, rank]."""
+    """The two matrices of one module. `linear` is true for an ordinary linear layer: A is [rank, in], B is [out, rank]."""
 
     module: str
     a: Tensor
     b: Tensor
-    wide: bool
+    linear: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter as it lies on disk. `rank` is the largest of all modules."""
+    """A LoRA adapter folder. `rank` is the largest rank of its modules."""
 
     path: Path
     rank: int
@@ -91,9 +89,9 @@ class Adapter:
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """Reads a PEFT folder's config and table of tensors; the weights stay on disk.
+    """Reads the config of a PEFT folder and the shapes of its tensors, not the weights.
 
-    Raises AdapterError for what vLLM could not serve, AdapterWithoutEffect for an alpha of 0.
+    Raises AdapterError if vLLM cannot serve the adapter, AdapterWithoutEffect for an alpha of 0.
     """
     if not folder.is_dir():
         raise AdapterError(
@@ -110,7 +108,7 @@ def read_adapter(folder: Path) -> Adapter:
     pairs = _pairs(weights, table.values())
     stacked = bool(config.get("target_parameters"))
     for pair in pairs:
-        if pair.wide and not stacked:
+        if pair.linear and not stacked:
             _check_rank(weights, pair, _expected(pair.module, ranks, rank))
     return Adapter(
         path=folder,
@@ -126,7 +124,7 @@ def read_adapter(folder: Path) -> Adapter:
 
 
 def check_weights(adapter: Adapter) -> None:
-    """Reads the weights: raises AdapterWithoutEffect where they change nothing, AdapterError for NaN or Inf."""
+    """Reads the weights. Raises AdapterWithoutEffect if they change nothing, AdapterError for NaN or infinite numbers."""
     contents = read_contents(adapter.weights)
     for name, found in contents.items():
         if not found.finite:
@@ -247,7 +245,7 @@ def _patterns(folder: Path, config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _expected(module: str, patterns: Mapping[str, int], rank: int) -> int:
-    """PEFT's rule: the first pattern that ends the module's name at a dot."""
+    """The rank of `module` by PEFT's rule: the first pattern that matches the end of its name, starting at a dot."""
     return next((r for key, r in patterns.items() if re.match(rf"(.*\.)?({key})$", module)), rank)
 
 
@@ -286,16 +284,16 @@ def _weights(folder: Path) -> Path:
 
 def _pairs(file: Path, tensors: Iterable[Tensor]) -> tuple[LoraPair, ...]:
     sides: dict[str, dict[str, Tensor]] = {}
-    wide: dict[str, bool] = {}
+    linear: dict[str, bool] = {}
     for tensor in tensors:
         if tensor.name.endswith(_EMBEDDINGS):
             continue
         found = _LORA.fullmatch(tensor.name)
         if not found:
-            raise _strange(file, tensor.name)
+            raise _unknown_tensor(file, tensor.name)
         module, side = found["module"], found["side"] or found["embedding"]
         sides.setdefault(module, {})[side] = tensor
-        wide[module] = found["side"] is not None and ".experts" not in module
+        linear[module] = found["side"] is not None and ".experts" not in module
     if not sides:
         raise AdapterError("holds no LoRA weights", where=str(file))
     for module, both in sides.items():
@@ -303,10 +301,10 @@ def _pairs(file: Path, tensors: Iterable[Tensor]) -> tuple[LoraPair, ...]:
             raise AdapterError(
                 f"has lora_{next(iter(both))} without its counterpart", where=str(file), field=module
             )
-    return tuple(LoraPair(module, both["A"], both["B"], wide[module]) for module, both in sides.items())
+    return tuple(LoraPair(module, both["A"], both["B"], linear[module]) for module, both in sides.items())
 
 
-def _strange(file: Path, name: str) -> AdapterError:
+def _unknown_tensor(file: Path, name: str) -> AdapterError:
     if "lora_magnitude_vector" in name:
         return AdapterError("vLLM does not serve DoRA", where=str(file), field=name)
     return AdapterError(

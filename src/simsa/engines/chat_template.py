@@ -1,8 +1,7 @@
-"""Chat templates: does the server ask as training asked?
+"""Chat templates: comparing the template used in training with the one used in serving.
 
-A model fine-tuned behind one template and served behind another answers worse, and
-nothing says so. The template saved beside the adapter is what training used; a
-`<bos>` that one of them writes and the other does not costs most of all.
+A model that was fine-tuned with one template and is served with another answers worse, without any error. The
+template saved beside the adapter is the one used in training. A missing or doubled `<bos>` does the most harm.
 """
 
 from __future__ import annotations
@@ -29,18 +28,17 @@ TEMPLATE = "chat_template.jinja"
 _TOKENIZER = "tokenizer_config.json"
 _SPECIALS = "special_tokens_map.json"
 _TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
-# Models that were never trained without their <bos>, even where a converted tokenizer lost it.
+# Models that were always trained with <bos>, even if a converted tokenizer does not add it.
 _NEEDS_BOS = ("gemma",)
 _SHOWN_LINES = 24
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A chat template with its tokenizer's special tokens.
+    """A chat template with the special tokens of its tokenizer.
 
-    `text` is None where none was saved. `file` is the file that is nothing but the
-    template. `adds_bos`: the tokenizer's config says that it begins plain text with
-    `<bos>`.
+    `text` is None if no template was saved. `file` is the template file, if it is one of its own. `adds_bos` is
+    true if the tokenizer's config says that it puts `<bos>` before plain text.
     """
 
     text: str | None
@@ -50,7 +48,7 @@ class ChatTemplate:
 
     @classmethod
     def from_file(cls, file: Path, model: ChatTemplate | None) -> ChatTemplate:
-        """A template in a file of its own, used with the tokenizer of `model`. Raises ConfigError."""
+        """Reads a template file, used with the tokenizer of `model`. Raises ConfigError."""
         try:
             text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -60,9 +58,9 @@ class ChatTemplate:
         return cls(text, model.tokens if model else {}, file)
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The prompt as `apply_chat_template` of transformers writes it, ready for an answer.
+        """The prompt as `apply_chat_template` of transformers renders it, with the generation prompt.
 
-        Raises ConfigError when the template refuses these messages.
+        Raises ConfigError if the template refuses these messages.
         """
         try:
             template = _environment().from_string(self.text or "")
@@ -73,7 +71,7 @@ class ChatTemplate:
                 add_generation_prompt=True,
                 **self.tokens,
             )
-        except Exception as error:  # a template is a program of somebody's: anything may come out
+        except Exception as error:  # a template is a program and may raise anything
             raise ConfigError(
                 f"the chat template refuses a prompt of this run: {error}",
                 where=str(self.file) if self.file else None,
@@ -86,10 +84,10 @@ class ChatTemplate:
 
 @dataclass(frozen=True, slots=True)
 class TemplateFinding:
-    """Something about a template that training and serving do not agree on.
+    """A difference between the templates of training and serving.
 
-    `template`: other text around the same messages. `bos_missing`, `bos_doubled`: what
-    the prompt begins with. `trained` and `served` are the two prompts (or beginnings).
+    `template` means other text around the same messages; `bos_missing` and `bos_doubled` are about the beginning of
+    the prompt. `trained` and `served` are the two prompts or their beginnings.
     """
 
     kind: Literal["template", "bos_missing", "bos_doubled"]
@@ -99,11 +97,11 @@ class TemplateFinding:
     served: str = ""
 
     def __str__(self) -> str:
-        return str(self.said)
+        return str(self.text)
 
     @property
-    def said(self) -> LocalizedText:
-        """The message, and under it what differs."""
+    def text(self) -> LocalizedText:
+        """The message, followed by a diff of the two prompts."""
         if self.kind != "template":
             return join_text("", [self.message])
         lines = difflib.unified_diff(
@@ -116,7 +114,7 @@ class TemplateFinding:
 
 
 def read_template(folder: Path) -> ChatTemplate:
-    """What is saved in a model's or adapter's folder; what cannot be read counts as not saved."""
+    """Reads the template saved in a model or adapter folder; unreadable files count as missing."""
     settings = _json(folder / _TOKENIZER)
     specials = _json(folder / _SPECIALS) | settings
     tokens = {name: text for name in _TOKENS if (text := _token(specials.get(name)))}
@@ -133,7 +131,7 @@ def read_template(folder: Path) -> ChatTemplate:
 def compare(
     trained: ChatTemplate, served: ChatTemplate, prompts: Iterable[Sequence[Message]]
 ) -> tuple[str, str] | None:
-    """The first of `prompts` that the two templates write differently: as trained, as served."""
+    """The first prompt that the two templates render differently, as (trained, served); None if there is none."""
     if trained.text is None or served.text is None:
         return None
     trained = ChatTemplate(trained.text, dict(served.tokens) | dict(trained.tokens), trained.file)
@@ -157,7 +155,7 @@ def reasons_for_bos(
     model_type: str | None,
     prompt: Any,
 ) -> list[str]:
-    """Why a prompt should begin with `bos`: what is known of training. Empty: nothing speaks for it."""
+    """The reasons why a prompt should begin with `bos`; empty if there are none."""
     found: list[str] = []
     for name, template in trained.items():
         if template.text and _begins(template, bos, prompt):
@@ -184,7 +182,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _named(value: object) -> str | None:
-    """transformers 4 kept one template as text, several as a list of names and templates."""
+    """The default template: transformers 4 stored one template as text, or several as a list with names."""
     if isinstance(value, list):
         named = {entry.get("name"): entry.get("template") for entry in value if isinstance(entry, dict)}
         value = named.get("default")
@@ -206,7 +204,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _environment() -> Environment:
-    """Jinja as transformers sets it up for chat templates; sandboxed, as there."""
+    """The Jinja environment that transformers uses for chat templates, sandboxed."""
     from jinja2 import nodes
     from jinja2.exceptions import TemplateError
     from jinja2.ext import Extension
@@ -214,7 +212,7 @@ def _environment() -> Environment:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(Extension):
-        """`{% generation %}` marks what to train on; it prints its body."""
+        """The tag `{% generation %}`, which marks the text to train on; it renders its body."""
 
         tags = {"generation"}  # noqa: RUF012
 

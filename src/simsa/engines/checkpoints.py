@@ -1,4 +1,4 @@
-"""Model folders: whether vLLM can load one, and whether an adapter was made for it."""
+"""Model folders: checking whether vLLM can load one, and whether an adapter fits it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simsa.i18n.messages import msg
 _INDEX = "model.safetensors.index.json"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model", "vocab.txt")
 _LAYER = re.compile(r"(?:^|\.)(?P<key>(?:layers|h|blocks|block)\.(?P<n>\d+)\..+)")
-# Linear layers that read the hidden state itself, whatever the architecture.
+# Linear layers whose input is the hidden state, in every architecture.
 _FROM_HIDDEN = ("q_proj", "k_proj", "v_proj", "qkv_proj", "gate_proj", "up_proj", "gate_up_proj")
 _OTHER_TOWERS = ("vision", "visual", "audio", "encoder")
 
@@ -35,13 +35,13 @@ class Checkpoint:
 
     @property
     def text_config(self) -> Mapping[str, Any]:
-        """The language model's part, where a multimodal config nests it."""
+        """The config of the language model; multimodal configs nest it."""
         nested = self.config.get("text_config")
         return nested if isinstance(nested, dict) else self.config
 
     @cached_property
     def matrices(self) -> Mapping[str, tuple[int, ...]]:
-        """Module name → [out, in] of every linear layer kept as a plain matrix. Raises AdapterError."""
+        """Module name → [out, in] of every linear layer that is stored as a plain matrix. Raises AdapterError."""
         tables = (read_shapes(file) for file in _weight_files(self.path))
         return {
             name.removesuffix(".weight"): tensor.shape
@@ -52,7 +52,7 @@ class Checkpoint:
 
     @cached_property
     def matrices_of_layers(self) -> Mapping[str, tuple[int, ...]]:
-        """The same from `layers.` on: wrappers put all kinds of names before it. Ambiguous ones are left out."""
+        """The same with names from `layers.` on, because wrappers add prefixes. Ambiguous names are left out."""
         found: dict[str, list[tuple[int, ...]]] = {}
         for name, shape in self.matrices.items():
             if layer := _LAYER.search(name):
@@ -61,7 +61,7 @@ class Checkpoint:
 
 
 def model_folder(model: str) -> Path | None:
-    """Where a model (a path or a hub name) lies on this machine: its folder, or its snapshot in the hub's cache."""
+    """The folder of a model (a path or a hub name) on this machine, or its snapshot in the hub's cache; None if absent."""
     path = Path(model)
     if path.is_dir():
         return path
@@ -78,7 +78,7 @@ def model_folder(model: str) -> Path | None:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Reads a model folder's config. Raises AdapterError for what vLLM could not load."""
+    """Reads the config of a model folder. Raises AdapterError if vLLM cannot load it."""
     file = folder / "config.json"
     try:
         config = read_object(file)
@@ -91,7 +91,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def check_checkpoint(checkpoint: Checkpoint) -> None:
-    """Whether weights (whole, safetensors) and a tokenizer are there. Raises AdapterError."""
+    """Checks that the weights are complete safetensors and that there is a tokenizer. Raises AdapterError."""
     for file in _weight_files(checkpoint.path):
         read_shapes(file)
     if not any((checkpoint.path / name).exists() for name in _TOKENIZERS):
@@ -103,15 +103,15 @@ def check_checkpoint(checkpoint: Checkpoint) -> None:
 
 
 def check_fit(adapter: Adapter, base: Checkpoint) -> str | None:
-    """Compares an adapter's layers with those of `base`.
+    """Compares the layers of an adapter with those of `base`.
 
-    Returns a note where none of its module names is known there. Raises AdapterError
-    for an adapter that was made for another model.
+    Returns a note if the base has none of the adapter's modules. Raises AdapterError for an adapter of another
+    base model.
     """
     known = 0
     for pair in adapter.pairs:
         _check_layer(adapter, pair, base)
-        if not pair.wide:
+        if not pair.linear:
             continue
         shape = _shape(pair.module, base)
         if shape is None:
@@ -135,14 +135,14 @@ def check_fit(adapter: Adapter, base: Checkpoint) -> str | None:
 def _shape(module: str, base: Checkpoint) -> tuple[int, ...] | None:
     if module in base.matrices:
         return base.matrices[module]
-    layer = None if _elsewhere(module) else _LAYER.search(module)
+    layer = None if _in_other_tower(module) else _LAYER.search(module)
     return base.matrices_of_layers.get(layer["key"]) if layer else None
 
 
 def _check_layer(adapter: Adapter, pair: LoraPair, base: Checkpoint) -> None:
     layers = base.text_config.get("num_hidden_layers")
     layer = _LAYER.search(pair.module)
-    if not layer or not isinstance(layers, int) or _elsewhere(pair.module):
+    if not layer or not isinstance(layers, int) or _in_other_tower(pair.module):
         return
     if int(layer["n"]) >= layers:
         raise _other_base(adapter, pair, base, f"layer {layer['n']}", f"{layers} layers")
@@ -150,12 +150,12 @@ def _check_layer(adapter: Adapter, pair: LoraPair, base: Checkpoint) -> None:
 
 def _check_hidden(adapter: Adapter, pair: LoraPair, base: Checkpoint) -> None:
     hidden = base.text_config.get("hidden_size")
-    plain = pair.module.endswith(_FROM_HIDDEN) and not _elsewhere(pair.module)
+    plain = pair.module.endswith(_FROM_HIDDEN) and not _in_other_tower(pair.module)
     if plain and isinstance(hidden, int) and pair.a.shape[1] != hidden:
         raise _other_base(adapter, pair, base, f"a hidden size of {pair.a.shape[1]}", f"{hidden}")
 
 
-def _elsewhere(module: str) -> bool:
+def _in_other_tower(module: str) -> bool:
     return any(tower in module for tower in _OTHER_TOWERS)
 
 
@@ -170,7 +170,7 @@ def _other_base(adapter: Adapter, pair: LoraPair, base: Checkpoint, needs: str, 
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model: all shards that its index names, or all there are."""
+    """The safetensors files of a model: the shards named by its index, or all in the folder."""
     index = folder / _INDEX
     if index.is_file():
         try:

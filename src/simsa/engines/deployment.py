@@ -1,4 +1,4 @@
-"""From a config to servers: one for the base model and its adapters, then one a merged checkpoint."""
+"""Plans the servers of a config: one for the base model and its adapters, one for each merged checkpoint."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _KEY = "VLLM_API_KEY"
 
 @dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """One vLLM to be started. What it listens on and its key are settled when it starts.
+    """A server to be started; its port and key are chosen when it starts.
 
-    `variants` maps variant → name of the model to ask for; `adapters` those of them
-    that are adapters; `base` is the name of the model under the adapters.
+    `variants` maps each variant to the model name to request; `adapters` has the variants that are adapters;
+    `base` is the model name of the base model.
     """
 
     name: str
@@ -36,14 +36,14 @@ class ServerPlan:
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
     chat_template: Path | None
-    """The template given in the config; None: the model's own."""
+    """The chat template given in the config; None for the model's own."""
     vllm: vllm_install.VllmInstall
     cwd: Path
     start_timeout_s: float
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Every name the server has to know."""
+        """Every model name that the server has to offer."""
         return (self.base, *(name for name in self.variants.values() if name != self.base))
 
 
@@ -64,9 +64,9 @@ def plan_servers(config: Config) -> list[ServerPlan]:
 
 
 def plan_judge(config: Config) -> ServerPlan | None:
-    """A server for a judge that is an adapter, without the variants; None where the judge is none.
+    """A server for a judge that is an adapter, without the variants; None for any other judge.
 
-    Raises as `plan_servers`.
+    Raises the errors of `plan_servers`.
     """
     judge = config.judge
     if judge is None or not judge.adapter:
@@ -90,14 +90,14 @@ def _plan(
         "served_model_name": base_names,
         "dtype": serving.dtype,
         "max_model_len": serving.max_model_len,
-        # A small model given room for white space in JSON wanders off in it.
+        # Small models produce endless white space in JSON when it is allowed.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "disable_uvicorn_access_log": True,
     }
     if given_template:
         defaults["chat_template"] = str(given_template)
     elif folder and (folder / TEMPLATE).is_file():
-        # The same that vLLM would find, but it loads the tokenizer once more to look.
+        # The template that vLLM would find itself, after loading the tokenizer a second time.
         defaults["chat_template"] = str(folder / TEMPLATE)
     if adapters:
         defaults |= _lora(adapters, args, cpu=vllm.cpu)
@@ -108,8 +108,8 @@ def _plan(
             read_checkpoint(folder) if folder else None, serving.max_model_len, env
         )
     if vllm.cpu and _draws_with_seed(config):
-        # vLLM rewinds the generator of a seeded request after each chunk of its prompt but the last, which
-        # torch's for the CPU cannot do: the whole engine would end.
+        # With chunked prefill, vLLM resets the random generator of a seeded request after each chunk. The CPU
+        # generator of torch cannot do that, and the engine would crash.
         defaults["enable_chunked_prefill"] = False
     return ServerPlan(
         name=base_names[0],
@@ -127,11 +127,11 @@ def _plan(
 
 
 def _draws_with_seed(config: Config) -> bool:
-    """Whether a request to our own servers may ask for tokens drawn with a seed of its own."""
+    """Whether requests to our own servers may sample with a seed."""
     ours: list[GenerationConfig | JudgeConfig] = [config.generation]
     if config.judge and config.judge.adapter:
         ours.append(config.judge)
-    # No temperature is the model's own, seldom 0.
+    # Without a temperature the model's own default applies, which is seldom 0.
     return any(asked.seed is not None and asked.temperature != 0 for asked in ours)
 
 
@@ -146,8 +146,8 @@ def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any], *, cpu: bool
             hint="leave it out: simsa reads it from the adapters",
         )
     rank = next(rank for rank in RANKS if rank >= needed)
-    # vLLM's LoRA arithmetic for CPUs takes "no adapter" (index -1) for the last slot: with every slot
-    # filled, the base model answers as the last adapter. An empty last slot, all zero, is no adapter.
+    # The LoRA kernels of vLLM for CPUs take "no adapter" (index -1) for the last slot: if every slot is used, the
+    # base model answers as the last adapter does. An additional empty slot prevents that.
     slots = len(adapters) + cpu
     room = args.get("max_loras")
     if cpu and isinstance(room, int) and room < slots:
@@ -161,7 +161,7 @@ def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any], *, cpu: bool
 
 
 def _modules(adapters: Mapping[str, Adapter], base: str) -> Iterable[str]:
-    """As JSON, because vLLM's NAME=PATH trips over a comma in a path."""
+    """Formats adapters as JSON, because the NAME=PATH form of vLLM fails on a comma in a path."""
     if adapters:
         yield "--lora-modules"
     for name, adapter in adapters.items():
@@ -170,7 +170,7 @@ def _modules(adapters: Mapping[str, Adapter], base: str) -> Iterable[str]:
 
 
 def _environment(config: Config, vllm: vllm_install.VllmInstall, *, local: bool) -> dict[str, str]:
-    """The child's whole environment: ours without the keys of judges, vLLM's settings, the user's."""
+    """The environment of the server process: ours without API keys, vLLM's settings, and the user's."""
     if _KEY in config.serving.env:
         raise ConfigError(
             "is set by simsa itself, a new key for every server",
@@ -183,7 +183,7 @@ def _environment(config: Config, vllm: vllm_install.VllmInstall, *, local: bool)
         keys |= {judge.key_variable for judge in config.judge.each.values()}
     inherited = {name: value for name, value in inherited.items() if name not in keys}
     given = inherited | config.serving.env
-    # `python -m` would import from the working folder first, and people have folders called `datasets`.
+    # `python -m` would import from the working folder first, where a folder may be called `datasets`.
     env = inherited | vllm_install.QUIET | {"PYTHONSAFEPATH": "1"}
     if local:
         env |= {"HF_HUB_OFFLINE": "1"}

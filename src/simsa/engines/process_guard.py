@@ -2,13 +2,13 @@
 
     python guard.py COMMAND…
 
-stdin is the lifeline: it closes when the parent closes it, exits or is killed, even
-with -9, and then the command gets SIGTERM and, after a while, its whole process group
-SIGKILL. What the command leaves behind when it ends by itself is killed too. The first
-line of stdout is the command's process group; its own output goes to stderr. The exit
-status is the command's (128 + n for signal n).
+stdin closes when the parent closes it, exits or is killed, even with -9. The command then gets
+SIGTERM and, after a grace period, its whole process group gets SIGKILL. Processes that the
+command leaves behind are killed too. The first line of stdout is the process group of the
+command; the command's own output goes to stderr. The exit status is that of the command
+(128 + n for signal n).
 
-Nothing but the standard library is imported, so that it starts at once and stays small.
+Only the standard library is imported, so that the guard starts at once and stays small.
 """
 
 from __future__ import annotations

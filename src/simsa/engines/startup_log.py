@@ -1,4 +1,4 @@
-"""What vLLM's log says: how far the start is, and what went wrong."""
+"""Reads vLLM's log: the phase of the start, and the cause of a failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PHASES = (
 _ERROR = re.compile(
     r"^(?:[\w.]*(?:Error|Exception|Exit|Interrupt)\b|[\w.]+: error:|\S*(?:OutOfMemory|CUDA out of memory)|Killed)"
 )
-# What vLLM says on top of the cause.
+# Messages that follow the cause of an error.
 _ECHO = re.compile(
     r"Engine core initialization failed|Engine process failed|EngineDeadError|EngineCore (?:failed|encountered)|"
     r"WorkerProc initialization failed|Exception in ASGI|KeyboardInterrupt|SystemExit|CancelledError"
@@ -68,14 +68,14 @@ _CLOSE_TO_THE_END = 400
 
 
 class StartupFailure(NamedTuple):
-    """The telling line of a log, and what to do where that is known."""
+    """The line of the log that names the cause, and a hint if one is known."""
 
     line: str
     hint: str | None
 
 
 def phase(line: str) -> str | None:
-    """What a line of the log says about the start; None for most."""
+    """The phase of the start that a line of the log reports; None for other lines."""
     for pattern, key in _PHASES:
         if found := pattern.search(line):
             return msg(key, **found.groupdict())
@@ -83,14 +83,14 @@ def phase(line: str) -> str | None:
 
 
 def read_from(log: Path, offset: int) -> bytes:
-    """The log from byte `offset` on."""
+    """The content of the log from byte `offset` on."""
     with log.open("rb") as stream:
         stream.seek(offset)
         return stream.read()
 
 
 def startup_failure(text: str) -> StartupFailure | None:
-    """The last error in a log that is not just the echo of another. None where there is none."""
+    """The last error in a log that is not a consequence of another; None if there is none."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()[-_CLOSE_TO_THE_END:]]
     for n in range(len(lines) - 1, -1, -1):
         if _ERROR.match(lines[n]) and not _ECHO.search(lines[n]):
@@ -102,7 +102,7 @@ def startup_failure(text: str) -> StartupFailure | None:
 
 
 def _whole(lines: list[str]) -> Iterable[str]:
-    """pydantic puts what is wrong on the lines below `n validation error for X`."""
+    """The first line, and for a validation error of pydantic the two lines below it, which name the problem."""
     yield lines[0]
     if "validation error" in lines[0]:
         yield from (line.strip() for line in lines[1:3])

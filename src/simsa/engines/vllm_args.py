@@ -1,4 +1,4 @@
-"""vLLM's engine arguments: from `serving.args` to a command line."""
+"""Converts `serving.args` to vLLM's command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from simsa.errors import ConfigError
 
-# Arguments that simsa gives itself → what to set in their place.
+# Arguments that simsa sets itself → the setting to use instead.
 _OURS = {
     "model": "serving.model",
     "model_tag": "serving.model",
@@ -32,7 +32,7 @@ _OURS = {
     "ssl_ca_certs": None,
     "enable_ssl_refresh": None,
 }
-# vLLM takes these as one JSON text, or one flag a value, where its other lists are spaced.
+# vLLM takes these lists as one JSON text, or as one flag per value; all other lists as separate words.
 _JSON_LISTS = {"allowed_origins", "allowed_methods", "allowed_headers"}
 _REPEATED = {"middleware"}
 # Flags without a `--no-` form.
@@ -40,9 +40,9 @@ _ONE_WAY = {"disable_log_stats", "aggregate_engine_logging", "data_parallel_mult
 
 
 def checked(args: Mapping[str, Any]) -> dict[str, Any]:
-    """`serving.args` by names with underscores, as vLLM's Python side writes them.
+    """Normalises the names in `serving.args` to underscores.
 
-    Raises ConfigError for an argument that simsa sets itself, and for one given twice.
+    Raises ConfigError for an argument that simsa sets itself, or one that is given twice.
     """
     found: dict[str, Any] = {}
     for given, value in args.items():
@@ -62,10 +62,10 @@ def checked(args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_argv(args: Mapping[str, Any]) -> list[str]:
-    """`{"max_num_seqs": 8, "enforce_eager": True, …}` as `--max-num-seqs=8 --enforce-eager …`.
+    """Converts `{"max_num_seqs": 8, "enforce_eager": True, …}` to `--max-num-seqs=8 --enforce-eager …`.
 
-    True is the flag, False its `--no-` form, None nothing, a table JSON, a list its
-    items. Raises ConfigError for values that no command line can carry.
+    True gives the flag, False its `--no-` form, None nothing, a table JSON, a list its items. Raises ConfigError for
+    values that cannot be on a command line.
     """
     return [word for name, value in args.items() for word in _words(name, value)]
 

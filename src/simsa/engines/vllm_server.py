@@ -1,4 +1,4 @@
-"""vLLM as a child process: started, watched, and always ended with its whole process group."""
+"""vLLM as a child process: starts it, watches it, and ends it with its whole process group."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _KILLED = 128 + signal.SIGKILL
 
 
 class VllmServer:
-    """An async context in which the vLLM of `plan` runs.
+    """Runs the vLLM of `plan` for the duration of an `async with` block.
 
-    It listens on loopback, on a free port, with a random key that only the child's
-    environment holds. Its output goes to a file in `logs` (mode 0600). `say` is told how
-    the start gets on. Should this process be killed, even with -9, vLLM ends too.
+    It listens on loopback, on a free port, with a random key that is only in the child's environment. Its output
+    goes to a file in `logs` (mode 0600). `say` receives the phases of the start. vLLM ends with this process, also
+    when this process is killed with -9.
 
-    Entering raises EngineError when vLLM does not start within the plan's time, with
-    the telling line of its log, and ConfigError when vLLM refuses an argument.
+    Entering raises EngineError with the relevant line of the log if vLLM does not start in time, and ConfigError if
+    vLLM refuses an argument.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class VllmServer:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names that requests may ask for: the base and its adapters."""
+        """The model names that requests may use: the base model and its adapters."""
         return self.plan.models
 
     @property
@@ -78,7 +78,7 @@ class VllmServer:
         return self.plan.vllm.version
 
     async def died(self) -> None:
-        """Waits for vLLM to end, which it should not; raises EngineError then."""
+        """Waits until vLLM ends, which is always an error, and raises EngineError."""
         assert self._ended, "not started"
         raise self._failure("vLLM ended while it was needed", await asyncio.shield(self._ended))
 
@@ -116,7 +116,7 @@ class VllmServer:
                 await self._until_ready()
                 return
             except EngineError:
-                # Somebody took the port in the seconds before vLLM bound it.
+                # Another process took the port before vLLM bound it.
                 await self._end()
                 lost = startup_log.PORT_TAKEN.search(self._output())
                 if not lost or self._wanted_port or attempt == _ATTEMPTS:
@@ -174,7 +174,7 @@ class VllmServer:
                     raise self._failure("vLLM did not start", self._ended.result())
 
     def _phases(self) -> Iterator[list[str]]:
-        """What the log has said of the start since the last time, each phase once."""
+        """Yields the new phases of the start, read from the log since the last call."""
         read, told = self._offset, ""
         while True:
             fresh = startup_log.read_from(self.log, read)
@@ -187,7 +187,7 @@ class VllmServer:
             yield new
 
     async def _ready(self, session: aiohttp.ClientSession) -> bool:
-        """Whether it is our server that answers there, with all its models."""
+        """Whether our server answers with all of its models."""
         import aiohttp
 
         root = self.base_url.removesuffix("/v1")
@@ -203,7 +203,7 @@ class VllmServer:
         return known >= set(self.models)
 
     async def _end(self) -> None:
-        """Lets go of the lifeline; the guard ends vLLM. Where the guard is gone, does it itself."""
+        """Closes the guard's stdin, on which the guard ends vLLM; kills the process group if the guard is gone."""
         if not (self._process and self._ended):
             return
         if self._process.stdin:

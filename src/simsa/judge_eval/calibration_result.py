@@ -1,4 +1,4 @@
-"""What a calibration found, and its JSON."""
+"""The result of a calibration, and its JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from simsa.stats import Agreement, Corrected
 
 SCHEMA = "simsa.calibration/1"
-# The bar: "moderate" agreement begins at κ 0.4 (Landis and Koch 1977), and its interval
-# must leave no doubt that there is some. People among themselves reach about 0.7.
+# "Moderate" agreement begins at κ 0.4 (Landis and Koch 1977); the lower bound excludes agreement near chance.
+# People among themselves reach about 0.7.
 BAR_KAPPA = 0.4
 BAR_LOWER = 0.2
 
@@ -22,21 +22,25 @@ Standing = Literal["passed", "weak", "too few", "unknown"]
 
 
 class CalibrationNote(NamedTuple):
-    """Something a reader has to know: a key of the catalogue, and the values of its blanks.
+    """A note for the reader: a code of the catalogue's table `calibration`, and values for its blanks.
 
-    A tuple among them is a list of names, said in the reader's language.
+    A tuple among the values lists criteria, which are named in the reader's language.
     """
 
-    key: str
-    blanks: tuple[tuple[str, Any], ...] = ()
+    code: str
+    values: tuple[tuple[str, Any], ...] = ()
 
-    def say(self, language: Language) -> str:
-        say = words(language, "calibration")
-        blanks = {
+    @classmethod
+    def of(cls, code: str, **values: Any) -> CalibrationNote:
+        return cls(code, tuple(values.items()))
+
+    def text(self, language: Language) -> str:
+        """The sentence in `language`."""
+        values = {
             name: ", ".join(label(one, language) for one in value) if isinstance(value, tuple) else value
-            for name, value in self.blanks
+            for name, value in self.values
         }
-        return say(self.key, **blanks)
+        return words(language, "calibration")(self.code, **values)
 
 
 class RaterPair(NamedTuple):
@@ -49,13 +53,14 @@ class RaterPair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """How far annotators agree among themselves: ordinal α over all of them, and each two."""
+    """Agreement among annotators: ordinal α over all of them, and each pair."""
 
     n_items: int
     krippendorff_alpha: float | None
     pairs: tuple[RaterPair, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """The `annotators` of a criterion in the JSON."""
         return {
             "n_items": self.n_items,
             "krippendorff_alpha": self.krippendorff_alpha,
@@ -73,11 +78,11 @@ class CorrectedDifference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CriterionResult:
-    """One criterion: the judge against people, on the whole and by variant, and corrected means.
+    """One criterion: agreement of the judge with people, overall and by variant, and corrected means.
 
-    `levels` is the scale, lowest first, empty when the judge's scores are not on the labels'
-    scale. `n_unscored` labels are of answers that the judge gave no score. `people` is None when
-    no answer was labelled by two.
+    `levels` is the scale, lowest first; empty when the judge's scores are not whole or not on the labels' scale.
+    `n_unscored` labels belong to answers without a judge's score. `people` is None when no answer was labelled
+    by two people.
     """
 
     name: str
@@ -88,14 +93,11 @@ class CriterionResult:
     differences: tuple[CorrectedDifference, ...]
     levels: tuple[int, ...] = ()
     n_unscored: int = 0
-    remarks: tuple[CalibrationNote, ...] = ()
+    notes: tuple[CalibrationNote, ...] = ()
 
     @property
     def standing(self) -> Standing:
-        """Where the judge stands to the bar.
-
-        Under 30 labels it is only said to be below it when its whole interval is.
-        """
+        """Whether the judge reaches the bar. Under 30 labels it is "weak" only if its whole interval is below."""
         from simsa.stats.ppi import FEWEST_LABELS
 
         kappa, ci95 = self.agreement.quadratic_kappa, self.agreement.intervals.get("quadratic_kappa")
@@ -106,7 +108,8 @@ class CriterionResult:
         return "weak" if kappa < BAR_KAPPA or (ci95 is not None and ci95[0] < BAR_LOWER) else "passed"
 
     def to_dict(self, language: Language = "en") -> dict[str, Any]:
-        notes = [remark.say(language) for remark in self.remarks]
+        """A criterion's block in the JSON."""
+        notes = [note.text(language) for note in self.notes]
         return (
             self.agreement.to_dict(note_text)
             | {"corrected": {name: found.to_dict(note_text) for name, found in self.corrected.items()}}
@@ -127,7 +130,7 @@ class CriterionResult:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Everything that labels say of a judge. `total` is None unless some answer has all four criteria."""
+    """The result for all criteria. `total` is None unless some answer has all the criteria that enter it."""
 
     criteria: Mapping[str, CriterionResult]
     total: CriterionResult | None
@@ -136,7 +139,7 @@ class Calibration:
     annotators: tuple[str, ...]
     n_answers: int
     judge: Mapping[str, Any] | None
-    remarks: tuple[CalibrationNote, ...] = ()
+    notes: tuple[CalibrationNote, ...] = ()
 
     @property
     def weak(self) -> tuple[str, ...]:
@@ -144,7 +147,7 @@ class Calibration:
         return tuple(name for name, found in self.criteria.items() if found.standing == "weak")
 
     def to_dict(self, language: Language = "en") -> dict[str, Any]:
-        """The JSON document, schema `simsa.calibration/1`. What cannot be computed is None; `notes` say why."""
+        """The JSON document, schema `simsa.calibration/1`. A missing figure is None; `notes` give the reasons."""
         return {
             "schema": SCHEMA,
             "criteria": {name: found.to_dict(language) for name, found in self.criteria.items()},
@@ -154,11 +157,11 @@ class Calibration:
             "n_answers": self.n_answers,
             "judge": None if self.judge is None else dict(self.judge),
             "bar": {"quadratic_kappa": BAR_KAPPA, "lower_bound": BAR_LOWER, "below": list(self.weak)},
-            "notes": [remark.say(language) for remark in self.remarks],
+            "notes": [note.text(language) for note in self.notes],
         }
 
     def to_meta(self) -> dict[str, Any]:
-        """What the run keeps, so that its reports can say how far the judge is to be trusted."""
+        """The part that a run keeps for its reports."""
         return {
             "judge": None if self.judge is None else dict(self.judge),
             "annotators": len(self.annotators),

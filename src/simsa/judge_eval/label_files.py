@@ -1,11 +1,10 @@
-"""People's scores from a file: CSV, JSONL, JSON or Parquet, or the labels that a run's page has kept."""
+"""People's scores from a file (CSV, JSONL, JSON or Parquet), or from the labels that a run's page has stored."""
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from simsa.data.readers import raw_rows
 from simsa.data.schema import identifier, optional_text
 from simsa.errors import DataError
 from simsa.judge_eval.sampling import AnswerCodes
-from simsa.records import CRITERIA, MAX_SCORE
+from simsa.records import Criterion
 from simsa.store import labels
 from simsa.store.labels import Label, LabeledAnswer
 from simsa.text import list_choices
@@ -30,13 +29,16 @@ _COLUMNS = (
     "score",
     "sample",
 )
-_NEAR = 0.8
+_SIMILAR = 0.8
+
+CriterionScales = Mapping[str, Criterion | None]
+"""Criteria by name; None where the scale is unknown and any whole number is a score."""
 
 
 class HumanLabels(NamedTuple):
-    """What people said. `weights` are those of a stratified draw, one an answer, else empty.
+    """People's labels. `weights` are those of a stratified sample by answer, else empty.
 
-    `n_outdated` labels were of answers that have changed since, and are left out.
+    `n_outdated` labels belong to answers that have changed since; they are left out.
     """
 
     labels: tuple[Label, ...]
@@ -44,99 +46,96 @@ class HumanLabels(NamedTuple):
     n_outdated: int = 0
 
 
-def read_labels(path: Path, answers: AnswerCodes, criteria: Sequence[str] = CRITERIA) -> HumanLabels:
+def read_labels(path: Path, answers: AnswerCodes, criteria: CriterionScales) -> HumanLabels:
     """Reads people's scores of `answers`.
 
-    A row has `question_id` and `variant`, or the `code` of a drawn sample; where variants answered
-    several times also `sample`, the answer's number from 0, without which it is the first one; optionally
-    `annotator` and `comment`; and either a column a criterion, where an empty cell is not
-    labelled, or `criterion` and `score`. `path` may also be a run's folder or its
-    labels.sqlite. Raises DataError naming the line.
+    A row names its answer by `question_id` and `variant`, or by the `code` of a drawn sample. When variants
+    answered several times, `sample` is the answer's number from 0; without it the row means the first answer.
+    `annotator` and `comment` are optional. The scores are in one column per criterion, where an empty cell is
+    not labelled, or in `criterion` and `score`. `path` may also be a run's folder or its labels.sqlite.
+    Raises DataError with the line of a row that cannot be used.
     """
     if path.is_dir() or path.name == labels.DATABASE:
         return _of_page(labels.read(path), labels.weights(path), answers, str(path))
-    reader = _Reader(answers, tuple(criteria))
+    reader = _Reader(answers, criteria)
     for where, row in raw_rows(path):
-        reader.take(row, where)
+        reader.add(row, where)
     if not reader.scores:
         raise DataError(
             "holds no labels", where=str(path), hint="fill in the columns of the criteria with whole numbers"
         )
-    return reader.labelled()
+    return reader.result()
 
 
 def _of_page(
     found: Iterable[Label], weights: Mapping[LabeledAnswer, float], answers: AnswerCodes, where: str
 ) -> HumanLabels:
-    kept, n_outdated = list[Label](), 0
-    for label in found:
-        known = answers.get(label.answer)
-        if known is not None and known == label.answer_hash:
-            kept.append(label)
-        else:
-            n_outdated += 1
-    if not kept:
+    everything = list(found)
+    current = [label for label in everything if answers.get(label.answer) == label.answer_hash]
+    if not current:
         raise DataError("holds no labels of this run's answers", where=where)
-    labelled = {label.answer for label in kept}
-    return HumanLabels(tuple(kept), {a: w for a, w in weights.items() if a in labelled}, n_outdated)
+    labelled = {label.answer for label in current}
+    kept = {answer: weight for answer, weight in weights.items() if answer in labelled}
+    return HumanLabels(tuple(current), kept, len(everything) - len(current))
 
 
-class _LabelPlace(NamedTuple):
+class _Key(NamedTuple):
     answer: LabeledAnswer
     annotator: str
 
 
-@dataclass(slots=True)
 class _Reader:
-    answers: AnswerCodes
-    criteria: tuple[str, ...]
-    scores: dict[_LabelPlace, dict[str, int]] = field(default_factory=dict)
-    comments: dict[_LabelPlace, str] = field(default_factory=dict)
-    weights: dict[LabeledAnswer, float] = field(default_factory=dict)
-    lines: dict[tuple[_LabelPlace, str], str] = field(default_factory=dict)
-    several: bool = False
+    """Collects the rows of a file of labels."""
 
-    def __post_init__(self) -> None:
-        self.several = any(answer.sample for answer in self.answers)
+    def __init__(self, answers: AnswerCodes, criteria: CriterionScales) -> None:
+        self.scores: dict[_Key, dict[str, int]] = {}
+        self._answers = answers
+        self._criteria = criteria
+        self._comments: dict[_Key, str] = {}
+        self._weights: dict[LabeledAnswer, float] = {}
+        self._lines: dict[tuple[_Key, str], str] = {}
+        self._several = any(answer.sample for answer in answers)
 
-    def take(self, row: Mapping[str, Any], where: str) -> None:
-        columns = self._columns(row, where)
-        place = _LabelPlace(
-            self._answer(row, where), optional_text(row.get("annotator"), where, "annotator") or ""
-        )
-        for criterion, value in columns.items():
-            score = _score(value, criterion, where)
+    def add(self, row: Mapping[str, Any], where: str) -> None:
+        cells = self._cells(row, where)
+        annotator = optional_text(row.get("annotator"), where, "annotator") or ""
+        key = _Key(self._answer(row, where), annotator)
+        for criterion, value in cells.items():
+            score = _score(value, criterion, self._criteria[criterion], where)
             if score is None:
                 continue
-            earlier = self.lines.setdefault((place, criterion), where)
+            earlier = self._lines.setdefault((key, criterion), where)
             if earlier != where:
                 raise DataError(
                     f"scores {criterion} of the same answer again, after {earlier}",
                     where=where,
-                    found=", ".join(filter(None, (*place.answer[:2], place.annotator))),
+                    found=", ".join(filter(None, (*key.answer[:2], annotator))),
                     hint="several people need a column `annotator`",
                 )
-            self.scores.setdefault(place, {})[criterion] = score
+            self.scores.setdefault(key, {})[criterion] = score
         if comment := optional_text(row.get("comment"), where, "comment"):
-            self.comments[place] = comment
-        weight = _weight(row.get("weight"), where)
+            self._comments[key] = comment
+        weight = _number(row.get("weight"), where, "weight", "a number above 0")
         if weight is not None:
-            self.weights[place.answer] = weight
+            if weight <= 0:
+                raise DataError("is not a number above 0", where=where, field="weight", found=row["weight"])
+            self._weights[key.answer] = weight
 
-    def labelled(self) -> HumanLabels:
+    def result(self) -> HumanLabels:
         found = tuple(
             Label(
-                *place.answer[:2],
-                place.annotator,
+                key.answer.question_id,
+                key.answer.variant,
+                key.annotator,
                 scores,
-                self.comments.get(place, ""),
-                self.answers[place.answer],
-                place.answer.sample,
+                self._comments.get(key, ""),
+                self._answers[key.answer],
+                key.answer.sample,
             )
-            for place, scores in self.scores.items()
+            for key, scores in self.scores.items()
         )
-        scored = {place.answer for place in self.scores}
-        weights = {answer: weight for answer, weight in self.weights.items() if answer in scored}
+        scored = {key.answer for key in self.scores}
+        weights = {answer: weight for answer, weight in self._weights.items() if answer in scored}
         missing = next((answer for answer in scored if answer not in weights), None)
         if weights and missing:
             raise DataError(
@@ -147,30 +146,35 @@ class _Reader:
             )
         return HumanLabels(found, weights)
 
-    def _columns(self, row: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """Criterion → cell. A column that looks like a misspelt criterion is refused, not skipped."""
+    def _cells(self, row: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Criterion → cell. A column that looks like a misspelt criterion is an error."""
         if "criterion" in row and "score" in row:
             name = identifier(row["criterion"], where, "criterion")
-            if name not in self.criteria and name != TOTAL:
-                raise _unknown(name, self.criteria, where, "criterion")
+            if name not in self._criteria and name != TOTAL:
+                raise self._unknown(name, where, "criterion")
             return {} if name == TOTAL else {name: row["score"]}
         for name in row:
-            known = name in self.criteria or name in _COLUMNS
-            if not known and difflib.get_close_matches(name, self.criteria, n=1, cutoff=_NEAR):
-                raise _unknown(name, self.criteria, where, "column")
-        columns = {name: row[name] for name in self.criteria if name in row}
-        if not columns:
+            known = name in self._criteria or name in _COLUMNS
+            if not known and difflib.get_close_matches(name, self._criteria, n=1, cutoff=_SIMILAR):
+                raise self._unknown(name, where, "column")
+        cells = {name: row[name] for name in self._criteria if name in row}
+        if not cells:
             raise DataError(
                 "there is no column of a criterion",
                 where=where,
                 found=", ".join(row),
-                hint=f"one or more of {', '.join(self.criteria)}; or criterion and score",
+                hint=f"one or more of {', '.join(self._criteria)}; or criterion and score",
             )
-        return columns
+        return cells
+
+    def _unknown(self, name: str, where: str, what: str) -> DataError:
+        near = difflib.get_close_matches(name, self._criteria, n=1, cutoff=0.0)
+        hint = f"did you mean {near[0]}?" if near else None
+        return DataError(f"is no {what} that is known", where=where, field=what, found=name, hint=hint)
 
     def _answer(self, row: Mapping[str, Any], where: str) -> LabeledAnswer:
         if code := optional_text(row.get("code"), where, "code"):
-            found = self.answers.by_code(code)
+            found = self._answers.by_code(code)
             if found is None:
                 raise DataError(
                     "no answer has this code",
@@ -188,74 +192,58 @@ class _Reader:
             identifier(row["variant"], where, "variant"),
             self._sample(row.get("sample"), where),
         )
-        if answer not in self.answers:
-            raise self._stranger(answer, where)
+        if answer not in self._answers:
+            raise self._no_answer(answer, where)
         return answer
 
     def _sample(self, value: Any, where: str) -> int:
-        """Which of several answers; a column of this name says nothing where there is one a question."""
-        if not self.several:
+        """The answer's number; the column is ignored when every question has one answer."""
+        if not self._several:
             return 0
-        number = _number(value, where, "sample", "the number of an answer, from 0")
+        wanted = "the number of an answer, from 0"
+        number = _number(value, where, "sample", wanted)
         if number is not None and (number < 0 or number != int(number)):
-            raise DataError(
-                "is not the number of an answer, from 0", where=where, field="sample", found=value
-            )
+            raise DataError(f"is not {wanted}", where=where, field="sample", found=value)
         return int(number or 0)
 
-    def _stranger(self, answer: LabeledAnswer, where: str) -> DataError:
-        variants = list(dict.fromkeys(known.variant for known in self.answers))
+    def _no_answer(self, answer: LabeledAnswer, where: str) -> DataError:
+        variants = list(dict.fromkeys(known.variant for known in self._answers))
         if answer.variant not in variants:
-            hint: str = list_choices(answer.variant, variants)
-            return DataError("no such variant", where=where, field="variant", found=answer[1], hint=hint)
-        if answer.sample and answer._replace(sample=0) in self.answers:
-            hint = "answers are numbered from 0; without a number it is the first"
+            hint = list_choices(answer.variant, variants)
+            return DataError("no such variant", where=where, field="variant", found=answer.variant, hint=hint)
+        if answer.sample and answer._replace(sample=0) in self._answers:
             return DataError(
                 "there is no such answer to this question",
                 where=where,
                 field="sample",
                 found=answer.sample,
-                hint=hint,
+                hint="answers are numbered from 0; without a number it is the first",
             )
         return DataError(
-            f"the judge's side has no such question of {answer[1]}",
+            f"the judge's side has no such question of {answer.variant}",
             where=where,
             field="question_id",
-            found=answer[0],
+            found=answer.question_id,
             hint="labels belong to answers of this run: take the row out, or name the right run",
         )
 
 
-def _unknown(name: str, criteria: Sequence[str], where: str, what: str) -> DataError:
-    near = difflib.get_close_matches(name, criteria, n=1, cutoff=0.0)
-    hint = f"did you mean {near[0]}?" if near else None
-    return DataError(f"is no {what} that is known", where=where, field=what, found=name, hint=hint)
-
-
-def _score(value: Any, criterion: str, where: str) -> int | None:
-    number = _number(value, where, criterion, "a whole number")
+def _score(value: Any, name: str, criterion: Criterion | None, where: str) -> int | None:
+    number = _number(value, where, name, "a whole number")
     if number is None:
         return None
-    limits = criterion not in CRITERIA or 1 <= number <= MAX_SCORE
-    if number != int(number) or not limits:
-        span = f" from 1 to {MAX_SCORE}" if criterion in CRITERIA else ""
-        raise DataError(f"is not a whole number{span}", where=where, field=criterion, found=value)
-    return int(number)
-
-
-def _weight(value: Any, where: str) -> float | None:
-    weight = _number(value, where, "weight", "a number above 0")
-    if weight is not None and weight <= 0:
-        raise DataError("is not a number above 0", where=where, field="weight", found=value)
-    return weight
+    whole = number == int(number)
+    if (criterion is None and whole) or (criterion is not None and number in criterion.levels):
+        return int(number)
+    limits = f" from {criterion.low} to {criterion.high}" if criterion else ""
+    raise DataError(f"is not a whole number{limits}", where=where, field=name, found=value)
 
 
 def _number(value: Any, where: str, field: str, wanted: str) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    convert: Callable[[Any], float] = float
     try:
-        number = math.nan if isinstance(value, bool) or "_" in str(value) else convert(value)
+        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):

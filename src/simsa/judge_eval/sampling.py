@@ -1,7 +1,4 @@
-"""Draws the answers that people are asked to label, without a hint at their variant or their scores.
-
-The names under which answers are labelled: they tell nothing of the variant, and lead back to it.
-"""
+"""Draws the answers that people are asked to label. Nothing in a sample shows the variant or the judge's scores."""
 
 from __future__ import annotations
 
@@ -15,18 +12,19 @@ from typing import Any, NamedTuple
 import orjson
 
 from simsa.errors import InputError
-from simsa.records import CRITERIA, MAX_TOTAL, Number, Question, content_hash
+from simsa.records import Criteria, Number, Question, content_hash
 from simsa.report.renderers.csv_rows import safe
-from simsa.store import Result, Store, results
+from simsa.store import Result, Store, criteria_of, results
 from simsa.store.labels import LabeledAnswer
 
 _LENGTH = 12
+_STRATA = 4
 
 
 class AnswerCodes(Mapping[LabeledAnswer, str]):
-    """Answer → its hash, "" where it isn't known; codes lead back to the key.
+    """Answer → its hash ("" if unknown), and blind codes that lead back to the answer.
 
-    Question id and variant alone stand for the first answer.
+    A key of question id and variant means the first answer.
     """
 
     def __init__(self, hashes: Mapping[tuple[str, str], str] | Mapping[LabeledAnswer, str]) -> None:
@@ -43,27 +41,22 @@ class AnswerCodes(Mapping[LabeledAnswer, str]):
         return len(self._hashes)
 
     def code(self, answer: tuple[str, str] | LabeledAnswer) -> str:
-        """The blind name of an answer; another once the answer is another."""
-        # Its hash tells several answers to a question apart.
+        """The blind code of an answer; it changes with the answer's text."""
         return content_hash("label", *answer[:2], self[answer])[:_LENGTH]
 
     def by_code(self, code: str) -> LabeledAnswer | None:
-        """The answer of that code; None when there is none."""
+        """The answer with that code; None when there is none."""
         if self._by_code is None:
             self._by_code = {self.code(answer): answer for answer in self._hashes}
         return self._by_code.get(code)
 
 
-COLUMNS = ("code", "question_id", "question", "contexts", "reference", "prediction", *CRITERIA, "comment")
-_EDGES = (MAX_TOTAL * 2 // 5, MAX_TOTAL * 3 // 5, MAX_TOTAL * 4 // 5)
-
-
 class SampleTooSmall(InputError):
-    """A draw that is too small for its strata."""
+    """The sample is too small for its strata, or there are no strata."""
 
 
 class SampledAnswer(NamedTuple):
-    """One answer to label. `weight` is how many questions it stands for, None in a plain random draw."""
+    """One answer to label. `weight` is how many questions it represents; None in a plain random sample."""
 
     code: str
     question: Question
@@ -72,7 +65,7 @@ class SampledAnswer(NamedTuple):
 
 
 class SampledKey(NamedTuple):
-    """An answer that was drawn, not yet read. `weight` as in `Drawn`."""
+    """An answer in the sample, without its texts. `weight` as in `SampledAnswer`."""
 
     question_id: str
     variant: str
@@ -87,7 +80,7 @@ class SampledKey(NamedTuple):
 
 
 def draw_sample(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> list[SampledAnswer]:
-    """Draws up to `n` answers, in an order that tells nothing; see `choose`."""
+    """Draws up to `n` answers with their texts; see `choose`."""
     chosen = choose(store, n, stratified=stratified, seed=seed)
     answers = AnswerCodes({c.answer: c.answer_hash for c in chosen})
     return [
@@ -102,14 +95,16 @@ def draw_sample(store: Store, n: int, *, stratified: bool = False, seed: int = 0
 
 
 def choose(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> list[SampledKey]:
-    """Draws up to `n` answers, in an order that tells nothing.
+    """Draws up to `n` answers, in an order that shows neither variant nor score.
 
-    Of several answers of a variant to a question one is drawn at random, before anything else. Whole questions are drawn, every variant's answer to each (of the last one perhaps not
-    all), so that differences between variants can be corrected on the same questions. The
-    draw goes by hashes of the ids: the same run and seed give the same sample. `stratified`
-    draws evenly from four ranges of the judge's mean total, so that rare scores are labelled
-    too; what was not scored cannot be drawn, and every row carries its weight. Raises TooFew when `n` is too small for that.
+    One of several answers of a variant to a question is drawn first. Then whole questions are drawn, with every
+    variant's answer (of the last question perhaps not all), so that differences between variants can be
+    corrected on the same questions. The draw uses hashes of the ids: the same run and seed give the same sample.
+    `stratified` draws evenly from four ranges of the judge's mean total, so that rare scores are labelled too;
+    answers without a total are then left out, and every row has a weight. Raises SampleTooSmall when `n` is too
+    small for that, or when the rubric has no total.
     """
+    edges = _edges(criteria_of(store)) if stratified else []
     by_question: dict[str, list[SampledKey]] = {}
     for (question_id, _), answers in groupby(
         results(store, sample=None), key=lambda r: (r.question_id, r.variant)
@@ -121,7 +116,7 @@ def choose(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> 
     n_variants = max(map(len, by_question.values()), default=1)
     if stratified:
         by_question = {q: found for q, found in by_question.items() if len(found) == n_variants}
-        weights = _stratified(by_question, n // n_variants, seed)
+        weights = _stratified(by_question, edges, n // n_variants, seed)
         chosen = [c._replace(weight=weight) for q, weight in weights.items() for c in by_question[q]]
     else:
         order = sorted(by_question, key=lambda q: _lot(seed, q))
@@ -130,18 +125,32 @@ def choose(store: Store, n: int, *, stratified: bool = False, seed: int = 0) -> 
     return sorted(chosen, key=lambda c: _lot(seed, "order", c.question_id, c.variant))
 
 
+def _edges(criteria: Criteria) -> list[float]:
+    """The totals that separate the strata."""
+    low, high = criteria.min_total, criteria.max_total
+    if low is None or high is None:
+        raise SampleTooSmall(
+            "the rubric has no total to draw strata from",
+            field="--stratified",
+            hint="draw without --stratified",
+        )
+    return [low + (high - low) * part / _STRATA for part in range(1, _STRATA)]
+
+
 def _one_of(answers: Sequence[Result], seed: int) -> SampledKey:
-    """One of a variant's answers to a question, whatever the others are."""
+    """One of a variant's answers to a question."""
     r = min(answers, key=lambda r: _lot(seed, "answer", r.question_id, r.variant, r.sample))
     return SampledKey(r.question_id, r.variant, r.answer_hash, r.total, r.sample)
 
 
-def _stratified(by_question: Mapping[str, Sequence[SampledKey]], n: int, seed: int) -> dict[str, float]:
+def _stratified(
+    by_question: Mapping[str, Sequence[SampledKey]], edges: Sequence[float], n: int, seed: int
+) -> dict[str, float]:
     """Question → weight, for `n` questions spread over the strata as evenly as their sizes allow."""
-    strata: list[list[str]] = [[] for _ in range(len(_EDGES) + 1)]
+    strata: list[list[str]] = [[] for _ in range(_STRATA)]
     for question, found in by_question.items():
         mean = sum(r.total or 0 for r in found) / len(found)
-        strata[sum(mean > edge for edge in _EDGES)].append(question)
+        strata[sum(mean > edge for edge in edges)].append(question)
     weights: dict[str, float] = {}
     left = n
     if n < 2 * sum(map(bool, strata)):
@@ -159,47 +168,42 @@ def _stratified(by_question: Mapping[str, Sequence[SampledKey]], n: int, seed: i
     return weights
 
 
-def to_csv(rows: Iterable[SampledAnswer]) -> str:
-    """The sample for a spreadsheet: no text in it becomes a formula, the scores are left to fill in."""
-    line = io.StringIO()
-    line.write("\ufeff")  # without the mark a spreadsheet takes Korean for another encoding
-    found = [_row(row) for row in rows]
-    writer = csv.DictWriter(line, fieldnames=_columns(found))
+def to_csv(rows: Iterable[SampledAnswer], criteria: Sequence[str]) -> str:
+    """The sample as CSV for a spreadsheet: no text becomes a formula, and the scores are left to fill in."""
+    table = io.StringIO()
+    table.write("\ufeff")  # without the byte order mark spreadsheets misread Korean
+    found = [_row(row, criteria) for row in rows]
+    writer = csv.DictWriter(table, fieldnames=list(found[0]) if found else [])
     writer.writeheader()
     for row in found:
         texts = {"contexts": "\n\n".join(row["contexts"]), "reference": " / ".join(row["reference"])}
-        writer.writerow({name: _cell(value) for name, value in (row | texts).items()})
-    return line.getvalue()
+        cells = {
+            name: safe(value) if isinstance(value, str) else value for name, value in (row | texts).items()
+        }
+        writer.writerow(cells)
+    return table.getvalue()
 
 
-def to_jsonl(rows: Iterable[SampledAnswer]) -> str:
-    """The sample as JSON lines; scores are null until somebody gives them."""
-    return "".join(orjson.dumps(_row(row)).decode() + "\n" for row in rows)
+def to_jsonl(rows: Iterable[SampledAnswer], criteria: Sequence[str]) -> str:
+    """The sample as JSON lines; the scores are null until filled in."""
+    return "".join(orjson.dumps(_row(row, criteria)).decode() + "\n" for row in rows)
 
 
-def _row(drawn: SampledAnswer) -> dict[str, Any]:
-    q = drawn.question
+def _row(sampled: SampledAnswer, criteria: Sequence[str]) -> dict[str, Any]:
+    q = sampled.question
     row: dict[str, Any] = {
-        "code": drawn.code,
+        "code": sampled.code,
         "question_id": q.id,
         "question": q.question,
         "contexts": [
             f"[{n}] " + "\n".join(filter(None, (p.title, p.text))) for n, p in enumerate(q.contexts, 1)
         ],
         "reference": list(q.reference),
-        "prediction": drawn.prediction,
-        **dict.fromkeys(CRITERIA),
+        "prediction": sampled.prediction,
+        **dict.fromkeys(criteria),
         "comment": "",
     }
-    return row if drawn.weight is None else row | {"weight": drawn.weight}
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(rows[0]) if rows else list(COLUMNS)
-
-
-def _cell(value: Any) -> Any:
-    return safe(value) if isinstance(value, str) else value
+    return row if sampled.weight is None else row | {"weight": sampled.weight}
 
 
 def _question(store: Store, question_id: str) -> Question:

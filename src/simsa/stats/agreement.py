@@ -111,7 +111,7 @@ def agree(
 
 
 def agree_unrounded(
-    labels: Sequence[int],
+    labels: Sequence[float],
     judged: Sequence[float],
     *,
     same_scale: bool,

@@ -41,10 +41,10 @@ def agreement(folder: Path, language: Language) -> DeskAgreement:
     with Store.read(folder) as store:
         judged = judged_by_run(store)
         judge, baseline = store.meta("judge"), store.meta("baseline")
-    labelled = read_labels(folder, judged.answers)
+    labelled = read_labels(folder, judged.answers, judged.criteria)
     found = calibrate(judged, labelled, baseline if baseline in judged.scores else None, judge=judge)
-    notes = [remark.say(language) for one in found.criteria.values() for remark in one.remarks]
-    notes += [remark.say(language) for remark in found.remarks]
+    notes = [note.text(language) for one in found.criteria.values() for note in one.notes]
+    notes += [note.text(language) for note in found.notes]
     counts = [
         Counts(name, one.levels, tuple(tuple(row) for row in one.agreement.confusion))
         for name, one in found.criteria.items()

@@ -136,7 +136,7 @@ def test_the_text_speaks_the_run_s_language(tmp_path: Path, capfd: pytest.Captur
     head = "question_id,variant," + ",".join(CRITERIA)
     path = write(tmp_path / "labels.csv", head, rows)
     for argv, words in (
-        ([], ("심사와 사람의 일치", "바로잡은", "정확성", "관련성", "충실성", " 재현율\n")),
+        ([], ("평가자의 일치도", "보정한", "정확성", "관련성", "충실성", " 재현율\n")),
         (["--language", "en"], ("The judge against people",)),
     ):
         assert run(["calibrate", str(folder), "--labels", str(path), *argv]) == 0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simsa.judge_eval.calibration import JudgeScores
     from simsa.judge_eval.calibration_result import Calibration
     from simsa.judge_eval.label_files import HumanLabels
+    from simsa.records import Criteria
 
 
 @click.command(help="calibrate")
@@ -84,16 +85,29 @@ def _draw(
 ) -> None:
     from simsa.i18n.messages import words
     from simsa.judge_eval import sampling
+    from simsa.store import criteria_of
 
     with console.open_run(run) as store:
         drawn = sampling.draw_sample(store, n, stratified=stratified, seed=seed)
+        criteria = criteria_of(store)
         spoken: Language = language or store.meta("language") or "ko"
     if not drawn:
         raise RunError("has no answers to draw from", where=str(run), hint="`simsa run` makes them")
     lines = out is not None and out.suffix.lower() in (".jsonl", ".ndjson")
-    console.put(sampling.to_jsonl(drawn) if lines else sampling.to_csv(drawn), out)
+    write = sampling.to_jsonl if lines else sampling.to_csv
+    console.put(write(drawn, criteria.names), out)
     if out is not None:
-        console.tell(words(spoken, "calibration")("drawn", path=out, n=len(drawn), run=run))
+        console.tell(
+            words(spoken, "calibration")("drawn", path=out, n=len(drawn), run=run, scores=_scales(criteria))
+        )
+
+
+def _scales(criteria: Criteria) -> str:
+    """The scores that a person may give, such as "1–5"; by criterion when the scales differ."""
+    scales = {criterion.name: f"{criterion.low}–{criterion.high}" for criterion in criteria}
+    if len(set(scales.values())) == 1:
+        return next(iter(scales.values()))
+    return ", ".join(f"{name} {scale}" for name, scale in scales.items())
 
 
 def _of_run(run: Path, labels: Path | None, baseline: str | None, seed: int) -> tuple[Calibration, Language]:
@@ -107,7 +121,7 @@ def _of_run(run: Path, labels: Path | None, baseline: str | None, seed: int) -> 
         judge = store.meta("judge")
         spoken: Language = store.meta("language") or "ko"
         baseline = baseline or store.meta("baseline")
-    labelled = read_labels(labels or folder, judged.answers)
+    labelled = read_labels(labels or folder, judged.answers, judged.criteria)
     found = _calibrated(judged, labelled, baseline, judge, seed)
     try:
         with Store.create(folder) as store:
@@ -124,13 +138,14 @@ def _of_table(
     from simsa.data.score_files import read_scores
     from simsa.judge_eval.calibration import judged_by_table
     from simsa.judge_eval.label_files import read_labels
-    from simsa.rubrics import load
+    from simsa.rubrics import BUILT_IN, load
 
     assert scores is not None
     if labels is None:
         raise InputError("people's scores are needed", field="--labels", hint="--labels FILE")
-    table = read_scores(scores, load("rag-ko").criteria)
-    judged = judged_by_table(table.scores, table.clusters)
+    declared = load(BUILT_IN[0]).criteria
+    table = read_scores(scores, declared)
+    judged = judged_by_table(table.scores, table.clusters, declared)
     labelled = read_labels(labels, judged.answers, judged.criteria)
     return _calibrated(judged, labelled, baseline, None, seed), locale_language()
 
@@ -163,7 +178,7 @@ def _text(found: Calibration, language: Language) -> str:
     of_criteria: dict[str, list[str]] = {}
     for name, one in found.criteria.items():
         for note in (
-            *(remark.say(language) for remark in one.remarks),
+            *(note.text(language) for note in one.notes),
             *(note_text(note, language) for note in one.agreement.notes),
             *(
                 note_text(note, language)
@@ -177,5 +192,5 @@ def _text(found: Calibration, language: Language) -> str:
     notes = [
         f"{', '.join(label(name, language) for name in names)}: {note}" for note, names in of_criteria.items()
     ]
-    notes += [remark.say(language) for remark in found.remarks]
+    notes += [note.text(language) for note in found.notes]
     return f"{tables}{visible(confusions(found, language))}\n{console.as_prose(notes, bullet='· ')}"
