@@ -131,7 +131,7 @@ def test_what_is_judged_is_gone_with_the_judgement_or_neither_is(store: Store) -
 
     asyncio.run(work())
     assert ledger.standings() == {"b": "sent"}
-    assert store.judged(()) == {"a"}
+    assert store.judged_requests(()) == {"a"}
 
 
 def test_replies_from_files_are_kept_all_or_none(store: Store) -> None:

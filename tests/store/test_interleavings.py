@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
+from simsa.records import Judgement, Passage, Prediction, Question
+from simsa.rubrics import built_in_criteria
 from simsa.store import Answered, Planned, Store, judge_usage, results, statuses
 
+CRITERIA = built_in_criteria().names
 VARIANTS = ("base", "lora")
 IDS = tuple(f"q{n}" for n in range(4))
 STATUSES = ("scored", "refused", "failed")

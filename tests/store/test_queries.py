@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsa.records import CRITERIA, Claim, Expected, Judgement, Prediction, Question, data_hash
+from simsa.records import Claim, Expected, Judgement, Prediction, Question, data_hash
+from simsa.rubrics import built_in_criteria
 from simsa.store import (
     Planned,
     Store,
@@ -31,6 +32,7 @@ from simsa.store import (
 )
 from tests.store.test_store import fill, predicted, questions
 
+CRITERIA = built_in_criteria().names
 VARIANTS = ("base", "lora")
 HALVES = (CRITERIA[1:4:2], CRITERIA[0:3:2])  # what depends on the context alone, and what on the answer
 

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa.errors import RunError
-from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
+from simsa.records import Criteria, Criterion, Judgement, Passage, Prediction, Question
+from simsa.rubrics import built_in_criteria
 from simsa.store import TRANSIENT, Planned, Store, judge_usage, measures, results, statuses
 
-FULL = dict.fromkeys(CRITERIA, 4)
+FULL = dict.fromkeys(built_in_criteria().names, 4)
 
 
 def questions(n: int) -> list[Question]:
@@ -163,6 +164,7 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
 def test_verdicts_and_totals(tmp_path: Path) -> None:
     with Store.create(tmp_path) as store:
         fill(store, 2)
+        store.set_meta(criteria=built_in_criteria().to_list())
         store.add_predictions([predicted(0, "base"), predicted(0, "lora"), predicted(1, "base")])
         assert asyncio.run(judge_all(store)) == 3
         assert statuses(store) == {"scored": 3, "no_prediction": 1}
@@ -170,6 +172,36 @@ def test_verdicts_and_totals(tmp_path: Path) -> None:
         usage = judge_usage(store)
         assert (usage.calls, usage.reused, usage.prompt_tokens) == (3, 0, 30)
         assert usage.cost_usd == pytest.approx(0.03)
+
+
+def test_totals_follow_the_declared_criteria(tmp_path: Path) -> None:
+    criteria = Criteria(
+        (
+            Criterion("quality", 0, 10, weight=2),
+            Criterion("is_correct", 0, 1),
+            Criterion("tone", in_total=False),
+        )
+    )
+    with Store.create(tmp_path) as store:
+        fill(store, 1, ("base",))
+        store.set_meta(criteria=criteria.to_list())
+        store.add_predictions([predicted(0, "base")])
+        found = []
+        for scores in (
+            {"quality": 7, "is_correct": 1},
+            {"quality": 7, "is_correct": 0, "tone": 5},
+            {"tone": 5},
+        ):
+
+            async def work(scores: dict[str, int] = scores) -> None:
+                async with store.writing():
+                    store.add_judgement(judgement("base-0", scores=scores))
+                    for row in store.unjudged("k", 0, 1, ()):
+                        await store.add_verdict(row, "k", [("joint", "base-0")])
+
+            asyncio.run(work())
+            found += [(one.status, one.total) for one in results(store)]
+        assert found == [("pending", 15), ("scored", 14), ("pending", None)]
 
 
 def test_a_verdict_in_parts_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -185,6 +217,7 @@ def test_a_verdict_in_parts_is_whole_or_not_there(tmp_path: Path) -> None:
 
     with Store.create(tmp_path) as store:
         fill(store, 1, ("base",))
+        store.set_meta(criteria=built_in_criteria().to_list())
         store.add_predictions([predicted(0, "base")])
         asyncio.run(work(store))
         (only,) = results(store)
@@ -220,7 +253,7 @@ def test_another_judge_takes_the_old_verdicts_down_but_not_their_judgements(tmp_
         asyncio.run(judge_all(store, "old"))
         store.unlink_other_judges("new")
         assert statuses(store) == {"pending": 2}
-        assert store.judged(()) == {"old-base-0", "old-base-1"}
+        assert store.judged_requests(()) == {"old-base-0", "old-base-1"}
         assert asyncio.run(judge_all(store, "new")) == 2
 
 

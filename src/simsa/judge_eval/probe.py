@@ -122,7 +122,7 @@ def estimate_probes(
     plan: ProbePlan, judge: Judge, second: Judge | None, config: JudgeConfig, store: Store
 ) -> ProbeEstimate:
     """What the plan would take beyond what is on file. Tokens are estimated from characters."""
-    known = store.judged(TRANSIENT)
+    known = store.judged_requests(TRANSIENT)
     first, again = plan.first(), plan.second() if second else []
     new = [request for request in (*first, *again) if request.request_hash not in known]
     reused = len(first) + len(again) - len(new)
@@ -146,7 +146,7 @@ async def run_probes(
     """Asks what is not on file, grades, and keeps the document in the run. Each answer is on disk before it counts."""
     progress = progress or Progress()
     before = store.spent_usd()
-    known = store.judged(TRANSIENT)
+    known = store.judged_requests(TRANSIENT)
     asking = ProbeRunner(store, config, Budget(config.max_cost_usd, before), progress)
     progress.judge.begin(total=len(plan.first()) + len(plan.second()))
     async with store.writing():
@@ -177,7 +177,7 @@ class ProbeRunner:
         self._config = config
         self.calls = 0
         self._store = store
-        self._known = store.judged(TRANSIENT)
+        self._known = store.judged_requests(TRANSIENT)
         self._progress = progress
 
     async def ask(self, judge: Judge, requests: Sequence[JudgeRequest]) -> None:

@@ -64,7 +64,7 @@ def estimate_run(config: Config, folder: Path, judge: Judge, questions: list[Que
     criteria: dict[str, float | None] = {}
     with contextlib.ExitStack() as opened:
         store = _store(opened, folder)
-        known = store.judged(TRANSIENT) | BatchTable(store).under_way() if store else set()
+        known = store.judged_requests(TRANSIENT) | BatchTable(store).under_way() if store else set()
         for question in rows:
             calls: dict[str, JudgeRequest] = {}
             for answer in _answers(store, question, names):
@@ -120,7 +120,7 @@ def _open(
         yield from _open(voice, known, store, judge)
     if request.voices:
         return
-    kept = store.standing(list(request.keys.values())) if store and request.keys else {}
+    kept = store.cached_criteria(list(request.keys.values())) if store and request.keys else {}
     rest = tuple(name for name in request.criteria if request.keys.get(name) not in kept)
     if kept and rest:
         yield from _open(judge.narrowed(request, rest), known, store, judge)

@@ -128,7 +128,7 @@ def plan(
             raise RunError("there is no answer to judge twice", where=str(first.folder))
         total = NOTHING
         for judge, config, store in zip(made, configs, stores, strict=True):
-            known = store.judged(TRANSIENT)
+            known = store.judged_requests(TRANSIENT)
             total = total.plus(cost_estimate(judge, _of(config), _requests(judge, sample), known))
     return BridgePlan(
         runs,
@@ -205,7 +205,7 @@ async def _hear(
         async with asking:
             await for_each_concurrent(async_iter(range(len(sample))), look, judge.width)
 
-    known = store.judged(TRANSIENT)
+    known = store.judged_requests(TRANSIENT)
     async with store.writing():
         if any(request.request_hash not in known for request in _requests(judge, sample)):
             await serve_judge_while(config, (judge,), store.folder, progress.say, look_at_all(judge))

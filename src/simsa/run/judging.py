@@ -89,8 +89,8 @@ class JudgingSession:
         self._judge = judge
         self._ask_for = ask
         self._stage = stage
-        self._known = store.judged(tuple(retry)).difference(under_way)
-        self._asked_before = store.judged(()).difference(self._known)
+        self._known = store.judged_requests(tuple(retry)).difference(under_way)
+        self._asked_before = store.judged_requests(()).difference(self._known)
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def hear(self, request: JudgeRequest) -> bool:
@@ -113,7 +113,7 @@ class JudgingSession:
     async def _make(self, request: JudgeRequest) -> bool:
         if request.voices:
             return await self._hear_all(request)
-        if request.keys and (kept := self._store.standing(list(request.keys.values()))):
+        if request.keys and (kept := self._store.cached_criteria(list(request.keys.values()))):
             return await self._piece_together(request, kept)
         return await self._ask(request)
 
@@ -149,7 +149,7 @@ class JudgingSession:
         standing = (
             dict.fromkeys(request.keys.values(), request.request_hash) if made.status == "scored" else {}
         )
-        await self._store.add_judgement(made, standing=standing, also=heard.also)
+        await self._store.add_judgement(made, cached_criteria=standing, also=heard.also)
         return True
 
     async def _piece_together(self, request: JudgeRequest, kept: dict[str, str]) -> bool:

@@ -1,9 +1,9 @@
-"""What is on its way through a Batch API: each request in at most one job, each job known before it is sent.
+"""The jobs of a Batch API and their requests. A request is in at most one job; a job is stored before it is sent.
 
     written → uploading → uploaded → creating → submitted → read
 
-A stage is on disk before what it names begins. `uploading` and `creating` therefore mean
-"perhaps there already": the endpoint is asked for the job's key before it is sent again.
+A stage is on disk before its step begins. After a crash in `uploading` or `creating` the endpoint may have the job
+already, so it is asked for the job's key before anything is sent again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _INTEND = (
     " ON CONFLICT (request_hash) DO UPDATE SET batch = excluded.batch, reply = NULL,"
     " estimate_usd = excluded.estimate_usd"
 )
-# Asked anew because the user said so: whoever goes on later, without having been told, asks on.
+# A judgement that the user retries in a batch must stay pending for later runs, so its status becomes transient.
 _REOPEN = (
     "UPDATE judgements SET status = 'failed', detail = 'asked again in a batch'"
     " WHERE request_hash = ? AND status NOT IN ('scored', 'failed')"
@@ -53,7 +53,7 @@ _KEEP_FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One batch. `form` is what the endpoint was known to take; times are seconds since the epoch, UTC."""
+    """One batch. `form` is the request format that the endpoint took then; times are seconds since the epoch, UTC."""
 
     key: str
     base_url: str
@@ -75,7 +75,7 @@ class Job:
 
 
 class BatchRow(NamedTuple):
-    """One request: how often it was asked before, its losses in a row, and its reply where there is one."""
+    """One request: number of earlier attempts (`round`), losses in a row, and the reply if there is one."""
 
     batch: str | None
     round: int
@@ -86,7 +86,7 @@ class BatchRow(NamedTuple):
 
 
 class BatchTable:
-    """The batches of a run; its writer, or a reader."""
+    """The batches of a run, for its writer or a reader."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -95,7 +95,7 @@ class BatchTable:
     # Jobs -----------------------------------------------------------------------------------
 
     def intend(self, job: Job, requests: Iterable[tuple[str, float | None]]) -> None:
-        """Writes down a job and its requests, as (hash, estimated USD), before anything is sent."""
+        """Stores a job and its requests, as (hash, estimated USD), before anything is sent."""
         with self._transaction():
             self._db.execute(
                 "INSERT INTO batches (key, base_url, judge_key, stage, form, requests, bytes, estimate_usd)"
@@ -116,7 +116,7 @@ class BatchTable:
             self._db.executemany(_REOPEN, ((request,) for request, _ in asked))
 
     def update(self, key: str, **facts: Any) -> Job:
-        """Writes down what is new about a job; the names are those of `Job`."""
+        """Updates fields of a job; the names are those of `Job`."""
         names = ", ".join(f"{name} = ?" for name in facts)
         with self._transaction():
             self._db.execute(f"UPDATE batches SET {names} WHERE key = ?", (*facts.values(), key))
@@ -153,7 +153,7 @@ class BatchTable:
     # Requests -------------------------------------------------------------------------------
 
     def standings(self) -> dict[str, Standing]:
-        """How every request stands that a batch has or had and that is not judged."""
+        """The state of every request that is or was in a batch and is not judged."""
         rows = self._db.execute(
             "SELECT request_hash, CASE WHEN reply IS NOT NULL THEN 'answered'"
             " WHEN batch IS NOT NULL THEN 'sent' ELSE 'again' END FROM batch_requests"
@@ -161,7 +161,7 @@ class BatchTable:
         return dict(rows.fetchall())
 
     def under_way(self) -> set[str]:
-        """Requests that are paid for, though they are not judged yet."""
+        """Requests that are paid for and not judged yet."""
         return {request for request, standing in self.standings().items() if standing != "again"}
 
     def row(self, request_hash: str) -> BatchRow | None:
@@ -175,19 +175,19 @@ class BatchTable:
         return BatchRow(batch, n, lost, usd, None if so_far is None else orjson.loads(so_far), reply)
 
     def keep(self, key: str, replies: Iterable[tuple[str, int, bytes]]) -> int:
-        """Keeps replies to a job's requests as (hash, round, reply); the first one counts. How many were new."""
+        """Stores replies to a job's requests as (hash, round, reply). The first one counts. Returns how many were new."""
         with self._transaction():
             before = self._db.total_changes
             self._db.executemany(_KEEP, ((reply.decode(), h, n, key) for h, n, reply in replies))
             return self._db.total_changes - before
 
     def keep_foreign(self, replies: Iterable[tuple[str, int, bytes]]) -> None:
-        """Keeps replies that came in files, all or none; not to requests that a job has."""
+        """Stores replies from files in one transaction, except those to requests of a job."""
         with self._transaction():
             self._db.executemany(_KEEP_FOREIGN, ((h, n, reply.decode()) for h, n, reply in replies))
 
     def close(self, key: str, otherwise: bytes) -> int:
-        """Ends a job; requests without a reply get `otherwise`. How many those were."""
+        """Ends a job; requests without a reply get `otherwise`. Returns how many those were."""
         with self._transaction():
             silent = self._db.execute(
                 "UPDATE batch_requests SET reply = ? WHERE batch = ? AND reply IS NULL",
@@ -197,12 +197,12 @@ class BatchTable:
         return silent
 
     def release(self, key: str) -> None:
-        """Ends a job that the endpoint never began; its requests are to be sent in another one."""
+        """Ends a job that the endpoint never began, so that another job sends its requests."""
         with self._transaction():
             self._db.execute("UPDATE batch_requests SET batch = NULL WHERE batch = ?", (key,))
             self._db.execute("UPDATE batches SET stage = 'read' WHERE key = ?", (key,))
 
-    # What goes into the store's own transactions ----------------------------------------------
+    # Statements for the store's own transactions ----------------------------------------------
 
     @staticmethod
     def judged(request_hash: str) -> Statement:
@@ -219,7 +219,7 @@ class BatchTable:
     # Money ----------------------------------------------------------------------------------
 
     def committed_usd(self) -> float:
-        """What judgements do not show yet: answers on their way, by estimate, and those that were no verdict."""
+        """Money that judgements do not show yet: the estimate of requests in jobs, and the cost of unusable replies."""
         on_the_way, no_verdict = self._db.execute(
             "SELECT total(CASE WHEN batch IS NOT NULL THEN estimate_usd END),"
             " total(coalesce(json_extract(so_far, '$.spent_usd'), json_extract(so_far, '$.cost_usd')))"
@@ -228,7 +228,7 @@ class BatchTable:
         return float(on_the_way) * self.estimates_fall_short() + float(no_verdict)
 
     def estimates_fall_short(self) -> float:
-        """By which factor answers cost more than was estimated, so far; never below 1."""
+        """Factor by which replies cost more than estimated so far; at least 1."""
         usd, estimate = self._db.execute(
             "SELECT total(heard_usd), total(heard_estimate_usd) FROM batches"
         ).fetchone()

@@ -19,11 +19,11 @@ _SCORES = (
 )
 _SCORED = """(SELECT group_concat(criterion) FROM
     (SELECT s.criterion FROM scores s WHERE s.request_hash = j.request_hash ORDER BY s.criterion))"""
-_JUDGEMENT = (
-    "j.request_hash, j.judge, j.rubric, j.status, j.analysis, j.raw, j.prompt_tokens, j.completion_tokens,"
-    " j.cached_tokens, j.cost_usd, j.latency_s, j.attempts, j.detail, j.expected, j.claims, j.estimated_usd, "
-    + _SCORES
+_FIELDS = (
+    *("request_hash", "judge", "rubric", "status", "analysis", "raw", "prompt_tokens", "completion_tokens"),
+    *("cached_tokens", "cost_usd", "latency_s", "attempts", "detail", "expected", "claims", "estimated_usd"),
 )
+_JUDGEMENT = ", ".join([*(f"j.{name}" for name in _FIELDS), _SCORES])
 
 
 def analyses(store: Store, question_id: str, variant: str, sample: int = 0) -> list[tuple[str, str, str]]:
@@ -114,15 +114,12 @@ def _with_usage(store: Store, combined: Judgement) -> Judgement:
 
 
 def _judgement(row: Sequence[Any]) -> Judgement:
-    expected, claims, estimated, scores = row[13:17]
-    return Judgement(
-        *row[:4],
-        orjson.loads(scores),
-        *row[4:13],
-        expected={name: Expected(**found) for name, found in orjson.loads(expected or "{}").items()},
-        claims=claims_from_json(claims),
-        estimated_usd=estimated,
-    )
+    fields = dict(zip((*_FIELDS, "scores"), row, strict=True))
+    expected = orjson.loads(fields["expected"] or "{}")
+    fields["expected"] = {name: Expected(**found) for name, found in expected.items()}
+    fields["claims"] = claims_from_json(fields["claims"])
+    fields["scores"] = orjson.loads(fields["scores"])
+    return Judgement(**fields)
 
 
 class PanelJudgement(NamedTuple):

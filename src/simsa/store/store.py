@@ -51,7 +51,9 @@ _SAME_ROW = "g.question_id = p.question_id AND g.variant = p.variant AND g.sampl
 _CLEAR_SCORES = "DELETE FROM scores WHERE request_hash = ?"
 _ADD_SCORE = "INSERT INTO scores (request_hash, criterion, score) VALUES (?,?,?)"
 _CLEAR_SUB_JUDGEMENTS = "DELETE FROM sub_judgements WHERE request_hash = ?"
-_ADD_SUB_JUDGEMENT = "INSERT INTO sub_judgements (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
+_ADD_SUB_JUDGEMENT = (
+    "INSERT INTO sub_judgements (request_hash, position, role, name, source) VALUES (?,?,?,?,?)"
+)
 _CACHE_CRITERION = "INSERT OR REPLACE INTO criterion_cache (criterion_hash, request_hash) VALUES (?,?)"
 _LINK = (
     "INSERT OR REPLACE INTO judging (question_id, variant, sample, part, judge_key, answer_hash,"
@@ -139,7 +141,9 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        is_empty = isinstance(error, SimsaError) and self._is_new and not any(map(self.count, _CONTENT_TABLES))
+        is_empty = (
+            isinstance(error, SimsaError) and self._is_new and not any(map(self.count, _CONTENT_TABLES))
+        )
         self.close()
         if is_empty:
             self._delete_files()

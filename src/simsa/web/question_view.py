@@ -15,9 +15,9 @@ from simsa.store import (
     Claimed,
     Result,
     Store,
+    claim_judgements,
     claimed,
     judgements,
-    claim_judgements,
     measures,
     members,
     repeats,
@@ -159,7 +159,10 @@ def several(answers: Sequence[Result]) -> Several:
 
 def _replies(store: Store, question_id: str, variant: str, sample: int) -> list[Judgement]:
     """All that the judge said of an answer."""
-    return [*judgements(store, question_id, variant, sample), *claim_judgements(store, question_id, variant, sample)]
+    return [
+        *judgements(store, question_id, variant, sample),
+        *claim_judgements(store, question_id, variant, sample),
+    ]
 
 
 def _heard(store: Store, question_id: str) -> dict[tuple[str, int], list[PanelScore]]:

@@ -96,7 +96,7 @@ async def read(work: BatchContext, paths: Sequence[Path]) -> None:
 
     Raises DataError, before anything is kept, for a line that is no result.
     """
-    chosen, fates = _sort(paths, await _wanted(work), work.store.judged(()))
+    chosen, fates = _sort(paths, await _wanted(work), work.store.judged_requests(()))
     work.ledger.keep_foreign(_chosen_lines(paths, chosen))
     done = JudgingPass(work, None, elsewhere=True)
     await done.run(BatchJudge(work))
