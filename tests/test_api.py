@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import simsa
 from simsa.errors import DataError, EndpointError
 from tests.servers.chat import Body, ChatServer, text_of, verdict
 
+ROOT = Path(__file__).parents[1]
 ROWS: list[dict[str, Any]] = [
     {
         "question": f"{i}번 도서관은 언제 열었나요?",
@@ -101,6 +104,45 @@ def test_failures_are_errors_of_ours(tmp_path: Path) -> None:
         simsa.judge(ROWS, simsa.Judge("j", base_url="http://127.0.0.1:9/v1"), out=tmp_path / "y")
     assert isinstance(error.value, simsa.SimsaError)
     assert error.value.exit_code == 5
+
+
+def test_a_model_name_is_a_judge_and_a_wrong_setting_is_refused_at_once(tmp_path: Path) -> None:
+    run = simsa.judge(ROWS, "lexical", out=tmp_path)
+    assert run.report().to_dict()["judge"]["model"].startswith("lexical")
+    with pytest.raises(simsa.ConfigError, match=r"judge\.max_tokens"):
+        simsa.Judge("gpt-4o", max_tokens=0)
+    with pytest.raises(TypeError, match="modle"):
+        simsa.Judge("gpt-4o", modle="joint")  # type: ignore[call-arg]
+    assert repr(simsa.Judge("j", mode="split")) == "Judge(model='j', mode='split')"
+
+
+def test_frames_have_a_row_per_question(tmp_path: Path) -> None:
+    run = simsa.judge(ROWS, "lexical", out=tmp_path)
+    assert run.to_polars()["question_id"].to_list() == run.to_pandas()["question_id"].to_list()
+    assert len(run.to_pandas()) == len(ROWS)
+
+
+def test_variants_are_compared_and_gated(tmp_path: Path) -> None:
+    rows = [
+        {**row, "answer": row["answer"] if name == "lora" else "모릅니다.", "variant": name}
+        for row in ROWS * 4
+        for name in ("base", "lora")
+    ]
+    for n, row in enumerate(rows):
+        row["id"] = f"q{n // 2}"
+    found = simsa.compare(simsa.judge(rows, "lexical", out=tmp_path), baseline="base")
+    assert found.gate("lora: total > baseline").passed
+    with pytest.raises(simsa.GateFailed, match="1 of 1 gates failed"):
+        found.gate("lora: total < baseline")
+    assert found.to_dict()["schema"] == "simsa.compare/1"
+
+
+def test_every_export_exists_and_every_extra_named_by_an_error_too() -> None:
+    assert all(getattr(simsa, name) is not None for name in simsa.__all__)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for file in (ROOT / "src").rglob("*.py"):
+        for extra in re.findall(r'MissingExtra\("[^"]*", "(\w+)"\)', file.read_text(encoding="utf-8")):
+            assert extra in project["optional-dependencies"], file
 
 
 def test_importing_is_light() -> None:

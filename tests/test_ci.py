@@ -20,7 +20,7 @@ import yaml
 
 from simsa.cli.main import COMMANDS, cli
 from simsa.report.gates import parse
-from tests.test_pipeline import write_data
+from tests.support.judged_runs import write_data
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = ROOT / "docs" / "examples" / "simsa.yml"

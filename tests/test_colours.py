@@ -16,6 +16,8 @@ import pytest
 from coloraide import Color
 
 import simsa
+from simsa.records import Criterion
+from simsa.report import charts
 
 EYES = ("all", "protan", "deutan", "tritan", "grey")
 # OKLab distance: 0.02 is about what can be seen side by side.
@@ -151,6 +153,25 @@ def test_a_seam_parts_the_levels_and_numbers_are_read_upon_them(sheet: Sheet, mo
         assert contrast(fill, seam) >= DRAWN
         assert max(contrast(paper, seam), contrast(paper, fill)) >= DRAWN, "the bar stands out from the paper"
         assert contrast(ink_of(sheet, mode, n), fill) >= TEXT
+
+
+@pytest.mark.parametrize("span", [1, 2, 3, 5, 6, 9, 10, 100])
+@pytest.mark.parametrize("mode", ["light", "dark", "print"])
+def test_other_scales_keep_their_order_and_are_read(mode: str, span: int) -> None:
+    """Scales of other lengths interpolate between the five levels."""
+    bands = charts.bands(Criterion("c", 0, span))
+    fills = []
+    for band in bands:
+        fill = REPORT.colour(mode, f"l{band.stop}")
+        if band.style:
+            found = re.search(r"color-mix\(in oklab, var\(--l(\d)\), var\(--l(\d)\) (\d+)%\)", band.style)
+            assert found and int(found[1]) == band.stop and int(found[2]) == band.stop + 1
+            fill = fill.mix(REPORT.colour(mode, f"l{found[2]}"), int(found[3]) / 100, space="oklab")
+        assert contrast(ink_of(REPORT, mode, band.stop), fill) >= TEXT
+        fills.append(fill)
+    for eyes in EYES:
+        steps = [lightness(seen(one, eyes)) - lightness(seen(other, eyes)) for one, other in pairwise(fills)]
+        assert min(steps) > 2
 
 
 def ink_of(sheet: Sheet, mode: str, level: int) -> Color:

@@ -25,7 +25,7 @@ from simsa.cli.main import run as simsa
 from simsa.records import CRITERIA, STATUSES, Prediction, Verdict
 from tests.report.runs import make_run
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import by_variant, write_config, write_rows
+from tests.support.judged_runs import by_variant, write_config, write_rows
 
 N = 20
 
@@ -208,7 +208,7 @@ def call(*argv: object) -> tuple[int, str, str]:
     texts = []
     for stream in (out, err):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+        texts.append(stream.buffer.getvalue().decode())
     return code, *texts  # type: ignore[return-value]
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,66 +18,13 @@ from simsa.config import OPENAI
 from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.chat import Body, ChatServer, text_of, verdict
+from tests.support.judged_runs import KEY, by_variant, report, write_config, write_data, write_rows
 from tests.support.rubrics import PLACES
-
-KEY = "sk-test-0123456789-never-to-be-seen"
 
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", KEY)
-
-
-def write_data(folder: Path, n: int = 12, variants: tuple[str, ...] = ("base", "lora")) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {
-            "id": f"q{i}",
-            "question": f"{i}번 도서관은 언제 열었나요?",
-            "contexts": [f"{i}번 도서관은 {1900 + i}년에 열었다.", "다른 문서."],
-            "reference": f"{1900 + i}년입니다.",
-            "type": "mrc_question",
-        }
-        for i in range(n)
-    ]
-    write_rows(folder / "test.jsonl", rows)
-    for name in variants:
-        answers = [{"question_id": f"q{i}", "prediction": f"{name}: {1900 + i}년"} for i in range(n)]
-        write_rows(folder / f"{name}.jsonl", answers)
-
-
-def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-
-
-def write_config(
-    folder: Path, url: str, *, variants: tuple[str, ...] = ("base", "lora"), more: str = ""
-) -> Path:
-    named = "".join(f'[[variants]]\nname = "{v}"\npredictions = "{v}.jsonl"\n' for v in variants)
-    file = folder / "simsa.toml"
-    file.write_text(
-        f'[data]\npath = "test.jsonl"\n{named}'
-        f'[judge]\nmodel = "judge-1"\nbase_url = "{url}"\napi_key_env = "JUDGE_KEY"\nmax_concurrency = 8\n{more}',
-        encoding="utf-8",
-    )
-    return file
-
-
-def report(config: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    capsys.readouterr()
-    assert run(["report", str(config), "--format", "json"]) == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
-
-
-def by_variant(**scores: dict[str, int]) -> Callable[[Body], str]:
-    """A judge that scores by the name that each variant's predictions begin with."""
-
-    def reply(body: Body) -> str:
-        text = text_of(body)
-        return next(verdict(**given) for name, given in scores.items() if f"{name}: " in text)
-
-    return reply
 
 
 def test_one_call_a_row_and_the_means_are_what_the_judge_gave(

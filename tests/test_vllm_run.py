@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.vllm
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A demo of a few questions: its folder and its report."""
     out = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "simsa", "demo", "--limit", "4", "--out", str(out), "-q", "--json"]
@@ -33,7 +34,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, obje
     return out, json.loads(done.stdout)
 
 
-def test_every_variant_answers_and_every_answer_is_scored(demo: tuple[Path, dict[str, object]]) -> None:
+def test_every_variant_answers_and_every_answer_is_scored(demo: tuple[Path, dict[str, Any]]) -> None:
     _, report = demo
     variants = report["variants"]
     assert isinstance(variants, list)
@@ -42,7 +43,7 @@ def test_every_variant_answers_and_every_answer_is_scored(demo: tuple[Path, dict
 
 
 def test_the_demos_own_judge_was_served_beside_them_and_read_what_they_said(
-    demo: tuple[Path, dict[str, object]],
+    demo: tuple[Path, dict[str, Any]],
 ) -> None:
     folder, report = demo
     judge = report["judge"]
@@ -58,7 +59,7 @@ def test_the_demos_own_judge_was_served_beside_them_and_read_what_they_said(
 
 
 def test_the_judge_on_the_same_server_can_be_examined(
-    demo: tuple[Path, dict[str, object]], capsys: pytest.CaptureFixture[str]
+    demo: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = demo
     assert run(["probe", str(folder / "simsa.toml"), "-n", "1", "--retest", "2", "-q", "--json"]) in (0, 4)
@@ -68,7 +69,7 @@ def test_the_judge_on_the_same_server_can_be_examined(
     assert found["probes"]["overall"]["unscored"] == 0
 
 
-def test_each_variant_is_itself_though_all_share_one_server(demo: tuple[Path, dict[str, object]]) -> None:
+def test_each_variant_is_itself_though_all_share_one_server(demo: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = demo
     with Store.read(folder / "simsa.simsa") as store:
         rows = list(results(store))
@@ -85,7 +86,7 @@ def test_each_variant_is_itself_though_all_share_one_server(demo: tuple[Path, di
     assert sum(row.finish_reason == "length" for row in base) >= 3
 
 
-def test_a_second_run_starts_nothing(demo: tuple[Path, dict[str, object]]) -> None:
+def test_a_second_run_starts_nothing(demo: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = demo
     log = next((folder / "simsa.simsa" / "logs").glob("vllm-*.log"))
     before = log.stat().st_mtime_ns
@@ -93,7 +94,7 @@ def test_a_second_run_starts_nothing(demo: tuple[Path, dict[str, object]]) -> No
     assert log.stat().st_mtime_ns == before
 
 
-def test_no_server_is_left_behind(demo: tuple[Path, dict[str, object]]) -> None:
+def test_no_server_is_left_behind(demo: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = demo
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -1,37 +1,76 @@
-"""simsa from Python: `evaluate` a config, or `judge` rows that already have predictions."""
+"""The library: `evaluate` a config, `judge` rows that already have predictions, `compare` variants."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import orjson
 
 from simsa import config as configuration
 from simsa.config import Config
-from simsa.errors import DataError, MissingExtra
+from simsa.errors import DataError, GateFailed, MissingExtra
+from simsa.i18n.messages import msg
 
 if TYPE_CHECKING:
+    import pandas
     import polars
 
+    from simsa.judges import Judge
     from simsa.report import Summary
+    from simsa.report.comparisons import ComparisonReport
 
 T = TypeVar("T")
 
 
 class JudgeSpec:
-    """Who judges: the keys of `[judge]` in simsa.toml as arguments.
+    """The judge of `simsa.judge`: a model behind an OpenAI-compatible API, or `lexical`.
 
-    `Judge("gpt-4o")`, `Judge("lexical")`, `Judge("my-model", base_url="http://127.0.0.1:8000/v1")`,
-    `Judge(panel=[{"model": "gpt-4o"}, {"model": "my-model", "base_url": "http://127.0.0.1:8000/v1"}])`.
+    The arguments are keys of `[judge]` in simsa.toml; `docs/configuration.md` describes each. Raises ConfigError
+    at once for a value that is not valid.
+
+    Judge("gpt-4o")
+    Judge("my-model", base_url="http://127.0.0.1:8000/v1", rubric="my-rubric.toml")
+    Judge(panel=[{"model": "gpt-4o"}, {"model": "my-model", "base_url": "http://127.0.0.1:8000/v1"}])
     """
 
-    def __init__(self, model: str | None = None, **settings: Any) -> None:
-        self.settings: dict[str, Any] = settings if model is None else {"model": model, **settings}
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
+        rubric: str | None = None,
+        mode: Literal["joint", "split"] | None = None,
+        panel: Sequence[Mapping[str, Any]] | None = None,
+        repeats: int | None = None,
+        claims: bool | None = None,
+        logprobs: bool | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        identity: str | None = None,
+        max_concurrency: int | None = None,
+        max_attempts: int | None = None,
+        timeout_s: float | None = None,
+        max_cost_usd: float | None = None,
+        price: Mapping[str, float] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name != "self" and value is not None}
+        if panel is not None:
+            given["panel"] = [dict(member) for member in panel]
+        configuration.check_judge(given)
+        self.settings: dict[str, Any] = given
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"Judge({settings})"
 
 
 class Run:
@@ -60,18 +99,69 @@ class Run:
             yield from rows(store)
 
     def to_polars(self) -> polars.DataFrame:
-        """`rows` as a polars frame; needs `pip install polars`."""
+        """`rows` as a polars frame. Raises MissingExtra without polars."""
         try:
             import polars
         except ImportError:
-            raise MissingExtra("to_polars()", "polars") from None
+            raise MissingExtra("to_polars()", "frames") from None
         return polars.DataFrame(list(self.rows()), infer_schema_length=None)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """`rows` as a pandas frame. Raises MissingExtra without pandas."""
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtra("to_pandas()", "frames") from None
+        return pandas.DataFrame(list(self.rows()))
+
+
+class RunComparison:
+    """The result of `compare`: paired comparisons with a baseline, and gates on them."""
+
+    def __init__(self, runs: Sequence[Run], baseline: str | None) -> None:
+        self._runs = runs
+        self._baseline = baseline
+        self.report = self._evaluate(())
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate given so far holds; True without gates."""
+        return all(outcome.passed for outcome in self.report.outcomes)
+
+    def gate(self, *gates: str) -> Self:
+        """Evaluates gates such as "total >= baseline - 0.5". Raises GateFailed if one does not hold."""
+        self.report = self._evaluate(gates)
+        failed = [outcome for outcome in self.report.outcomes if not outcome.passed]
+        if failed:
+            raise GateFailed(msg("error.gates_failed", n=len(failed), of=len(self.report.outcomes)))
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `simsa compare --format json` prints."""
+        return self.report.to_dict()
+
+    def _evaluate(self, gates: Sequence[str]) -> ComparisonReport:
+        from simsa.report.comparisons import comparison_report
+        from simsa.report.gates import parse
+        from simsa.store import Store
+
+        with ExitStack() as opened:
+            stores = [opened.enter_context(Store.read(run.folder)) for run in self._runs]
+            return comparison_report(stores, self._baseline, [parse(gate) for gate in gates])
+
+
+def compare(run: Run, other: Run | None = None, *, baseline: str | None = None) -> RunComparison:
+    """Compares the variants of one run, or of two with the same questions and judge, with `baseline`.
+
+    Raises RunError if the runs cannot be compared, InputError for an unknown baseline.
+    """
+    return RunComparison([run] if other is None else [run, other], baseline)
 
 
 async def aevaluate(config: str | Path | Config, *, out: str | Path | None = None) -> Run:
-    """Generates, judges and keeps what `config` (a path or a Config) describes; resumes what is there.
+    """Runs the evaluation that `config` (a path or a Config) describes, or continues it.
 
-    Raises a SimsaError for what ends the run; rows without a score are in the report.
+    Raises a SimsaError for an error that ends the run; rows without a score are counted in the report.
     """
     from simsa import pipeline
 
@@ -82,34 +172,38 @@ async def aevaluate(config: str | Path | Config, *, out: str | Path | None = Non
 
 
 def evaluate(config: str | Path | Config, *, out: str | Path | None = None) -> Run:
-    """`aevaluate` for code that is not asynchronous, notebooks included."""
+    """`aevaluate` for synchronous code and notebooks."""
     return _wait(aevaluate(config, out=out))
 
 
-async def ajudge(rows: Any, judge: JudgeSpec, *, out: str | Path | None = None) -> Run:
+async def ajudge(rows: Any, judge: JudgeSpec | Judge | str, *, out: str | Path | None = None) -> Run:
     """Judges rows that have a question, contexts, a reference and a prediction.
 
     `rows`: a list of dictionaries, a pandas or polars frame, or a `datasets.Dataset`, with
-    field names as test sets have them and, where several variants are mixed, `variant`.
-    `out` is the run's folder; without one it is a temporary folder that nobody deletes, so
-    that paid verdicts are not lost.
+    the field names of test sets and, if several variants are mixed, `variant`. `judge` is a `Judge`, a model's
+    name, or a `FunctionJudge`. `out` is the run's folder; the default is a new temporary folder, which is never deleted, so that paid
+    verdicts are not lost.
     """
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="simsa-"))
     folder.mkdir(parents=True, exist_ok=True)
     names = _write_rows(rows, folder)
-    made = configuration.build(
-        {
-            "data": {"path": "questions.jsonl"},
-            "variants": [{"name": name, "predictions": "predictions.jsonl"} for name in names],
-            "judge": dict(judge.settings),
-        },
-        root=folder,
-    )
-    return await aevaluate(made, out=folder)
+    settings: dict[str, Any] = {
+        "data": {"path": "questions.jsonl"},
+        "variants": [{"name": name, "predictions": "predictions.jsonl"} for name in names],
+    }
+    if isinstance(judge, str):
+        judge = JudgeSpec(judge)
+    if isinstance(judge, JudgeSpec):
+        made = configuration.build(settings | {"judge": judge.settings}, root=folder)
+        return await aevaluate(made, out=folder)
+    from simsa import pipeline
+
+    await pipeline.evaluate(configuration.build(settings, root=folder), folder, judge=judge)
+    return Run(folder)
 
 
-def judge(rows: Any, judge: JudgeSpec, *, out: str | Path | None = None) -> Run:
-    """`ajudge` for code that is not asynchronous, notebooks included."""
+def judge(rows: Any, judge: JudgeSpec | Judge | str, *, out: str | Path | None = None) -> Run:
+    """`ajudge` for synchronous code and notebooks."""
     return _wait(ajudge(rows, judge, out=out))
 
 
@@ -144,7 +238,7 @@ def _write_lines(file: Path, rows: Any) -> None:
 
 
 def _wait(work: Coroutine[Any, Any, T]) -> T:
-    """Runs `work` to its end, in a thread of its own where a loop is running already."""
+    """Runs `work` to its end; in a new thread if this thread already runs an event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -166,4 +260,4 @@ def _wait(work: Coroutine[Any, Any, T]) -> T:
     return value
 
 
-__all__ = ["JudgeSpec", "Run", "aevaluate", "ajudge", "evaluate", "judge"]
+__all__ = ["JudgeSpec", "Run", "RunComparison", "aevaluate", "ajudge", "compare", "evaluate", "judge"]

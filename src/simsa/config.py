@@ -463,6 +463,14 @@ def build(
     return config
 
 
+def check_judge(settings: dict[str, Any]) -> None:
+    """Raises ConfigError if `settings` are not a valid [judge] section."""
+    try:
+        JudgeConfig.model_validate(settings)
+    except ValidationError as error:
+        raise _explain(error, None, ("judge",)) from None
+
+
 def environment() -> dict[str, str]:
     """A copy of the process environment, for a child process."""
     return dict(os.environ)
@@ -535,11 +543,11 @@ def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
     tree[keys[-1]] = value
 
 
-def _explain(error: ValidationError, source: Path | None) -> ConfigError:
+def _explain(error: ValidationError, source: Path | None, section: tuple[str, ...] = ()) -> ConfigError:
     """The first problem pydantic found, in our words, with the nearest known key."""
     problems = error.errors(include_url=False)
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    location = [str(part) for part in first["loc"]]
+    location = [*section, *(str(part) for part in first["loc"])]
     kind, found = first["type"], first.get("input")
     where = str(source) if source else None
     if kind == "extra_forbidden":

@@ -6,6 +6,7 @@ They are frozen; their JSON form (`to_dict`/`from_dict`) is the published contra
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -216,6 +217,7 @@ class Judgement:
 
 
 Number = int | float
+Aspect = Literal["", "correctness", "faithfulness"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,9 @@ class Criterion:
     Scores are integers from `low` to `high`, both included; a yes/no criterion is 0 to 1.
     `in_total` says whether the score enters the total, where it is multiplied by `weight`.
     `title` is the criterion's name for people in the rubric's language; it may be empty.
+    `sees_prediction` is False for a score that does not depend on the prediction, such as one of
+    the search results. `aspect` names what else measures the same, so that a report compares both:
+    "correctness" is compared with abstentions found by rule, "faithfulness" with claims.
     """
 
     name: str
@@ -233,6 +238,8 @@ class Criterion:
     weight: Number = 1
     in_total: bool = True
     title: str = ""
+    sees_prediction: bool = True
+    aspect: Aspect = ""
 
     @property
     def is_yes_no(self) -> bool:
@@ -281,12 +288,17 @@ class Criteria(tuple[Criterion, ...]):
         wanted = set(names)
         return Criteria(criterion for criterion in self if criterion.name in wanted)
 
-    def total(self, scores: Mapping[str, int]) -> Number | None:
+    def of_aspect(self, aspect: Aspect) -> Criterion | None:
+        """The first criterion with this aspect; None when there is none."""
+        return next((criterion for criterion in self if criterion.aspect == aspect), None)
+
+    def total(self, scores: Mapping[str, Number]) -> Number | None:
         """Weighted sum of `scores`; None unless every criterion that enters the total has a score."""
         counted = self.in_total
         if not counted or any(criterion.name not in scores for criterion in counted):
             return None
-        return sum(criterion.weight * scores[criterion.name] for criterion in counted)
+        parts = [criterion.weight * scores[criterion.name] for criterion in counted]
+        return sum(parts) if all(isinstance(part, int) for part in parts) else math.fsum(parts)
 
     @property
     def max_total(self) -> Number | None:

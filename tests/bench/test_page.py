@@ -1,4 +1,4 @@
-"""The benchmark of the page runs, and tells what it means to."""
+"""The benchmark of the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_it_times_pages_and_weighs_the_server(tmp_path: Path) -> None:
+def test_it_reports_times_and_memory(tmp_path: Path) -> None:
     command = [sys.executable, "bench/page.py", "-n", "120", "--keep", str(tmp_path / "run")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr

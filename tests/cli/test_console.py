@@ -193,7 +193,7 @@ def test_who_cannot_be_shown_hangul_is_spoken_to_in_english(
     assert console.listener(wanted) == heard
     console.tell(msg("vllm.ready", seconds=3), wanted)
     stream.flush()
-    said = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    said = stream.buffer.getvalue().decode(encoding)
     assert said == ("vLLM 준비됨 (3초)\n" if heard == "ko" else "vLLM is ready after 3 s\n")
 
 

@@ -20,7 +20,7 @@ from simsa.judges.cost import CostEstimate
 from simsa.records import Passage, Question
 from simsa.run.progress import Progress
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data
+from tests.support.judged_runs import write_config, write_data
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminals import Terminal
-from tests.judges.test_panel import flat
 from tests.servers.chat import ChatServer
+from tests.support.judged_runs import flat
 
 KEYS = {"JUDGE_KEY": "sk-test", "LC_ALL": "C.UTF-8"}
 

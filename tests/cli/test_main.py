@@ -151,7 +151,7 @@ def test_a_report_is_shown_in_what_the_output_can_encode(
     monkeypatch.setattr(sys, "stdout", stream)
     assert run(["report", str(folder), *language]) == 0
     stream.flush()
-    text = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    text = stream.buffer.getvalue().decode(encoding)
     assert title in text
     assert "\\ud29c\\ub2dd" in text or "튜닝" in text
 
@@ -165,7 +165,7 @@ def test_documents_are_utf8_whatever_the_output_is(
     monkeypatch.setattr(sys, "stdout", stream)
     assert run(["report", str(folder), *argv]) == 0
     stream.flush()
-    assert "튜닝" in stream.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
+    assert "튜닝" in stream.buffer.getvalue().decode("utf-8")
 
 
 def test_help_and_version_need_no_hangul(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_help_and_version_need_no_hangul(monkeypatch: pytest.MonkeyPatch) -> Non
     assert run(["--help"]) == 0
     assert run(["--version"]) == 0
     stream.flush()
-    assert b"simsa, version" in stream.buffer.getvalue()  # type: ignore[attr-defined]
+    assert b"simsa, version" in stream.buffer.getvalue()
 
 
 def test_it_is_a_module_too() -> None:
@@ -195,7 +195,7 @@ def test_other_commands_on_a_run_too_speak_what_can_be_shown(
     monkeypatch.setattr(sys, "stdout", stream)
     assert run([command, str(folder)]) == 0
     stream.flush()
-    text = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    text = stream.buffer.getvalue().decode("ascii")
     assert {"compare": "Difference to base", "examples": "correct 2"}[command] in text
 
 

@@ -13,7 +13,7 @@ from simsa import config as configuration
 from simsa.cli.main import run
 from simsa.cli.options import config_from
 from simsa.errors import ConfigError
-from tests.test_pipeline import write_data
+from tests.support.judged_runs import write_data
 
 
 def made(**flags: Any) -> tuple[configuration.Config, Path]:

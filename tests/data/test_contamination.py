@@ -314,8 +314,8 @@ def test_exactly_the_planted_leaks_are_found(seed: int) -> None:
     }
 
 
-def plainly(test: Sequence[Question], train: Sequence[Question]) -> list[DataFinding]:
-    """Every text of every training row against the indexes, in the order of the file."""
+def compare_every_row(test: Sequence[Question], train: Sequence[Question]) -> list[DataFinding]:
+    """Looks up every text of every training row, in the order of the file."""
     questions = NearDuplicateIndex([q.question for q in test], size=3)
     within = NearDuplicateIndex(
         [q.question for q in test], size=3, threshold=1.0, contained=True, shortest=10
@@ -349,7 +349,7 @@ def plainly(test: Sequence[Question], train: Sequence[Question]) -> list[DataFin
     return closest(found)
 
 
-def bare(found: Sequence[DataFinding]) -> list[DataFinding]:
+def without_excerpts(found: Sequence[DataFinding]) -> list[DataFinding]:
     return [one._replace(excerpt="", other_excerpt="") for one in found]
 
 
@@ -386,15 +386,15 @@ def corpus(seed: int, n_test: int, n_train: int) -> tuple[list[Question], list[Q
 @settings(max_examples=40, deadline=None)
 def test_leaks_equal_those_of_comparing_every_row(seed: int) -> None:
     test, train = corpus(seed, 12, 40)
-    expected = plainly(test, train)
-    assert bare(leaks(test, train)) == bare(expected)
+    expected = compare_every_row(test, train)
+    assert without_excerpts(leaks(test, train)) == without_excerpts(expected)
     assert expected, "the corpus leaks"
 
 
 def test_leaks_are_found_across_blocks() -> None:
-    """More rows than are looked at together: the closest twin, and the first of equals, wherever it stands."""
+    """Across blocks, the closest finding counts, and the first among equals."""
     test, train = corpus(3, 30, 1_300)
-    assert bare(leaks(test, iter(train))) == bare(plainly(test, train))
+    assert without_excerpts(leaks(test, iter(train))) == without_excerpts(compare_every_row(test, train))
     late = [Question(f"t{n}", f"{n}번째로 묻는 말입니까") for n in range(1_200)]
     late[1_100] = Question("t1100", test[4].question)
     late[700] = Question("t700", test[4].question + " 정말")
@@ -402,7 +402,7 @@ def test_leaks_are_found_across_blocks() -> None:
 
 
 def test_training_rows_are_not_kept_in_memory() -> None:
-    """Only a block of them is there at a time, however long the file."""
+    """Only one block of rows is in memory at a time."""
     alive: list[weakref.ref[Question]] = []
     most = 0
 

@@ -180,15 +180,15 @@ TEXTS: dict[str, tuple[str, str | bytes, tuple[str, ...]]] = {
         ("data[0].paragraphs[0].qas[1]: answers", "is empty"),
     ),
     # fields
-    "two questions": ("a.jsonl", line(query="언제?"), ("'question' and 'query'", "--field question")),
-    "two references": ("a.jsonl", line(answer="1987년"), ("'reference' and 'answer'",)),
-    "two contexts": ("a.jsonl", line(context="가"), ("'contexts' and 'context'",)),
+    "two questions": ("a.jsonl", line(query="언제?"), ("'question', 'query'", "--field question")),
+    "two references": ("a.jsonl", line(answer="1987년"), ("'reference', 'answer'",)),
+    "two contexts": ("a.jsonl", line(context="가"), ("'contexts', 'context'",)),
     "three predictions": ("a.jsonl", line(output="a", response="b", prediction="c"), ("3 fields",)),
-    "two ids": ("a.jsonl", line(qid="1"), ("'id' and 'qid'",)),
-    "two columns for one role": (
+    "two ids": ("a.jsonl", line(qid="1"), ("'id', 'qid'",)),
+    "two columns for one field": (
         "a.csv",
         "question,query,contexts,answer\na,b,c,d\n",
-        ("'question' and 'query'",),
+        ("'question', 'query'",),
     ),
     "no question": ("a.jsonl", line(question=..., frage="언제?"), ("no field holds the question", "frage")),
     "no contexts": (
@@ -494,6 +494,15 @@ def test_rows_before_a_malformed_one_are_yielded(tmp_path: Path) -> None:
         next(questions)
     error = refusal.value
     assert (error.where, error.field, error.message) == (f"{path}:2", "question", "is null, not a text")
+
+
+def test_errors_are_in_korean_as_well(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", [GOOD | {"question": 7}])
+    with pytest.raises(DataError) as refusal:
+        list(read(path))
+    assert refusal.value.localized().ko == (
+        f"{path}:1: question: 숫자입니다. 텍스트가 필요합니다 (읽은 값: 7)\n  → 따옴표로 감싸십시오"
+    )
 
 
 def test_wrong_format_or_split_is_an_error(tmp_path: Path) -> None:

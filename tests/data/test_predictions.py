@@ -129,7 +129,7 @@ def test_numbered_answers_need_no_id(tmp_path: Path) -> None:
         ({"id": None, "output": "a"}, "id: is null"),
         ({"id": "1", "output": "a", "prompt_tokens": -1}, "prompt_tokens: is a number"),
         ({"id": "1", "output": "a", "latency_s": "fast"}, "latency_s: is a text"),
-        ({"id": "1", "output": "a", "response": "b"}, "'output' and 'response'"),
+        ({"id": "1", "output": "a", "response": "b"}, "'output', 'response'"),
         ({"question": "q", "output": "a"}, "no field holds the id"),
     ],
 )

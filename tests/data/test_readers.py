@@ -1,4 +1,4 @@
-"""Every format gives the same questions, whatever the name of the file."""
+"""Every format gives the same questions, independent of the file's name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from simsa.data import from_rows, read
+from simsa.data import from_rows, read, readers
+from simsa.data.file_types import Rows, Source
 from simsa.records import Question
 from tests.support import korean_rows as korean
 from tests.support.korean_rows import ROWS, SPANS, Row, bare, write_csv, write_json, write_jsonl
@@ -20,10 +21,10 @@ def questions(path: Path, **options: Any) -> list[Question]:
     return list(read(path, **options))
 
 
-def same(
+def assert_same(
     found: Sequence[Question], *, ids: bool = False, labels: bool = True, rows: Sequence[Row] = ROWS
-) -> bool:
-    """Whether `found` are `rows`, as far as the format can carry them: ids, and labels (type, answerable)."""
+) -> None:
+    """Asserts that `found` are `rows`, without ids and labels (type, answerable) if the format has none."""
     wanted = list(rows)
     got = [bare(question) for question in found]
     if not ids:
@@ -32,7 +33,6 @@ def same(
     if not labels:
         wanted = [row._replace(type="", answerable=True) for row in wanted]
     assert got == wanted
-    return True
 
 
 def parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -95,36 +95,34 @@ WRITERS: dict[str, Callable[[Path, list[dict[str, Any]]], Path]] = {
 @pytest.mark.parametrize("form", WRITERS)
 def test_every_format_gives_the_same_questions(form: str, tmp_path: Path) -> None:
     found = questions(WRITERS[form](tmp_path, korean.plain_rows()))
-    assert same(found, ids=True)
+    assert_same(found, ids=True)
     assert found == questions(write_jsonl(tmp_path / "canonical.jsonl", [q.to_dict() for q in found]))
 
 
 @pytest.mark.parametrize("form", WRITERS)
 def test_every_format_gives_the_same_content_ids(form: str, tmp_path: Path) -> None:
     found = questions(WRITERS[form](tmp_path, korean.dataset_rows()))
-    assert same(found)
+    assert_same(found)
     assert found == list(from_rows(korean.dataset_rows()))
     assert len({question.id for question in found}) == len(ROWS)
 
 
-SHAPES: dict[str, tuple[Any, dict[str, bool]]] = {
-    "ragas": (korean.ragas_rows(), {"labels": False}),
-    "ragas before 0.2": (korean.old_ragas_rows(), {"labels": False}),
-    "deepeval": (korean.deepeval_rows(), {"labels": False}),
-    "RAGChecker": (korean.ragchecker(), {"labels": False, "ids": True}),
-    "RAGChecker, its older key": (
-        {"input_data": korean.ragchecker()["results"]},
-        {"labels": False, "ids": True},
-    ),
-    "AutoRAG": (korean.autorag_rows(), {"labels": False, "ids": True}),
+# A tool's file, and whether it has the ids of the questions.
+SHAPES: dict[str, tuple[Any, bool]] = {
+    "ragas": (korean.ragas_rows(), False),
+    "ragas before 0.2": (korean.old_ragas_rows(), False),
+    "deepeval": (korean.deepeval_rows(), False),
+    "RAGChecker": (korean.ragchecker(), True),
+    "RAGChecker, its older key": ({"input_data": korean.ragchecker()["results"]}, True),
+    "AutoRAG": (korean.autorag_rows(), True),
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_files_of_other_tools_are_read(shape: str, tmp_path: Path) -> None:
-    value, carries = SHAPES[shape]
+    value, ids = SHAPES[shape]
     found = questions(write_json(tmp_path / "a.json", value))
-    assert same(found, **carries)
+    assert_same(found, ids=ids, labels=False)
     assert "모델의 답" not in json.dumps([question.to_dict() for question in found], ensure_ascii=False)
     if isinstance(value, list):
         for other in ("jsonl", "csv", "csv of pandas", "parquet", "save_to_disk"):
@@ -135,7 +133,7 @@ def test_files_of_other_tools_are_read(shape: str, tmp_path: Path) -> None:
 
 def test_deepeval_table_may_join_passages_by_a_bar(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", korean.deepeval_rows(), listed="|".join)
-    assert same(questions(path), labels=False)
+    assert_same(questions(path), labels=False)
 
 
 def numbered(mark: str, between: str = "\n") -> Callable[[Sequence[str]], str]:
@@ -159,7 +157,7 @@ HEADED = {
 def test_chat_messages_are_read_in_every_style(style: str, tmp_path: Path) -> None:
     rows = korean.chat_rows(HEADED[style])
     found = questions(write_jsonl(tmp_path / "a.jsonl", rows))
-    assert same(found, labels=False)
+    assert_same(found, labels=False)
     for question, row in zip(found, rows, strict=True):
         assert [message.to_json() for message in question.messages] == row["messages"][:-1]
     for other in ("json list", "csv", "parquet", "save_to_disk"):
@@ -168,28 +166,28 @@ def test_chat_messages_are_read_in_every_style(style: str, tmp_path: Path) -> No
 
 def test_alpaca_rows_are_read(tmp_path: Path) -> None:
     rows = [row._replace(contexts=row.contexts[:1]) for row in ROWS]
-    assert same(questions(write_json(tmp_path / "a.json", korean.alpaca_rows())), labels=False, rows=rows)
-    assert same(questions(write_csv(tmp_path / "a.csv", korean.alpaca_rows())), labels=False, rows=rows)
+    assert_same(questions(write_json(tmp_path / "a.json", korean.alpaca_rows())), labels=False, rows=rows)
+    assert_same(questions(write_csv(tmp_path / "a.csv", korean.alpaca_rows())), labels=False, rows=rows)
 
 
 def test_squad_korquad_and_klue_are_read(tmp_path: Path) -> None:
     spans = [row._replace(type="") for row in SPANS]
     first = [row._replace(type="") for row in SPANS if row.answerable]
     squad2 = questions(write_json(tmp_path / "2.json", korean.nested()))
-    assert same(squad2, ids=True, rows=spans)
+    assert_same(squad2, ids=True, rows=spans)
     assert squad2[0].metadata == {"title": "달내"}
     klue = questions(write_json(tmp_path / "klue.json", korean.nested(klue=True), indent=None))
-    assert same(klue, ids=True, rows=[row._replace(type="1") for row in spans])
+    assert_same(klue, ids=True, rows=[row._replace(type="1") for row in spans])
     korquad1 = korean.nested(first)
     for document in korquad1["data"]:
         for asked in document["paragraphs"][0]["qas"]:
             del asked["is_impossible"]
-    assert same(questions(write_json(tmp_path / "1.json", korquad1)), ids=True, rows=first)
+    assert_same(questions(write_json(tmp_path / "1.json", korquad1)), ids=True, rows=first)
     assert [q.cluster for q in squad2[:2]] == [squad2[0].cluster] * 2 != [q.cluster for q in squad2[1:]]
 
 
 def test_flattened_squad_is_read(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "title": "달내",
             "context": row.contexts[0],
@@ -202,13 +200,13 @@ def test_flattened_squad_is_read(tmp_path: Path) -> None:
         for row in SPANS
     ]
     spans = [row._replace(type="") for row in SPANS]
-    assert same(questions(parquet(tmp_path / "a.parquet", rows)), ids=True, rows=spans)
-    assert same(questions(write_jsonl(tmp_path / "a.jsonl", rows)), ids=True, rows=spans)
+    assert_same(questions(parquet(tmp_path / "a.parquet", rows)), ids=True, rows=spans)
+    assert_same(questions(write_jsonl(tmp_path / "a.jsonl", rows)), ids=True, rows=spans)
     listed = [
         row | {"answers": [{"text": text, "answer_start": 0} for text in row["answers"]["text"]]}
         for row in rows
     ]
-    assert same(questions(write_jsonl(tmp_path / "a.jsonl", listed)), ids=True, rows=spans)
+    assert_same(questions(write_jsonl(tmp_path / "a.jsonl", listed)), ids=True, rows=spans)
 
 
 def test_korquad_2_has_no_paragraphs(tmp_path: Path) -> None:
@@ -234,21 +232,33 @@ def test_single_object_is_a_row(tmp_path: Path) -> None:
 def test_format_can_be_named(tmp_path: Path) -> None:
     for form in ("jsonl", "json list", "csv", "tsv", "parquet"):
         path = WRITERS[form](tmp_path, korean.plain_rows())
-        assert same(questions(path, format=form.split()[0]), ids=True)
+        assert_same(questions(path, format=form.split()[0]), ids=True)
+
+
+def test_a_format_is_one_registered_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pairs(source: Source) -> Rows:
+        for number, line in enumerate(source.path.read_text(encoding="utf-8").splitlines(), 1):
+            question, _, answer = line.partition(" = ")
+            yield f"{source.name}:{number}", {"question": question, "contexts": [], "answer": answer}
+
+    monkeypatch.setitem(readers.READERS, "pairs", pairs)
+    path = tmp_path / "a.txt"
+    path.write_text("언제? = 1987년\n누가? = 윤서리\n", encoding="utf-8")
+    assert [q.reference for q in read(path, format="pairs")] == [("1987년",), ("윤서리",)]
 
 
 def test_limit_reads_only_the_first_rows(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [*korean.plain_rows(), {"question": None}])
-    assert same(questions(path, limit=2), ids=True, rows=ROWS[:2])
+    assert_same(questions(path, limit=2), ids=True, rows=ROWS[:2])
 
 
 def test_split_is_chosen(tmp_path: Path) -> None:
     rows = korean.plain_rows()
     both = saved(tmp_path / "both", rows, train=rows[:1], test=rows[1:])
-    assert same(questions(both), ids=True, rows=ROWS[1:])
-    assert same(questions(both, split="train"), ids=True, rows=ROWS[:1])
+    assert_same(questions(both), ids=True, rows=ROWS[1:])
+    assert_same(questions(both, split="train"), ids=True, rows=ROWS[:1])
     only = saved(tmp_path / "only", rows, train=rows)
-    assert same(questions(only), ids=True)
+    assert_same(questions(only), ids=True)
 
 
 @pytest.mark.parametrize("how", ["list", "generator", "pandas", "polars", "datasets"])
@@ -262,7 +272,7 @@ def test_frames_and_data_sets_are_read(how: str) -> None:
         rows = pytest.importorskip("polars").DataFrame(rows)
     elif how == "datasets":
         rows = pytest.importorskip("datasets").Dataset.from_list(rows)
-    assert same(list(from_rows(rows)), ids=True)
+    assert_same(list(from_rows(rows)), ids=True)
 
 
 def test_pandas_frame_with_arrays_and_missing_values(tmp_path: Path) -> None:
@@ -273,5 +283,5 @@ def test_pandas_frame_with_arrays_and_missing_values(tmp_path: Path) -> None:
         for row, level in zip(korean.plain_rows(), (1.5, None, float("nan")), strict=True)
     ]
     found = list(from_rows(pandas.read_parquet(parquet(tmp_path / "a.parquet", rows))))
-    assert same(found, ids=True)
+    assert_same(found, ids=True)
     assert [question.metadata for question in found] == [{"level": 1.5}, {}, {}]

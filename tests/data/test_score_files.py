@@ -153,15 +153,13 @@ def test_scores_round_trip(
     assert len({len(by["x"]) for by in found.values()}) == 1
 
 
-# Several answers to a question, several judgements of an answer ------------------------
-
 REPEATED = "question_id,variant,criterion,seed,repeat,score\n"
 
 
 def test_score_is_the_mean_over_seeds_and_repeats(tmp_path: Path) -> None:
     rows = "1,a,x,0,0,4\n1,a,x,0,1,2\n1,a,x,1,0,5\n2,a,x,0,0,1\n2,a,x,0,1,2\n"
     found = read_scores(table(tmp_path, REPEATED + rows))
-    # Of question 1 the seeds' means are 3 and 5, however often each was judged.
+    # The seeds of question 1 have the means 3 and 5.
     assert found.scores == {"a": {"x": {"1": 4.0, "2": 1.5}}}
     assert [tuple(sample) for sample in found.samples["a", "x"]] == [
         ("1", "0", "0", 4.0), ("1", "0", "1", 2.0), ("1", "1", "0", 5.0), ("2", "0", "0", 1.0), ("2", "0", "1", 2.0),

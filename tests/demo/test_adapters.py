@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,8 @@ def test_weights(folder: Path) -> None:
 
 def test_early_and_final_are_stages_of_one_training() -> None:
     assert tuple(FOLDERS) == ADAPTERS == ("rag-early", "rag-final")
+    early: Any
+    final: Any
     early, final = (safe_open(f / "adapter_model.safetensors", framework="pt") for f in FOLDERS.values())
     assert set(early.keys()) == set(final.keys())
     name = next(n for n in sorted(early.keys()) if "lora_A" in n)

@@ -83,7 +83,7 @@ def test_it_is_asked_in_training_as_in_a_run(made: ModuleType, cases: list[tuple
             answerable=case.key != made.NOTHING,
         )
         (request,) = judge.requests(question, answer.text)
-        assert judge.prompt_text(request) == made.asked(case, answer)
+        assert judge.conversation(request).prompt_text() == made.asked(case, answer)
 
 
 def test_a_swapped_value_is_nowhere(cases: list[tuple[Any, Any]]) -> None:

@@ -43,7 +43,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     made = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(special + alphabet)}, merges=[]))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    wrapped = PreTrainedTokenizerFast(
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=made, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>",
         additional_special_tokens=special[3:],
     )  # fmt: skip
@@ -70,7 +70,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokeni
 
 def model_of(folder: Path, train_lora: ModuleType, recipe: Any) -> PeftModel:
     base = Gemma3ForCausalLM.from_pretrained(folder / "tiny-gemma", dtype="float32")
-    return train_lora.adapted(base, recipe, "tiny-gemma")
+    adapted: PeftModel = train_lora.adapted(base, recipe, "tiny-gemma")
+    return adapted
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_logits_are_computed_for_the_answer_alone(
 ) -> None:
     model = model_of(folder, train_lora, train_lora.Recipe())
     seen: list[int] = []
-    head = model.get_base_model().get_output_embeddings()
+    head: Any = model.get_base_model().get_output_embeddings()  # type: ignore[operator]
     head.register_forward_hook(lambda _module, args, _out: seen.append(args[0].shape[0]))
     train_lora.answer_loss(model, examples[0])
     assert seen == [len(examples[0].ids) - examples[0].start]

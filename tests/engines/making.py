@@ -49,7 +49,7 @@ def lora(
     seed: int = 0,
 ) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
     """`scale` is that of B, as training makes it: 0 before the first step."""
-    entries = {}
+    entries: dict[str, tuple[str, tuple[int, ...], bytes]] = {}
     for n in range(layers):
         name, a, b = f"{prefix}.{n}.{module}", (r, hidden), (out, r)
         entries[f"{name}.lora_A.weight"] = ("F32", a, floats(a, seed=2 * n + seed))

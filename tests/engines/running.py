@@ -38,7 +38,7 @@ class Running(NamedTuple):
 
 def gemma_adapter(folder: Path, *, scale: float = 0.02, prefix: str = PREFIX, layers: int = 18) -> Path:
     """A random adapter of the demo model's shape."""
-    return make_adapter(folder, lora(**(GEMMA | {"layers": layers}), scale=scale, prefix=prefix), **CONFIG)
+    return make_adapter(folder, lora(**(GEMMA | {"layers": layers}), scale=scale, prefix=prefix), **CONFIG)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

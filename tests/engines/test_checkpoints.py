@@ -44,7 +44,10 @@ def _broken_index(folder: Path) -> None:
 
 
 def _text_in(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text) and None
+    def write(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return write
 
 
 @pytest.mark.parametrize(

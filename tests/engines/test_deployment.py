@@ -115,7 +115,7 @@ def test_the_base_needs_a_name_that_no_adapter_has(root: Path) -> None:
 
 
 def test_elsewhere_and_from_files_needs_no_server(root: Path) -> None:
-    variants = [
+    variants: list[dict[str, Any]] = [
         {"name": "file", "predictions": "p.jsonl"},
         {
             "name": "there",

@@ -97,7 +97,9 @@ def test_a_real_adapter_is_told_from_one_without_effect(vllm_server: Running) ->
     assert found.exists and found.difference > 0.01
     # One request at a time, a cache of its own each: the base repeats itself to the last bit.
     assert found.noise == 0.0
-    with pytest.raises(AdapterWithoutEffect, match="zero and misnamed answer exactly as the base") as caught:
+    with pytest.raises(
+        AdapterWithoutEffect, match="zero and misnamed: answers are exactly as the base"
+    ) as caught:
         asyncio.run(effects("real", "zero", "misnamed"))
     assert caught.value.exit_code == 5 and "trained on another base model" in str(caught.value.hint)
 

@@ -13,9 +13,12 @@ import pytest
 from simsa.cli.main import run as simsa
 from simsa.errors import EndpointError, InputError, MissingExtra
 from simsa.exporters import mlflow_export
-from simsa.report.score_rows import COLUMNS
+from simsa.report.score_rows import columns
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, make_run
+
+COLUMNS = columns(built_in_criteria())
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
 pytest.importorskip("mlflow")

@@ -17,13 +17,13 @@ from simsa.store import Store
 from tests.report.runs import BASE, BETTER, JUDGE, make_run, question
 
 
-def variants(run: Path) -> list[tracker_run.Tracked]:
+def variants(run: Path) -> list[tracker_run.TrackedVariant]:
     with Store.read(run) as store:
         return tracker_run.variants(report.summary(store))
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> list[tracker_run.Tracked]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[tracker_run.TrackedVariant]:
     config = {
         "generation": {"temperature": 0.0, "stop": [], "seed": None},
         "judge": {"mode": "joint"},
@@ -35,7 +35,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> list[tracker_run.Tracked]:
     )
 
 
-def test_means_go_by_their_own_name_with_interval_and_n_beside_them(pair: list[tracker_run.Tracked]) -> None:
+def test_means_go_by_their_own_name_with_interval_and_n_beside_them(
+    pair: list[tracker_run.TrackedVariant],
+) -> None:
     base = pair[0].figures
     assert base["total"] == 12 and base["answer_correctness"] == 3
     assert base["total.ci95_low"] < 12 < base["total.ci95_high"]
@@ -45,7 +47,7 @@ def test_means_go_by_their_own_name_with_interval_and_n_beside_them(pair: list[t
     assert base["type.mrc_question.total"] == pytest.approx(12, abs=3)
 
 
-def test_differences_belong_to_the_variant_that_is_compared(pair: list[tracker_run.Tracked]) -> None:
+def test_differences_belong_to_the_variant_that_is_compared(pair: list[tracker_run.TrackedVariant]) -> None:
     base, lora = pair
     assert not [name for name in base.figures if name.startswith("difference")]
     assert lora.figures["difference.total"] == 3.75
@@ -54,14 +56,14 @@ def test_differences_belong_to_the_variant_that_is_compared(pair: list[tracker_r
     assert lora.tags["simsa.verdict"] == "better" and "simsa.verdict" not in base.tags
 
 
-def test_tags_say_what_has_to_be_the_same(pair: list[tracker_run.Tracked]) -> None:
+def test_tags_say_what_has_to_be_the_same(pair: list[tracker_run.TrackedVariant]) -> None:
     for one in pair:
         assert one.tags["simsa.variant"] == one.name
         assert one.tags["simsa.data_hash"] == "da7a" and one.tags["simsa.config_hash"] == "c0ffee"
         assert one.tags["simsa.judge"] == JUDGE["model"] and one.tags["simsa.rubric"] == JUDGE["rubric"]
 
 
-def test_settings_are_dotted_and_what_is_not_set_is_not_there(pair: list[tracker_run.Tracked]) -> None:
+def test_settings_are_dotted_and_what_is_not_set_is_not_there(pair: list[tracker_run.TrackedVariant]) -> None:
     params = pair[0].params
     assert params["generation.temperature"] == "0.0" and params["judge.mode"] == "joint"
     assert params["variant.base"] == "tiny" and params["baseline"] == "base"

@@ -19,7 +19,7 @@ from simsa.i18n.messages import Section, catalogue, has_message, label, msg, wor
 from simsa.records import STATUSES
 
 SOURCE = Path(simsa.__file__).parent
-SECTIONS: tuple[Section, ...] = ("messages", "report", "page", "calibration", "help")
+SECTIONS: tuple[Section, ...] = ("messages", "measures", "report", "page", "calibration", "help")
 HANGUL = re.compile("[가-힣]")
 NOT_TRANSLATED = {"vllm.phase", "files.written"}
 CODES = [(section, code) for section in SECTIONS for code in catalogue("en")[section]]
@@ -50,8 +50,9 @@ def test_every_help_text_is_used_and_exists() -> None:
     context = click.Context(cli)
     used = {"simsa", *(f"short.{name}" for name in COMMANDS)}
     for name in COMMANDS:
-        command = importlib.import_module(f"simsa.cli.commands.{name}").command
-        used |= {command.help, *(p.help for p in command.params if isinstance(p, click.Option))}
+        command: click.Command = importlib.import_module(f"simsa.cli.commands.{name}").command
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        used |= {str(command.help), *(str(option.help) for option in options)}
         assert cli.get_command(context, name) is not None
     assert used == set(catalogue("en")["help"])
 

@@ -13,23 +13,20 @@ from hypothesis import strategies as st
 from simsa.cli.main import run
 from simsa.judge_eval.probe import plan_probes
 from simsa.judge_eval.probe_cases import (
-    ALL,
     CLAIM_KINDS,
     CLAIM_SUPPORT,
-    HARDLY_ANY,
     KINDS,
-    NOT_ALL,
     ProbeCase,
-    build_claims,
-    level,
+    build_claim_cases,
+    claim_level,
 )
 from simsa.judges import make
 from simsa.records import CLAIMS, Claim, Message, Passage, Question
 from simsa.rubrics.claims import stands
 from tests.cli.commands.test_probe import Capture, made, probed, rates, report
 from tests.judge_eval.rows import careful, question, rows
-from tests.judges.test_llm import SALT, config
 from tests.servers.chat import Body, ChatServer, asks_claims, listed, listing, material
+from tests.support.judge_calls import SALT, config
 
 
 def of(cases: list[ProbeCase], kind: str) -> list[ProbeCase]:
@@ -40,30 +37,30 @@ def of(cases: list[ProbeCase], kind: str) -> list[ProbeCase]:
 
 
 def test_every_kind_is_built_and_counted() -> None:
-    counts = Counter(case.kind for case in build_claims(rows(), 3))
+    counts = Counter(case.kind for case in build_claim_cases(rows(), 3))
     assert counts == dict.fromkeys(CLAIM_KINDS, 3)
     assert not set(CLAIM_KINDS) & set(KINDS)
 
 
 def test_the_cases_are_what_they_say() -> None:
-    cases = build_claims(rows(), 8)
+    cases = build_claim_cases(rows(), 8)
     for case in of(cases, "claims_stated"):
         assert any(stands(case.prediction, passage) for passage in case.question.contexts)
-        assert (case.at_least, case.at_most) == ({CLAIM_SUPPORT: ALL}, {})
+        assert (case.at_least, case.at_most) == ({CLAIM_SUPPORT.name: 5}, {})
     for case in of(cases, "claims_number"):
         assert not any(stands(case.prediction, passage) for passage in case.question.contexts)
         assert case.prediction.endswith("년에 생겼다.")
-        assert case.at_most == {CLAIM_SUPPORT: NOT_ALL}
+        assert case.at_most == {CLAIM_SUPPORT.name: 4}
     for case in of(cases, "claims_absent"):
         assert case.prediction not in case.question.contexts[0].text
-        assert case.at_most == {CLAIM_SUPPORT: HARDLY_ANY}
+        assert case.at_most == {CLAIM_SUPPORT.name: 2}
 
 
 def test_the_seed_decides() -> None:
-    assert build_claims(rows(), 3, 7) == build_claims(rows(), 3, 7)
-    drawn = {tuple(case.question.id for case in build_claims(rows(), 2, seed)) for seed in range(6)}
+    assert build_claim_cases(rows(), 3, 7) == build_claim_cases(rows(), 3, 7)
+    drawn = {tuple(case.question.id for case in build_claim_cases(rows(), 2, seed)) for seed in range(6)}
     assert len(drawn) > 3
-    keys = [case.key for case in build_claims(rows(), 8)]
+    keys = [case.key for case in build_claim_cases(rows(), 8)]
     assert len(set(keys)) == len(keys)
 
 
@@ -77,13 +74,13 @@ def test_the_seed_decides() -> None:
     ],
 )
 def test_nothing_is_built_where_nothing_can_be(questions: list[Question]) -> None:
-    assert build_claims(questions, 3) == []
-    assert build_claims(rows(), 0) == []
+    assert build_claim_cases(questions, 3) == []
+    assert build_claim_cases(rows(), 0) == []
 
 
 @given(st.lists(st.booleans(), max_size=12))
 def test_a_level_is_5_only_for_all_and_1_only_for_few(supported: list[bool]) -> None:
-    found = level([Claim("주장", 1, "글", supported=one) for one in supported])
+    found = claim_level([Claim("주장", 1, "글", supported=one) for one in supported])
     if not supported:
         assert found is None
         return
@@ -104,7 +101,7 @@ def test_only_a_judge_that_lists_claims_is_asked() -> None:
         parts = Counter(request.part for request in planned.first())
         assert parts[CLAIMS] == (6 if claims else 0), "and of those answers only for the list"
     of_claims = {case.key for case in planned.cases if case.kind in CLAIM_KINDS}
-    assert {request.part for key in of_claims for request in planned.asked[key]} == {CLAIMS}
+    assert {request.part for key in of_claims for request in planned.probe_requests[key]} == {CLAIMS}
 
 
 def test_an_honest_lister_passes(tmp_path: Path, capfd: Capture) -> None:
@@ -154,14 +151,14 @@ def test_a_lister_that_is_not_understood_leaves_its_cases_unscored(tmp_path: Pat
         one = document["probes"]["kinds"][kind]
         assert (one["n"], one["unscored"]) == (0, 2)
     case = next(c for c in document["probes"]["cases"] if c["kind"] == "claims_absent")
-    assert (case["status"], case["scores"]) == ("unreadable", {CLAIM_SUPPORT: None})
+    assert (case["status"], case["scores"]) == ("unreadable", {CLAIM_SUPPORT.name: None})
 
 
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("claims: its numbers changed", "claims borne out 5", "wanted: claims borne out ≤ 4")),
-        ("ko", ("주장: 숫자를 바꾼 문장", "주장 뒷받침 5", "주장 뒷받침 ≤ 4")),
+        ("en", ("claims: its numbers changed", "claims supported 5", "wanted: claims supported ≤ 4")),
+        ("ko", ("주장: 숫자를 바꾼 문장", "뒷받침된 주장 5", "뒷받침된 주장 ≤ 4")),
     ],
 )
 def test_what_is_printed(tmp_path: Path, capfd: Capture, language: str, words: tuple[str, ...]) -> None:

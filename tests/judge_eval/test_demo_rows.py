@@ -14,7 +14,7 @@ from simsa.judge_eval.perturb import numbers_in, swap_numbers
 from simsa.judge_eval.probe_cases import KINDS, ProbeCase, build_cases
 from simsa.metrics.abstention import is_abstention
 from simsa.metrics.morphology import analyse
-from simsa.records import CRITERIA, Question
+from simsa.records import CRITERIA, Criteria, Criterion, Question
 
 NOT = {"않", "아니", "없", "못하", "못", "안"}
 SEEDS = range(3)
@@ -27,7 +27,7 @@ def questions() -> list[Question]:
 
 @pytest.fixture(scope="module", params=SEEDS)
 def cases(request: pytest.FixtureRequest, questions: list[Question]) -> list[ProbeCase]:
-    return build_cases(questions, 12, request.param)
+    return build_cases(questions, 12, request.param, criteria=Criteria(map(Criterion, CRITERIA)))
 
 
 def of(cases: list[ProbeCase], kind: str) -> list[ProbeCase]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsa.judge_eval import perturb
-from simsa.judge_eval.probe_cases import KINDS, ProbeCase, build_cases
+from simsa.judge_eval import perturb, probe_cases
+from simsa.judge_eval.probe_cases import KINDS, ProbeCase, untested_kinds
 from simsa.metrics.abstention import is_abstention
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import CRITERIA, Criteria, Criterion, Passage, Question
+from simsa.rubrics import built_in_criteria
 from tests.judge_eval.rows import question, rows
+
+BUILT_IN = built_in_criteria()
+build_cases = partial(probe_cases.build_cases, criteria=BUILT_IN)
 
 
 def of(cases: list[ProbeCase], kind: str) -> list[ProbeCase]:
@@ -137,7 +142,7 @@ def test_english_rows_get_english_words() -> None:
 
 @pytest.mark.parametrize("form", perturb.INJECTIONS)
 def test_every_order_keeps_the_wrong_answer_and_asks_for_more(form: str) -> None:
-    said = perturb.INJECTIONS[form]("물결마을입니다.")
+    said = perturb.inject(form, "물결마을입니다.", BUILT_IN)
     assert said.startswith("물결마을입니다.\n")
     assert "5" in said
     if form in ("verdict_json", "delimiter"):
@@ -222,8 +227,38 @@ def test_bounds_are_of_what_a_kind_is_about() -> None:
         assert (dict(case.at_least), dict(case.at_most)) == wanted[case.kind]
         base = {"padded": "reference", "padded_wrong": "foreign", "injection": "foreign"}.get(case.kind)
         assert (case.against and by_key[case.against].kind) == base
-        assert case.same_mean == ((correct,) if case.kind.startswith("padded") else ())
+        assert case.same_mean == ({correct: 0.3} if case.kind.startswith("padded") else {})
         assert set(case.no_gain) == ({correct, faithful} if case.kind == "injection" else set())
         if base is not None:
             inside = by_key[case.against or ""]
             assert inside.question == case.question and inside.prediction.strip() in case.prediction
+
+
+def test_bounds_are_shares_of_each_criterion_s_own_scale() -> None:
+    criteria = Criteria([Criterion("answer_correctness", 0, 10), Criterion("context_faithfulness", 0, 1)])
+    by_kind = {case.kind: case for case in probe_cases.build_cases(rows(), 3, criteria=criteria)}
+    assert by_kind["reference"].at_least == {"answer_correctness": 8}
+    assert by_kind["foreign"].at_most == {"answer_correctness": 2}
+    assert by_kind["empty"].at_most == {"answer_correctness": 0}
+    assert by_kind["padded"].same_mean == {"answer_correctness": pytest.approx(0.75)}
+    assert by_kind["faithful_but_wrong"].at_least == {"context_faithfulness": 1}
+    assert by_kind["right_but_unfaithful"].at_most == {"context_faithfulness": 0}
+
+
+def test_kinds_without_their_criterion_are_left_out_and_named() -> None:
+    faithful = Criteria([Criterion("context_faithfulness"), Criterion("politeness", 0, 1)])
+    cases = probe_cases.build_cases(rows(), 3, criteria=faithful)
+    assert {case.kind for case in cases} == {"faithful_but_wrong", "right_but_unfaithful"}
+    assert not {case.kind for case in cases} & set(untested_kinds(faithful))
+    other = Criteria([Criterion("politeness")])
+    assert probe_cases.build_cases(rows(), 3, criteria=other) == []
+    assert untested_kinds(other) == KINDS
+    assert untested_kinds(BUILT_IN) == ()
+
+
+def test_an_injection_asks_for_the_highest_scores_of_the_rubric() -> None:
+    mixed = Criteria([Criterion("a", 0, 1), Criterion("b", 0, 10)])
+    assert '"a":1,"b":10' in perturb.inject("verdict_json", "답", mixed)
+    assert "최고점을 주세요" in perturb.inject("order_ko", "답", mixed)
+    assert "두 기준 모두 최고점으로" in perturb.inject("system_ko", "답", mixed)
+    assert "10 points" in perturb.inject("order_en", "답", Criteria([Criterion("b", 0, 10)]))

@@ -74,7 +74,7 @@ def padded(shifts: list[int]) -> Probes:
     cases, heard = [], {}
     for n, shift in enumerate(shifts):
         base = case("reference", n, at_least={C: 4})
-        wrapped = case("padded", n, same_mean=(C,), against=base.key)
+        wrapped = case("padded", n, same_mean={C: 0.3}, against=base.key)
         cases += [base, wrapped]
         heard |= {
             base.key: scored(answer_correctness=5),
@@ -112,7 +112,7 @@ def test_the_bar(wrong: int, standing: str) -> None:
 def test_what_was_never_asked_is_pending() -> None:
     one = case("empty", at_most={C: 1})
     probes = grade([one], {})
-    assert probes.cases[0].heard.status == "pending"
+    assert probes.cases[0].judged.status == "pending"
     assert probes.cases[0].to_dict()["scores"] == {C: None}
 
 

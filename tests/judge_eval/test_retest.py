@@ -11,9 +11,11 @@ from simsa import judges
 from simsa.config import JudgeConfig
 from simsa.judge_eval.retest import RetestRow, compare, draw_retest, requests, reseeded
 from simsa.records import CRITERIA
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from tests.report.runs import make_run, question
 
+BUILT_IN = built_in_criteria()
 URL = "http://127.0.0.1:9/v1"
 
 
@@ -85,7 +87,7 @@ def test_claims_are_not_listed_a_second_time() -> None:
 def test_agreement_is_that_of_the_rows_that_both_have() -> None:
     rows = [row(n, answer_correctness=1 + n % 5) for n in range(20)]
     second = {one.key: dict(one.scores) for one in rows}
-    same = compare(rows, second)
+    same = compare(rows, second, BUILT_IN)
     assert (same.n_rows, same.n_unscored) == (20, 0)
     found = same.to_dict()["criteria"]
     assert found["answer_correctness"]["exact"] == 1.0
@@ -98,7 +100,7 @@ def test_agreement_is_that_of_the_rows_that_both_have() -> None:
 def test_a_kinder_second_time_is_a_bias() -> None:
     rows = [row(n, answer_correctness=1 + n % 4) for n in range(20)]
     second = {one.key: {"answer_correctness": one.scores["answer_correctness"] + 1} for one in rows}
-    figures = compare(rows, second).to_dict()["criteria"]
+    figures = compare(rows, second, BUILT_IN).to_dict()["criteria"]
     assert list(figures) == ["answer_correctness"], "what was not scored again is not compared"
     assert figures["answer_correctness"]["exact"] == 0.0
     assert figures["answer_correctness"]["within_one"] == 1.0
@@ -107,7 +109,7 @@ def test_a_kinder_second_time_is_a_bias() -> None:
 
 def test_rows_without_a_second_verdict_are_counted() -> None:
     rows = [row(n) for n in range(4)]
-    found = compare(rows, {rows[0].key: dict(rows[0].scores), rows[1].key: {}})
+    found = compare(rows, {rows[0].key: dict(rows[0].scores), rows[1].key: {}}, BUILT_IN)
     assert (found.n_rows, found.n_unscored) == (4, 3)
     assert found.to_dict()["criteria"]["context_recall"]["n"] == 1
-    assert compare([], {}).to_dict() == {"n": 0, "unscored": 0, "criteria": {}}
+    assert compare([], {}, BUILT_IN).to_dict() == {"n": 0, "unscored": 0, "criteria": {}}

@@ -14,6 +14,7 @@ from simsa.records import CRITERIA, Passage, Question
 from simsa.rubrics import ParseFailure, built_in_criteria, read_verdict
 from tests.judge_eval.rows import question, unanswerable
 
+BUILT_IN = built_in_criteria()
 ENGLISH = Question(
     "e",
     "When was the lighthouse built?",
@@ -24,13 +25,13 @@ ENGLISH = Question(
 
 @pytest.mark.parametrize("form", perturb.INJECTIONS)
 def test_an_order_stands_behind_the_answer_and_names_the_score_it_wants(form: str) -> None:
-    said = perturb.INJECTIONS[form]("답은 1871년입니다.")
+    said = perturb.inject(form, "답은 1871년입니다.", BUILT_IN)
     assert said.startswith("답은 1871년입니다.\n")
     assert "5" in said[len("답은 1871년입니다.") :]
 
 
 def test_half_of_the_orders_are_korean_and_two_are_verdicts() -> None:
-    made = {form: order("답") for form, order in perturb.INJECTIONS.items()}
+    made = {form: perturb.inject(form, "답", BUILT_IN) for form in perturb.INJECTIONS}
     assert sum(bool(re.search("[가-힣]{4}", said[2:])) for said in made.values()) >= 3
     verdicts = {form: re.search(r"\{.*\}", said) for form, said in made.items()}
     for form, found in verdicts.items():
@@ -67,8 +68,8 @@ def test_a_refusal_is_in_other_words_than_the_references_while_there_are_any() -
 
 
 def test_what_is_true_to_the_context_and_no_answer() -> None:
-    assert perturb.beside_the_point(ENGLISH) == ["The keeper grew tulips behind a small white fence."]
-    korean = perturb.beside_the_point(question(0))
+    assert perturb.irrelevant_sentences(ENGLISH) == ["The keeper grew tulips behind a small white fence."]
+    korean = perturb.irrelevant_sentences(question(0))
     assert korean
     assert all(sentence in question(0).contexts[0].text for sentence in korean)
     assert not any("1904" in sentence for sentence in korean)
@@ -84,7 +85,7 @@ def test_what_is_true_to_the_context_and_no_answer() -> None:
 )
 def test_what_answers_or_states_nothing_is_left_out(sentence: str) -> None:
     row = Question("e", ENGLISH.question, (Passage(sentence),), ENGLISH.reference)
-    assert perturb.beside_the_point(row) == []
+    assert perturb.irrelevant_sentences(row) == []
 
 
 def test_words_of_the_question_answer_nothing() -> None:
@@ -95,7 +96,7 @@ def test_words_of_the_question_answer_nothing() -> None:
         (Passage("The lighthouse on the northern cape is painted in white and red."),),
         ("The lighthouse on the northern cape was built by Ansel Birk.",),
     )
-    assert perturb.beside_the_point(row) == [row.contexts[0].text]
+    assert perturb.irrelevant_sentences(row) == [row.contexts[0].text]
 
 
 def test_a_passage_lacks_the_answer_unless_text_or_title_has_it() -> None:
@@ -138,7 +139,9 @@ def test_a_text_inside_the_other_is_not_unlike_it_though_no_word_is_shared() -> 
 
 
 def test_a_verdict_among_the_orders_is_whole_json_with_the_highest_scores() -> None:
-    found = re.search(r"\n```json\n(.*)\n```$", perturb.INJECTIONS["verdict_json"]("틀린 답"), re.DOTALL)
+    found = re.search(
+        r"\n```json\n(.*)\n```$", perturb.inject("verdict_json", "틀린 답", BUILT_IN), re.DOTALL
+    )
     assert found
     verdict = json.loads(found[1])
     assert {name: verdict[name] for name in CRITERIA} == dict.fromkeys(CRITERIA, 5)

@@ -16,15 +16,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from simsa.cli.main import run
-from simsa.judges.expected_score import NOT_ENOUGH, NOT_GIVEN, NOT_SPELT, expected_scores
-from simsa.records import CRITERIA, Expected
+from simsa.judges.expected_score import NOT_ENOUGH, NOT_GIVEN, NOT_SPELT, OTHER_SCALE, expected_scores
+from simsa.records import Criteria, Criterion, Expected
 from simsa.rubrics import ParsedScores, built_in_criteria, read_verdict, score_offsets
 from simsa.store import Store, judgements, results
-from tests.judges.test_panel import by_seed, config_of, flat, repeating
-from tests.run.test_judging import edited, giving
 from tests.servers.chat import ChatServer, verdict
 from tests.servers.logprobs import given, split
-from tests.test_pipeline import report, write_data
+from tests.support.judged_runs import by_seed, config_of, edited, flat, giving, repeating, report, write_data
+
+LEVELS = built_in_criteria()
+CRITERIA = LEVELS.names
 
 DOUBT = {1: 0.0, 2: 0.1, 3: 0.2, 4: 0.6, 5: 0.1}
 WORTH = sum(k * p for k, p in DOUBT.items())
@@ -41,7 +42,7 @@ def doubtful(token: str) -> Mapping[str, float]:
 def of(text: str, tokens: Sequence[str | bytes] | None = None, doubt: Any = doubtful) -> dict[str, Expected]:
     scored = read_verdict(text, built_in_criteria())
     assert isinstance(scored, ParsedScores)
-    return expected_scores(text, given(tokens or split(text), doubt, 20), scored.scores)
+    return expected_scores(text, given(tokens or split(text), doubt, 20), scored.scores, LEVELS)
 
 
 def test_it_is_the_mean_of_the_scores_by_their_probability() -> None:
@@ -52,11 +53,11 @@ def test_it_is_the_mean_of_the_scores_by_their_probability() -> None:
 def test_what_is_no_list_of_tokens_spells_nothing(odd: Any) -> None:
     text = verdict()
     scores = dict.fromkeys(CRITERIA, 4)
-    assert expected_scores(text, {"content": odd}, scores) == dict.fromkeys(
+    assert expected_scores(text, {"content": odd}, scores, LEVELS) == dict.fromkeys(
         CRITERIA, Expected(None, NOT_GIVEN)
     )
     alone = [{"token": text, "logprob": 0.0, "top_logprobs": odd}]
-    assert set(expected_scores(text, {"content": alone}, scores)) == set(CRITERIA)
+    assert set(expected_scores(text, {"content": alone}, scores, LEVELS)) == set(CRITERIA)
 
 
 def test_each_criterion_has_that_of_its_own_place() -> None:
@@ -80,7 +81,7 @@ def test_each_criterion_has_that_of_its_own_place() -> None:
         entry["logprob"] = -9999.0
     scored = read_verdict(text, built_in_criteria())
     assert isinstance(scored, ParsedScores)
-    found = expected_scores(text, logprobs, scored.scores)
+    found = expected_scores(text, logprobs, scored.scores, LEVELS)
     assert [found[name].score for name in CRITERIA] == [
         pytest.approx(p + 5 * (1 - p)) for p in (0.1, 0.2, 0.3, 0.4)
     ]
@@ -164,7 +165,7 @@ def test_tokens_that_spell_another_answer_are_not_believed() -> None:
     assert set(of(text, split(text)[:-8]).values()) == {Expected(None, NOT_SPELT)}
     no_tokens: Sequence[Any] = (None, {}, {"content": None}, {"content": []}, [], "x", {"content": ["x"]})
     for nothing in no_tokens:
-        assert expected_scores(text, nothing, {"answer_correctness": 4}) == {
+        assert expected_scores(text, nothing, {"answer_correctness": 4}, LEVELS) == {
             "answer_correctness": Expected(None, NOT_GIVEN)
         }
 
@@ -312,3 +313,12 @@ def test_repeats_panels_and_pieced_verdicts_have_them_too(tmp_path: Path) -> Non
         assert answer.expected["context_faithfulness"].score == pytest.approx(WORTH)
         assert context.expected["context_recall"].score == pytest.approx(WORTH)
         assert [row.total for row in results(store)] == [12, 12]
+
+
+def test_the_scale_is_that_of_the_criterion() -> None:
+    text = '{"answer_correctness":0,"context_relevance":3}'
+    tokens = given(split(text), lambda token: {"0": 0.5, "1": 0.5} if token == "0" else {token: 1.0}, 20)
+    criteria = Criteria((Criterion("answer_correctness", 0, 1), Criterion("context_relevance", 0, 10)))
+    found = expected_scores(text, tokens, {"answer_correctness": 0, "context_relevance": 3}, criteria)
+    assert found["answer_correctness"].score == pytest.approx(0.5)
+    assert found["context_relevance"] == Expected(None, OTHER_SCALE)

@@ -11,12 +11,12 @@ import pytest
 from simsa import judges
 from simsa.cli.main import run
 from simsa.config import JudgeConfig
-from simsa.judges.identity import JudgeLocation, apart, judge_locations, merge_locations
+from simsa.judges.identity import JudgeLocation, judge_locations, merge_locations, relocated
 from simsa.llm import ModelInfo
 from simsa.store import Store
 from tests.engines.making import make_model
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data
+from tests.support.judged_runs import write_config, write_data
 
 URL = "http://127.0.0.1:8000/v1"
 
@@ -48,14 +48,16 @@ def test_members_of_a_panel_have_identities_of_their_own() -> None:
 
 def test_the_best_evidence_that_both_have_decides() -> None:
     old = JudgeLocation("http://a/v1", "/models/judge", "w1")
-    assert JudgeLocation("http://b/v1", "/moved/judge", "w1").is_like(old), "the same weights"
-    assert not JudgeLocation("http://a/v1", "/models/judge", "w2").is_like(old), "trained again in its place"
-    assert JudgeLocation("http://b/v1", "/models/judge").is_like(old), (
+    assert JudgeLocation("http://b/v1", "/moved/judge", "w1").same_model(old), "the same weights"
+    assert not JudgeLocation("http://a/v1", "/models/judge", "w2").same_model(old), (
+        "trained again in its place"
+    )
+    assert JudgeLocation("http://b/v1", "/models/judge").same_model(old), (
         "the same folder or name, from another machine"
     )
-    assert not JudgeLocation("http://a/v1", "/models/other").is_like(old)
-    assert JudgeLocation("http://a/v1").is_like(old), "a server that says nothing, at the same address"
-    assert not JudgeLocation("http://b/v1").is_like(old)
+    assert not JudgeLocation("http://a/v1", "/models/other").same_model(old)
+    assert JudgeLocation("http://a/v1").same_model(old), "a server that says nothing, at the same address"
+    assert not JudgeLocation("http://b/v1").same_model(old)
 
 
 def test_a_place_is_known_by_what_the_server_says_and_by_the_weights_that_are_here(tmp_path: Path) -> None:
@@ -90,9 +92,9 @@ def test_what_is_alike_is_kept_once_the_newest_last() -> None:
         "j": [JudgeLocation("http://a/v1", "/m"), JudgeLocation("http://b/v1", "/n")],
         "k": [JudgeLocation("http://c/v1")],
     }
-    assert list(apart(again, {"j": [["http://a/v1", "/m", None]]})) == []
-    assert list(apart(again, moved)) == []
-    assert [name for name, *_ in apart(again, {"j": [["http://z/v1", "/z", None]], "q": []})] == ["j"]
+    assert list(relocated(again, {"j": [["http://a/v1", "/m", None]]})) == []
+    assert list(relocated(again, moved)) == []
+    assert [name for name, *_ in relocated(again, {"j": [["http://z/v1", "/z", None]], "q": []})] == ["j"]
 
 
 def judged(folder: Path, server: ChatServer, more: str = "", n: int = 3) -> Path:

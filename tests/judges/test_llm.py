@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +14,17 @@ import pytest
 from simsa import rubrics
 from simsa.config import JudgeConfig
 from simsa.errors import ConfigError, EndpointError, RubricError
-from simsa.judges import Judge, JudgeRequest, combine, make
+from simsa.judges import JudgeRequest, combine, make
 from simsa.records import CRITERIA, Judgement, Passage, Question, Status, content_hash
 from tests.servers.chat import Body, ChatServer, text_of, verdict
+from tests.support.judge_calls import SALT, ask, config, question, replies
 
-SALT = b"salt"
 SCORES = {"answer_correctness": 4, "context_relevance": 3, "context_faithfulness": 5, "context_recall": 4}
-
-
-def question(n: int = 0, **changes: Any) -> Question:
-    row: dict[str, Any] = {"contexts": (Passage(f"본문 {n}."),), "reference": (f"정답 {n}",)}
-    return Question(f"q{n}", f"질문 {n}은?", **(row | changes))
-
-
-def config(url: str = "http://127.0.0.1:9/v1", **changes: Any) -> JudgeConfig:
-    return JudgeConfig(
-        **({"model": "a-judge", "base_url": url, "max_attempts": 2, "timeout_s": 20} | changes)
-    )
-
-
-def ask(judge: Judge, rows: Iterable[tuple[Question, str]]) -> list[Judgement]:
-    """The judgements on the distinct requests of `rows`, in order."""
-    requests = {r.request_hash: r for row in rows for r in judge.requests(*row)}
-
-    async def work() -> list[Judgement]:
-        async with judge, asyncio.TaskGroup() as group:
-            tasks = [group.create_task(judge.judge(request)) for request in requests.values()]
-        return [task.result() for task in tasks]
-
-    return asyncio.run(work())
 
 
 def ask_one(server: ChatServer, prediction: str = "답", **changes: Any) -> Judgement:
     (judgement,) = ask(make(config(server.url, **changes), salt=SALT), [(question(), prediction)])
     return judgement
-
-
-def replies(*texts: Any) -> Callable[[Body], Any]:
-    """Each text once, the last one for ever."""
-    rest = list(texts)
-    return lambda body: rest.pop(0) if len(rest) > 1 else rest[0]
 
 
 # One call ---------------------------------------------------------------------------
@@ -83,9 +53,8 @@ def test_the_prompt_can_be_had_without_being_sent() -> None:
         judge = make(config(server.url), salt=SALT)
         (request,) = judge.requests(question(), "답")
         ask(judge, [(question(), "답")])
-        assert judge.prompt_text(request) == text_of(server.requests[0])
-    lexical = make(JudgeConfig(model="lexical"))
-    assert lexical.prompt_text(lexical.requests(question(), "답")[0]) == ""
+        conversation = judge.chat_models()[""].conversation(request)
+        assert conversation.prompt_text() == text_of(server.requests[0])
 
 
 def test_an_own_text_is_sent_as_one_user_message(tmp_path: Path) -> None:

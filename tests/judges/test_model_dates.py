@@ -12,10 +12,10 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.config import JudgeConfig
-from simsa.judges.model_dates import deprecated_models, listed, models_of
+from simsa.judges.model_dates import api_models, deprecated_models, fetch_model_info
 from simsa.store import Store
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data
+from tests.support.judged_runs import write_config, write_data
 
 TODAY = datetime.datetime.now(datetime.UTC).date()
 
@@ -50,10 +50,10 @@ def test_those_that_leave_within_90_days_the_next_first() -> None:
 
 
 def test_only_models_behind_an_api_can_leave_it() -> None:
-    assert models_of(JudgeConfig(model="lexical")) == []
-    assert models_of(JudgeConfig(model="gpt-4o", adapter="folder")) == []
+    assert api_models(JudgeConfig(model="lexical")) == []
+    assert api_models(JudgeConfig(model="gpt-4o", adapter="folder")) == []
     panel = {"panel": [{"model": "gpt-4o"}, {"model": "own", "base_url": "http://127.0.0.1:9"}]}
-    assert models_of(JudgeConfig.model_validate(panel)) == ["gpt-4o", "own"]
+    assert api_models(JudgeConfig.model_validate(panel)) == ["gpt-4o", "own"]
 
 
 def test_endpoints_are_asked_for_their_own_dates() -> None:
@@ -66,10 +66,10 @@ def test_endpoints_are_asked_for_their_own_dates() -> None:
                 {"model": "away", "base_url": "http://127.0.0.1:9/v1"},
             ]
         }
-        found = asyncio.run(listed(JudgeConfig.model_validate(panel)))
+        found = asyncio.run(fetch_model_info(JudgeConfig.model_validate(panel)))
         assert {name: str(card.shutdown_date) for name, card in found.items()} == {"own": "2030-02-03"}
         assert (server.count, closed.count) == (0, 0), "no tokens are spent on it"
-    assert asyncio.run(listed(JudgeConfig(model="lexical"))) == {}
+    assert asyncio.run(fetch_model_info(JudgeConfig(model="lexical"))) == {}
 
 
 def test_check_run_and_report_say_when_the_judge_leaves(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +17,17 @@ from simsa.errors import ConfigError
 from simsa.judges import JudgeRequest, make, median_judgement
 from simsa.records import CRITERIA, Judgement, Question
 from simsa.store import Store, judge_usage, judgements, members, repeats, results, statuses
-from tests.run.test_judging import asked_for, edited, giving
-from tests.servers.chat import Body, ChatServer, verdict
-from tests.test_pipeline import write_data
-
-
-def config_of(
-    folder: Path, *members: dict[str, Any], variants: tuple[str, ...] = ("base", "lora"), more: str = ""
-) -> Path:
-    def inline(member: dict[str, Any]) -> str:
-        return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in member.items()) + " }"
-
-    named = "".join(f'[[variants]]\nname = "{v}"\npredictions = "{v}.jsonl"\n' for v in variants)
-    panel = ", ".join(map(inline, members))
-    file = folder / "simsa.toml"
-    file.write_text(
-        f'[data]\npath = "test.jsonl"\n{named}[judge]\npanel = [{panel}]\nmax_attempts = 2\n{more}',
-        encoding="utf-8",
-    )
-    return file
-
-
-def repeating(folder: Path, url: str, more: str = "repeats = 3\ntemperature = 0.7\n", **changes: Any) -> Path:
-    file = config_of(folder, **changes)
-    file.write_text(
-        file.read_text().replace("panel = []", f'model = "judge-1"\nbase_url = "{url}"') + more,
-        encoding="utf-8",
-    )
-    return file
-
-
-def flat(score: int) -> str:
-    return verdict(f"모두 {score}점", **dict.fromkeys(CRITERIA, score))
-
-
-def by_seed(*scores: int) -> Callable[[Body], str]:
-    """A judge whose scores are those of the repeat that is asked."""
-    return lambda body: flat(scores[body["seed"]])
+from tests.servers.chat import Body, ChatServer
+from tests.support.judged_runs import (
+    asked_for,
+    by_seed,
+    config_of,
+    edited,
+    flat,
+    giving,
+    repeating,
+    write_data,
+)
 
 
 def test_the_median_of_the_panel_counts_and_every_member_is_kept(tmp_path: Path) -> None:

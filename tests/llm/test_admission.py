@@ -1,4 +1,4 @@
-"""The window of requests under way, in real time against a real server."""
+"""The concurrency window and waiting, in real time against a real server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_first_request_goes_alone() -> None:
     assert max(others) - min(others) < 0.5
 
 
-def test_a_slow_scout_does_not_hold_the_others_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_first_request_delays_the_others_only_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simsa.llm.rate_limit._FIRST_REQUEST_S", 0.05)
     with ChatServer(latency_s=lambda body: 1.0 if "0번" in body["messages"][0]["content"] else 0.0) as server:
         begun = time.monotonic()
@@ -32,14 +32,14 @@ def test_a_slow_scout_does_not_hold_the_others_up_for_long(monkeypatch: pytest.M
     assert max(call.at for call in server.calls) - begun < 0.9
 
 
-def test_the_window_grows_to_its_widest_when_all_goes_well() -> None:
+def test_the_window_grows_to_the_limit_without_failures() -> None:
     with ChatServer(latency_s=0.02) as server:
         outcome = ask(server, 600, max_concurrency=100)
     assert outcome.stats.window == 100
     assert 60 <= server.peak <= 100
 
 
-def test_the_window_shrinks_to_what_the_endpoint_can_take() -> None:
+def test_the_window_shrinks_to_the_capacity_of_the_endpoint() -> None:
     with ChatServer(latency_s=0.02, capacity=10) as server:
         outcome = ask(server, 600, max_concurrency=200, max_attempts=30, backoff_s=0.02)
     assert len(outcome.replies) == 600
@@ -47,7 +47,7 @@ def test_the_window_shrinks_to_what_the_endpoint_can_take() -> None:
     assert server.count < 1.5 * 600
 
 
-def test_a_window_follows_the_share_of_calls_that_fail() -> None:
+def test_the_window_follows_the_share_of_failures() -> None:
     window = ConcurrencyWindow(most=64, least=4)
     assert window.size == 1
     window.open()
@@ -65,10 +65,10 @@ def test_a_window_follows_the_share_of_calls_that_fail() -> None:
     steady.open()
     for i in range(2000):
         steady.record(success=i % 20 != 0)
-    assert steady.size > 40, "one in twenty is no lack of capacity"
+    assert steady.size > 40, "one failure in twenty is no lack of capacity"
 
 
-def test_a_window_narrower_than_the_first_or_the_least_stays_so() -> None:
+def test_max_concurrency_below_the_initial_window_is_kept() -> None:
     narrow = ConcurrencyWindow(most=2, least=4)
     narrow.open()
     for _ in range(50):
@@ -79,7 +79,7 @@ def test_a_window_narrower_than_the_first_or_the_least_stays_so() -> None:
     assert narrow.size == 2
 
 
-def test_retries_go_before_those_who_have_not_been_sent() -> None:
+def test_retries_are_admitted_first() -> None:
     async def order() -> list[str]:
         admission = AdmissionControl(most=1, least=1)
         first = admission.try_acquire()
@@ -103,7 +103,7 @@ def test_retries_go_before_those_who_have_not_been_sent() -> None:
     assert asyncio.run(order()) == ["again", "new 1", "new 2"]
 
 
-def test_those_who_wait_when_it_ends_are_told() -> None:
+def test_closing_raises_in_waiting_requests() -> None:
     async def scenario() -> list[object]:
         admission = AdmissionControl(most=1, least=1)
         admission.try_acquire()
@@ -120,7 +120,7 @@ def test_those_who_wait_when_it_ends_are_told() -> None:
 
 
 def test_a_rate_limit_in_real_time() -> None:
-    """6,000 a minute, enforced by 429s that only ask for a second's patience."""
+    """6,000 per minute, enforced by 429s that ask to wait a second."""
     with ChatServer(rate=RateLimit(6000, headers=False), latency_s=0.05) as server:
         outcome = ask(server, 900, max_concurrency=64)
     assert len(outcome.replies) == 900
@@ -132,7 +132,7 @@ def test_a_rate_limit_in_real_time() -> None:
     assert outcome.stats.rate_limited == server.refused
 
 
-def test_rate_headers_avoid_refusals_altogether() -> None:
+def test_rate_limit_headers_prevent_429s() -> None:
     with ChatServer(rate=RateLimit(3000, burst=100), latency_s=0.02) as server:
         outcome = ask(server, 250, max_concurrency=32)
     assert len(outcome.replies) == 250
@@ -140,7 +140,7 @@ def test_rate_headers_avoid_refusals_altogether() -> None:
     assert max(call.at for call in server.calls) - server.calls[0].at < 4.5  # at the least 3 s
 
 
-def test_waiting_for_a_rate_limit_costs_no_attempts_but_has_an_end() -> None:
+def test_a_rate_limit_costs_patience_but_no_attempts() -> None:
     with ChatServer(faults={"rate_limited": 1.0}) as server:
         outcome = ask(server, max_attempts=1, patience_s=0.5)
     (ended,) = outcome.errors
@@ -149,7 +149,7 @@ def test_waiting_for_a_rate_limit_costs_no_attempts_but_has_an_end() -> None:
     assert server.count > 2
 
 
-def test_one_that_is_limited_for_ever_while_others_are_answered_fails_alone() -> None:
+def test_a_request_that_is_always_rate_limited_fails_alone() -> None:
     unlucky = {"rate_limited_silently"}
 
     def fault(number: int, body: dict[str, object]) -> str | None:
@@ -184,7 +184,7 @@ def test_stats_are_live() -> None:
         assert asyncio.run(scenario(server.url)) == [5, 0, 6, None]
 
 
-def test_a_long_pause_is_said_once() -> None:
+def test_a_long_pause_is_reported_once() -> None:
     patient = error(429, "Rate limit reached", headers={"retry-after": "30"})
 
     async def scenario(url: str) -> list[str]:
@@ -205,7 +205,7 @@ def test_a_long_pause_is_said_once() -> None:
     assert server.count == 1
 
 
-def test_a_service_that_is_down_for_hours_is_not_waited_for() -> None:
+def test_a_retry_after_beyond_patience_is_fatal() -> None:
     down = error(503, "Maintenance", headers={"retry-after": "7200"})
     with ChatServer(reply=down) as server:
         (ended,) = ask(server).errors

@@ -1,4 +1,4 @@
-"""Refusals that concern every request: they end early, say what to do, and never show the key."""
+"""Errors that concern every request: they are raised early, have a hint, and never show the key."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KEY = "sk-very-secret-0123456789"
         ("redirect", "redirects to https://elsewhere.invalid/v1/chat/completions (HTTP 307)", "not followed"),
     ],
 )
-def test_it_ends_after_one_call_and_says_what_to_do(fault: str, message: str, hint: str) -> None:
+def test_fatal_errors_cost_one_call_and_have_a_hint(fault: str, message: str, hint: str) -> None:
     with ChatServer(faults={fault: 1.0}) as server:
         outcome = ask(server, 50, key=KEY, key_name="JUDGE_KEY")
     assert server.count == 1, "the scout alone meets it"
@@ -54,7 +54,7 @@ def test_it_ends_after_one_call_and_says_what_to_do(fault: str, message: str, hi
         assert KEY not in str(ended)
 
 
-def test_without_a_key_it_asks_for_one() -> None:
+def test_a_missing_key_is_named_in_the_hint() -> None:
     with ChatServer(key=KEY) as server:
         (ended,) = ask(server, key_name="OPENAI_API_KEY").errors
         assert "requires a key" in str(ended)
@@ -64,7 +64,7 @@ def test_without_a_key_it_asks_for_one() -> None:
         assert ask(server, key=KEY).replies
 
 
-def test_those_who_ask_later_get_the_same_error_without_a_call() -> None:
+def test_later_requests_raise_the_fatal_error_without_a_call() -> None:
     async def scenario(url: str) -> list[str]:
         said = []
         async with ChatEndpoint(url, "judge", key=KEY) as endpoint:
@@ -80,7 +80,7 @@ def test_those_who_ask_later_get_the_same_error_without_a_call() -> None:
     assert server.count == 1
 
 
-def test_a_missing_model_names_the_nearest_there_is_and_leaves_the_others_alone() -> None:
+def test_a_missing_model_suggests_a_similar_one_and_affects_no_other() -> None:
     with ChatServer(models=["gpt-4o", "rag-lora", "rag-lora-early"]) as server:
         wanted = [request(model="rag-lore"), request(model="rag-lora")]
         missing, found = ask(server, wanted).results
@@ -92,7 +92,7 @@ def test_a_missing_model_names_the_nearest_there_is_and_leaves_the_others_alone(
     assert isinstance(found, ChatReply)
 
 
-def test_a_missing_model_that_has_retired_says_so_and_names_its_successor() -> None:
+def test_a_retired_model_names_its_successor() -> None:
     with ChatServer(models=["gpt-6-luna"]) as server:
         (missing,) = ask(server, model="gpt-4o-2024-05-13").errors
     assert missing.hint is not None
@@ -101,7 +101,7 @@ def test_a_missing_model_that_has_retired_says_so_and_names_its_successor() -> N
     assert "reasoning_effort" in missing.hint
 
 
-def test_a_400_may_say_that_the_model_has_retired() -> None:
+def test_a_400_can_mean_a_retired_model() -> None:
     gone = error(400, "The model `gpt-4o` has been deprecated", code="model_deprecated")
     with ChatServer(reply=gone) as server:
         outcome = ask(server, 5, model="gpt-4o")
@@ -111,7 +111,7 @@ def test_a_400_may_say_that_the_model_has_retired() -> None:
     assert server.count == 1, "those who waited for the first are told by it"
 
 
-def test_many_models_are_not_all_listed() -> None:
+def test_only_eight_models_are_listed() -> None:
     with ChatServer(models=[f"model-{i:02}" for i in range(30)]) as server:
         (missing,) = ask(server, model="model-7").errors
     assert "and 22 more" in (missing.hint or "")
@@ -124,7 +124,7 @@ def test_many_models_are_not_all_listed() -> None:
         ("http://nowhere.invalid/v1", "the host name 'nowhere.invalid' is unknown"),
     ],
 )
-def test_a_host_that_is_not_there(url: str, said: str) -> None:
+def test_an_unreachable_host(url: str, said: str) -> None:
     outcome = ask(url, 10, key=KEY, max_attempts=2)
     assert len(outcome.errors) == 10
     for ended in outcome.errors:
@@ -134,21 +134,21 @@ def test_a_host_that_is_not_there(url: str, said: str) -> None:
         assert "base_url" in (ended.hint or "")
 
 
-def test_a_certificate_nobody_knows(self_signed: str) -> None:
+def test_an_untrusted_certificate(self_signed: str) -> None:
     (ended,) = ask(self_signed, key=KEY).errors
     assert "no secure connection" in str(ended)
     assert "certificate" in str(ended)
     assert KEY not in str(ended)
 
 
-def test_https_where_http_is_spoken() -> None:
+def test_https_to_an_http_server() -> None:
     with ChatServer() as server:
         (ended,) = ask(server.url.replace("http:", "https:")).errors
     assert "no secure connection" in str(ended)
     assert "http or https?" in (ended.hint or "")
 
 
-def test_a_redirect_does_not_take_the_key_along() -> None:
+def test_redirects_are_not_followed() -> None:
     with ChatServer() as thief:
         moved = Response(307, b"", {"location": f"{thief.url}/chat/completions?token=1"})
         with ChatServer(reply=moved) as server:
@@ -158,7 +158,7 @@ def test_a_redirect_does_not_take_the_key_along() -> None:
     assert "token=1" not in str(ended)
 
 
-def test_a_key_that_the_endpoint_repeats_is_not_passed_on() -> None:
+def test_the_key_is_removed_from_responses() -> None:
     with ChatServer(key="another-key-entirely") as server:
         (ended,) = ask(server, key=KEY).errors
     assert server.calls[0].headers["authorization"] == f"Bearer {KEY}"
@@ -172,20 +172,20 @@ def test_a_key_that_the_endpoint_repeats_is_not_passed_on() -> None:
     assert KEY not in failure.detail
 
 
-def test_a_short_placeholder_key_does_not_blot_answers() -> None:
+def test_a_short_placeholder_key_is_not_removed() -> None:
     with ChatServer(reply="EMPTY means nothing") as server:
         assert ask(server, key="EMPTY").only.text == "EMPTY means nothing"
 
 
 @pytest.mark.parametrize("key", ["sk-1234\n", "sk 1234", "열쇠", "sk-\x00"])
-def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key: str) -> None:
+def test_an_invalid_key_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         ChatEndpoint("http://127.0.0.1:1", "m", key=key, key_name="JUDGE_KEY")
     assert caught.value.field == "JUDGE_KEY"
     assert key not in str(caught.value)
 
 
-def test_an_unencrypted_way_is_said() -> None:
+def test_an_unencrypted_connection_is_reported() -> None:
     events: list[str] = []
 
     async def open_(url: str, key: str | None) -> None:
@@ -205,7 +205,7 @@ def test_an_unencrypted_way_is_said() -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"), [(30, "1 min"), (600, "10 min"), (3600, "1 h 0 min"), (30000, "8 h 20 min")]
 )
-def test_how_long_is_said_for_people(seconds: float, said: str) -> None:
+def test_long_waits_are_given_in_minutes_and_hours(seconds: float, said: str) -> None:
     ended = wait_too_long(BaseUrl.parse("http://localhost"), seconds, ErrorResponse(429, "limit"))
     assert said in str(ended)
 
@@ -218,7 +218,7 @@ def self_signed(tmp_path: Path) -> Iterator[str]:
     context.load_cert_chain(certificate)
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda request, client: None  # type: ignore[method-assign]
+    server.handle_error = lambda request, client: None  # type: ignore[method-assign,assignment]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"https://127.0.0.1:{server.server_port}/v1"
@@ -249,7 +249,7 @@ def _certificate(folder: Path) -> Path:
     return file
 
 
-def test_a_model_is_asked_for_by_its_own_name_only() -> None:
+def test_a_listed_model_is_used() -> None:
     with ChatServer(models=["judge"], reply=text_of) as server:
         (answered,) = ask(server, [request("메아리")]).replies
     assert answered.text == "메아리"

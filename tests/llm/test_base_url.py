@@ -46,7 +46,7 @@ def test_canonical_forms(written: str, base: str, route: str) -> None:
         "http://[::1/v1",
     ],
 )
-def test_what_is_no_address_is_refused_with_an_example(written: str) -> None:
+def test_an_invalid_address_is_refused_with_an_example(written: str) -> None:
     with pytest.raises(ConfigError) as caught:
         BaseUrl.parse(written)
     assert caught.value.field == "base_url"
@@ -54,7 +54,7 @@ def test_what_is_no_address_is_refused_with_an_example(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["http://user:hunter2@host/v1", "https://hunter2@host/v1"])
-def test_credentials_in_the_address_are_refused_and_not_shown(written: str) -> None:
+def test_credentials_in_the_url_are_refused_and_not_shown(written: str) -> None:
     with pytest.raises(ConfigError) as caught:
         BaseUrl.parse(written)
     assert "hunter2" not in str(caught.value)
@@ -73,13 +73,13 @@ def test_credentials_in_the_address_are_refused_and_not_shown(written: str) -> N
         ("https://example.com", False, False),
     ],
 )
-def test_where_a_key_could_be_read(written: str, loopback: bool, open_: bool) -> None:
+def test_which_addresses_are_loopback_and_unencrypted(written: str, loopback: bool, open_: bool) -> None:
     address = BaseUrl.parse(written)
     assert (address.is_loopback, address.is_unencrypted) == (loopback, open_)
 
 
 @given(st.text(max_size=40) | st.builds("http://{}".format, st.text(max_size=40)))
-def test_any_text_is_an_address_or_a_config_error(text: str) -> None:
+def test_any_text_is_parsed_or_a_config_error(text: str) -> None:
     try:
         address = BaseUrl.parse(text)
     except ConfigError:

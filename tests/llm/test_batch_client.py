@@ -1,4 +1,4 @@
-"""The Batch API's client by itself: each thing sent once, each thing found."""
+"""The Batch API's client: each submission is sent once, and found again."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ async def submit(api: BatchEndpoint, file: Path, key: str = "key") -> BatchState
     return await api.create(await api.upload(file, key), key, "24h", since=time.time())
 
 
-def test_a_file_arrives_as_it_is(requests: Path) -> None:
+def test_an_upload_arrives_unchanged(requests: Path) -> None:
     with BatchServer() as server:
         file_id = ask(server, lambda api: api.upload(requests, "key"))
         assert server.files[file_id] == ("simsa-key.jsonl", requests.read_bytes())
         assert server.seen_keys == ["Bearer sk-test-0123"]
 
 
-def test_a_file_larger_than_memory_would_like_is_streamed(tmp_path: Path) -> None:
+def test_large_files_are_streamed(tmp_path: Path) -> None:
     big = tmp_path / "big.jsonl"
     with big.open("wb") as file:
         for n in range(200):
@@ -62,7 +62,7 @@ def test_a_file_larger_than_memory_would_like_is_streamed(tmp_path: Path) -> Non
         assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_job_carries_its_key_and_is_found_by_it(requests: Path) -> None:
+def test_a_batch_is_found_by_its_key(requests: Path) -> None:
     with BatchServer(page=2) as server:
 
         async def work(api: BatchEndpoint) -> None:
@@ -77,7 +77,7 @@ def test_a_job_carries_its_key_and_is_found_by_it(requests: Path) -> None:
         ask(server, work)
 
 
-def test_looking_ends_where_older_jobs_begin(requests: Path) -> None:
+def test_the_search_ends_at_older_batches(requests: Path) -> None:
     with BatchServer(page=1) as server:
 
         async def work(api: BatchEndpoint) -> None:
@@ -92,21 +92,23 @@ def test_looking_ends_where_older_jobs_begin(requests: Path) -> None:
 
 @pytest.mark.parametrize("step", ["uploaded", "created"])
 @pytest.mark.parametrize("name", ["server_error", "disconnect", "hang", "cut"])
-def test_what_was_accepted_in_secret_is_found_not_sent_again(requests: Path, step: str, name: str) -> None:
+def test_a_submission_without_a_response_is_found_and_not_repeated(
+    requests: Path, step: str, name: str
+) -> None:
     with BatchServer(trouble=lambda at, n: fault(name) if at == step and n == 1 else None) as server:
         state = ask(server, lambda api: submit(api, requests))
         assert state.id == "batch_0"
         assert len(server.files) == len(server.batches) == 1
 
 
-def test_a_file_of_the_same_name_and_another_size_is_not_ours(requests: Path) -> None:
+def test_a_file_of_another_size_is_not_reused(requests: Path) -> None:
     with BatchServer() as server:
         server.files["file-0"] = ("simsa-key.jsonl", b"half of it")
         assert ask(server, lambda api: api.upload(requests, "key", perhaps_sent=True)) == "file-1"
 
 
 @pytest.mark.parametrize("step", ["upload", "create"])
-def test_it_is_tried_so_often_and_no_more(requests: Path, step: str) -> None:
+def test_max_attempts_limits_submissions(requests: Path, step: str) -> None:
     with BatchServer(trouble=lambda at, n: fault("server_error") if at == step else None) as server:
         with pytest.raises(EndpointError, match="failed 3 times"):
             ask(server, lambda api: submit(api, requests), max_attempts=3)
@@ -133,7 +135,7 @@ def test_patience_with_a_rate_limit_ends(requests: Path) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"<html>", b'{"id": 7, "status": "validating"}', b'{"id": "batch_0"}']
 )
-def test_nonsense_for_a_state_is_said_to_be_that(body: bytes) -> None:
+def test_a_malformed_state_is_an_error(body: bytes) -> None:
     with (
         BatchServer(trouble=lambda at, n: Response(200, body) if at == "status" else None) as server,
         pytest.raises(EndpointError, match="answers with"),
@@ -141,7 +143,7 @@ def test_nonsense_for_a_state_is_said_to_be_that(body: bytes) -> None:
         ask(server, lambda api: api.state("batch_0"))
 
 
-def test_a_list_that_never_ends_is_left(requests: Path) -> None:
+def test_a_list_that_repeats_a_page_ends(requests: Path) -> None:
     """A server that says `has_more` and gives the same page for ever."""
     page = Response(200, b'{"data": [{"id": "batch_9", "status": "completed"}], "has_more": true}')
     with BatchServer(trouble=lambda at, n: page if at == "list" else None) as server:
@@ -149,7 +151,7 @@ def test_a_list_that_never_ends_is_left(requests: Path) -> None:
         assert server.asked["list"] == 2
 
 
-def test_a_download_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_a_download_is_complete_or_absent(tmp_path: Path) -> None:
     cut = Response(200, b"x" * 1_000, delivery="cut")
     to = tmp_path / "results.jsonl"
     with BatchServer(trouble=lambda at, n: cut if at == "content" else None) as server:
@@ -159,7 +161,7 @@ def test_a_download_is_whole_or_not_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_end_of_a_job_that_is_not_there(requests: Path) -> None:
+def test_cancelling_an_unknown_batch_returns_false(requests: Path) -> None:
     with BatchServer() as server:
         state = ask(server, lambda api: submit(api, requests))
         assert ask(server, lambda api: api.cancel(state.id)) is True
@@ -167,7 +169,7 @@ def test_the_end_of_a_job_that_is_not_there(requests: Path) -> None:
         assert ask(server, lambda api: api.cancel("batch_none")) is False
 
 
-def test_what_a_state_says(requests: Path) -> None:
+def test_a_failed_state_has_its_errors(requests: Path) -> None:
     reasons = [{"code": "c", "message": "m", "line": 3}]
     with BatchServer(final=lambda n: "failed", errors=lambda n: reasons) as server:
 
@@ -182,17 +184,17 @@ def test_what_a_state_says(requests: Path) -> None:
         assert state.expires_at - state.created_at == 86_400
 
 
-def test_a_key_that_no_header_can_carry_is_refused() -> None:
+def test_an_invalid_key_is_refused_by_the_batch_client() -> None:
     with pytest.raises(ConfigError, match="no key has"):
         BatchEndpoint("http://127.0.0.1:1/v1", key="sk-\n", key_name="JUDGE_KEY")
 
 
-def test_outside_of_its_block_it_is_closed() -> None:
+def test_the_batch_client_requires_async_with() -> None:
     with pytest.raises(RuntimeError, match="async with"):
         asyncio.run(BatchEndpoint("http://127.0.0.1:1/v1").check())
 
 
-def test_the_key_is_not_in_what_is_said_of_an_error(requests: Path) -> None:
+def test_the_key_is_removed_from_batch_errors(requests: Path) -> None:
     echo = error(401, "Incorrect API key provided: sk-test-0123", code="invalid_api_key")
     with BatchServer(trouble=lambda at, n: echo) as server:
         with pytest.raises(EndpointError) as raised:

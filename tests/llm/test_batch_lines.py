@@ -1,4 +1,4 @@
-"""Lines of batch files: what is written can be read, and nothing else is taken for a result."""
+"""Lines of batch files survive a round trip, and only results are parsed as results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def completion(text: str = "응답", **usage: int) -> dict[str, Any]:
 
 
 @given(st.text(), st.text())
-def test_a_request_is_one_line_whatever_it_says(custom_id: str, content: str) -> None:
+def test_any_request_is_one_line(custom_id: str, content: str) -> None:
     try:
         made = request_line(custom_id, {"model": "m", "messages": (Message("user", content),)})
     except TypeError:  # lone surrogates are no text
@@ -49,13 +49,13 @@ def test_a_request_is_one_line_whatever_it_says(custom_id: str, content: str) ->
 
 
 @given(st.integers(100, 599), JSON, st.text())
-def test_what_is_kept_of_a_result_is_the_result(status: int, body: Any, error: str) -> None:
+def test_results_survive_to_json_and_from_json(status: int, body: Any, error: str) -> None:
     one = BatchResult("a-0", status, body, error)
     assert BatchResult.from_json("a-0", one.to_json()) == one
 
 
 @given(st.binary())
-def test_noise_is_a_result_or_malformed(noise: bytes) -> None:
+def test_any_bytes_are_a_result_or_malformed(noise: bytes) -> None:
     try:
         parse_result(noise)
     except MalformedResponse as malformed:
@@ -71,7 +71,7 @@ def test_any_json_is_a_result_or_malformed(value: Any) -> None:
 
 
 @given(JSON, JSON)
-def test_any_response_and_error_are_understood(response: Any, error: Any) -> None:
+def test_any_response_and_error_are_interpreted(response: Any, error: Any) -> None:
     try:
         found = parse_result(line(response=response, error=error))
     except MalformedResponse:
@@ -80,14 +80,14 @@ def test_any_response_and_error_are_understood(response: Any, error: Any) -> Non
 
 
 @given(st.integers(100, 599), JSON, JSON)
-def test_any_body_is_understood_and_only_a_200_is_an_answer(status: int, body: Any, error: Any) -> None:
+def test_any_body_is_interpreted_and_only_a_200_is_a_reply(status: int, body: Any, error: Any) -> None:
     found = parse_result(line(response={"status_code": status, "body": body}, error=error)).interpret()
     assert isinstance(found, ChatReply | ErrorResponse | LostResult)
     if status != 200:
         assert isinstance(found, ErrorResponse)
 
 
-def test_an_answer() -> None:
+def test_a_200_is_a_reply() -> None:
     body = completion(prompt_tokens=7, completion_tokens=3)
     found = parse_result(
         line(response={"status_code": 200, "request_id": "r", "body": body}, error=None)
@@ -115,7 +115,7 @@ def test_an_answer() -> None:
         (None, "no answer and no reason"),
     ],
 )
-def test_without_a_response_it_is_lost_and_says_why(error: Any, says: str) -> None:
+def test_a_result_without_a_response_is_lost_with_a_reason(error: Any, says: str) -> None:
     found = parse_result(line(response=None, error=error)).interpret()
     assert isinstance(found, LostResult)
     assert says in found.detail
@@ -151,7 +151,7 @@ def test_a_200_without_a_message_is_lost(body: Any) -> None:
         ({"status_code": 404, "body": {"error": {"message": "no such model"}}}, None, ErrorClass.FATAL),
     ],
 )
-def test_a_refusal_means_what_it_means_when_asked_directly(
+def test_batch_errors_have_the_same_classes_as_direct_ones(
     response: Any, error: Any, meaning: ErrorClass
 ) -> None:
     found = parse_result(line(response=response, error=error)).interpret()

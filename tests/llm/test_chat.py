@@ -1,4 +1,4 @@
-"""What stands beside a message in an answer, whatever it is, takes nothing from the message."""
+"""Replies are parsed whatever values surround the message."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def counted(usage: Any) -> tuple[int, int, int]:
         (None, (0, 0, 0)),
     ],
 )
-def test_tokens_are_counted_where_a_count_can_be_read(usage: Any, counts: tuple[int, int, int]) -> None:
+def test_odd_token_counts(usage: Any, counts: tuple[int, int, int]) -> None:
     assert counted(usage) == counts
 
 
@@ -62,12 +62,12 @@ def test_tokens_are_counted_where_a_count_can_be_read(usage: Any, counts: tuple[
     ("said", "understood"),
     [(None, None), ("", ""), ("no", "no"), (True, "true"), (False, None), ({"a": 1}, '{"a":1}')],
 )
-def test_a_refusal_is_text_however_it_is_given(said: Any, understood: str | None) -> None:
+def test_odd_refusals(said: Any, understood: str | None) -> None:
     assert read({"refusal": said}).refusal == understood
 
 
 @given(*[ANYTHING] * 6)
-def test_a_message_counts_whatever_stands_beside_it(
+def test_any_value_beside_a_message_is_tolerated(
     usage: Any, model: Any, print_: Any, finish: Any, details: Any, refusal: Any
 ) -> None:
     for figures in (
@@ -84,19 +84,19 @@ def test_a_message_counts_whatever_stands_beside_it(
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"choices": [{}]}', b'{"choices": [{"message": {"content": 5}}]}']
 )
-def test_without_a_message_there_is_no_answer(body: bytes) -> None:
+def test_a_body_without_a_message_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
         parse_completion(body, 0.0, 1)
 
 
-def test_of_a_list_of_models_what_can_be_read_is_read() -> None:
+def test_malformed_entries_in_a_list_of_models_are_skipped() -> None:
     odd = {"id": "b", "root": 5, "parent": [1], "max_model_len": "x", "shutdown_date": [1]}
     body = orjson.dumps({"data": [{"id": 5}, {"root": "x"}, odd, {"id": "a", "root": "/a"}]})
     assert parse_models(body) == [ModelInfo("b"), ModelInfo("a", root="/a")]
 
 
 @given(ANYTHING)
-def test_a_list_of_models_is_read_or_is_none(found: Any) -> None:
+def test_any_json_is_a_list_of_models_or_malformed(found: Any) -> None:
     for body in (found, {"data": found}, {"data": [{"id": "a", "root": found, "max_model_len": found}]}):
         try:
             assert all(isinstance(model.id, str) for model in parse_models(orjson.dumps(body)))
@@ -104,7 +104,7 @@ def test_a_list_of_models_is_read_or_is_none(found: Any) -> None:
             continue
 
 
-def test_half_a_character_costs_no_answer() -> None:
+def test_unpaired_surrogates_are_replaced() -> None:
     body = {"choices": [{"message": {"content": "\ud83d 4점 \U0001f600"}, "finish_reason": "stop"}]}
     assert parse_completion(json.dumps(body).encode(), 0.0, 1).text == "? 4점 \U0001f600"
     line = json.dumps({"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None})
@@ -122,6 +122,6 @@ def test_half_a_character_costs_no_answer() -> None:
         b'["\\ud83d",' + b"[" * 99_999,
     ],
 )
-def test_what_is_no_json_stays_none(text: bytes) -> None:
+def test_invalid_json_is_not_repaired(text: bytes) -> None:
     with pytest.raises(json.JSONDecodeError):
         parse_json(text)

@@ -1,4 +1,4 @@
-"""The ordinary case: what is sent, what comes back, how it is counted."""
+"""Requests, replies and usage of the chat client without faults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.servers.http import Response
 from tests.support.llm_client import SCHEMA, ask, request
 
 
-def test_one_request_is_one_call_with_everything_in_it() -> None:
+def test_a_request_is_one_call_with_all_fields() -> None:
     with ChatServer(key="sk-secret-1234") as server:
         outcome = ask(server, [request("점수?", top_p=0.9, stop=("끝",), logprobs=2)], key="sk-secret-1234")
     assert server.count == 1
@@ -45,7 +46,7 @@ def test_one_request_is_one_call_with_everything_in_it() -> None:
     assert reply.completion_tokens > 0
 
 
-def test_what_is_none_is_not_sent() -> None:
+def test_fields_that_are_none_are_not_sent() -> None:
     plain = ChatRequest([Message("user", "안녕")], max_tokens=8, temperature=None)
     with ChatServer() as server:
         ask(server, [plain])
@@ -70,7 +71,7 @@ def test_messages_may_be_records_or_dictionaries_and_extra_body_wins() -> None:
     assert sent["model"] == "adapter"
 
 
-def test_usage_and_latency_are_reported_and_added_up() -> None:
+def test_usage_and_latency_are_reported() -> None:
     with ChatServer(latency_s=0.05) as server:
         outcome = ask(server, [request("가" * 400), request("나" * 800)])
     first, second = outcome.replies
@@ -95,9 +96,7 @@ def test_usage_and_latency_are_reported_and_added_up() -> None:
         ("no_usage", verdict(), "stop", None),
     ],
 )
-def test_odd_answers_are_still_answers(
-    fault: str, text: str, finish_reason: str, refusal: str | None
-) -> None:
+def test_odd_replies_are_accepted(fault: str, text: str, finish_reason: str, refusal: str | None) -> None:
     with ChatServer(faults={fault: 1.0}) as server:
         reply = ask(server).only
     assert isinstance(reply, ChatReply)
@@ -116,7 +115,7 @@ def test_connections_are_reused_and_bounded() -> None:
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/", "/models"])
-def test_base_urls_as_people_write_them(ending: str) -> None:
+def test_variants_of_the_base_url_work(ending: str) -> None:
     with ChatServer() as server:
         assert ask(server.url + ending).replies
         assert ask(server.url.removesuffix("/v1") + ending).replies
@@ -124,13 +123,18 @@ def test_base_urls_as_people_write_them(ending: str) -> None:
 
 def test_a_query_in_the_base_url_is_kept() -> None:
     seen: list[str] = []
-    with ChatServer(reply=lambda body: seen.append(body["model"]) or "좋다") as server:
+
+    def reply(body: dict[str, Any]) -> str:
+        seen.append(body["model"])
+        return "좋다"
+
+    with ChatServer(reply=reply) as server:
         assert ask(server.url + "?api-version=2026-01-01").replies
     assert seen == ["judge"]
 
 
 def test_models_are_listed_with_dates_and_parents() -> None:
-    cards = [
+    cards: list[dict[str, Any]] = [
         {"id": "gpt-4o", "shutdown_date": "2027-01-14"},
         {"id": "old", "shutdown_date": 1800000000},
         {"id": "rag-lora", "parent": "base", "root": "adapters/rag", "max_model_len": 2048},
@@ -150,7 +154,7 @@ def test_models_are_listed_with_dates_and_parents() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"data": [1]}', b'{"data": [{"name": "x"}]}', b'"x"'])
-def test_a_list_of_models_that_is_none_is_an_error(body: bytes, unused_port: int) -> None:
+def test_a_malformed_list_of_models_is_an_error(body: bytes, unused_port: int) -> None:
     class Listing(ChatServer):
         def _list(self) -> Response:
             return Response(200, body)
@@ -173,13 +177,13 @@ def unused_port() -> int:
     return port
 
 
-def test_it_is_used_inside_async_with() -> None:
+def test_the_client_requires_async_with() -> None:
     endpoint = ChatEndpoint("http://127.0.0.1:1", "m")
     with pytest.raises(RuntimeError, match="async with"):
         asyncio.run(endpoint.complete(request()))
 
 
-def test_importing_is_light() -> None:
+def test_importing_loads_no_slow_module() -> None:
     code = "import sys, simsa.llm; print([m for m in ('aiohttp', 'numpy', 'yarl', 'urllib.request') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

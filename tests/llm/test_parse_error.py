@@ -1,4 +1,4 @@
-"""What answers other than 200 mean."""
+"""The class of each error response."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ from simsa.llm.api_errors import ErrorClass, ErrorResponse, parse_error
         (451, {}, ErrorClass.REJECTED),
     ],
 )
-def test_meanings(status: int, body: object, meaning: ErrorClass) -> None:
+def test_error_classes(status: int, body: object, meaning: ErrorClass) -> None:
     assert parse_error(status, orjson.dumps(body)).error_class is meaning
 
 
@@ -124,7 +124,7 @@ def test_envelopes(body: bytes, message: str, param: str | None) -> None:
         (ErrorResponse(500, "The model `x` has been retired"), False),
     ],
 )
-def test_a_missing_model_is_told_from_a_missing_path(refusal: ErrorResponse, missing: bool) -> None:
+def test_a_missing_model_is_distinguished_from_a_missing_path(refusal: ErrorResponse, missing: bool) -> None:
     assert refusal.is_missing_model is missing
 
 
@@ -142,7 +142,7 @@ json = st.recursive(
 
 
 @given(st.integers(300, 599), st.one_of(st.binary(max_size=200), json.map(orjson.dumps)))
-def test_whatever_comes_is_read(status: int, body: bytes) -> None:
+def test_any_body_is_parsed(status: int, body: bytes) -> None:
     refusal = parse_error(status, body)
     assert isinstance(refusal.error_class, ErrorClass)
     assert refusal.detail.startswith(f"HTTP {status}")

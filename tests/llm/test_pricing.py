@@ -1,4 +1,4 @@
-"""Prices, and models that leave."""
+"""Prices and retirement dates of models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simsa.llm import Price, cost, deprecation, price
 DAY = datetime.date(2026, 11, 20)
 
 
-def test_the_last_seen_prices_and_their_dates() -> None:
+def test_prices_and_their_dates() -> None:
     assert price("gpt-4o") == Price(2.50, 1.25, 10.00, "2026-05")
     assert price("gpt-6-luna") == Price(0.10, 0.01, 0.50, "2026-09")
 
@@ -25,7 +25,7 @@ def test_snapshots_cost_what_their_model_costs() -> None:
 @pytest.mark.parametrize(
     "model", ["gpt-4o-mini", "gpt-4", "rag-lora", "gpt-4o-2024", "", "gpt-4o-audio-2024-08-06"]
 )
-def test_a_price_that_is_not_known_is_none_and_not_zero(model: str) -> None:
+def test_an_unknown_price_is_none(model: str) -> None:
     assert price(model) is None
     assert cost(model, 1000, 0, 1000) is None
 
@@ -50,7 +50,7 @@ def test_cached_tokens_make_it_cheaper_and_never_negative(prompt: int, cached: i
 @pytest.mark.parametrize(
     "model", ["gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-2024-11-20", "gpt-4o-mini", "gpt-4o-mini-2024-07-18"]
 )
-def test_gpt_4o_leaves_in_january(model: str) -> None:
+def test_gpt_4o_is_retired_in_january(model: str) -> None:
     known = deprecation(model, DAY)
     assert known is not None
     assert known.date == datetime.date(2027, 1, 14)
@@ -62,7 +62,7 @@ def test_gpt_4o_leaves_in_january(model: str) -> None:
     assert "must not be sent" not in known.said.ko
 
 
-def test_long_before_and_after() -> None:
+def test_days_left_before_and_after() -> None:
     before = deprecation("gpt-4o", datetime.date(2026, 6, 1))
     assert before is not None
     assert not before.is_soon
@@ -75,7 +75,7 @@ def test_long_before_and_after() -> None:
     assert "left the API on 2027-01-14" in str(after)
 
 
-def test_gone_on_an_unknown_day() -> None:
+def test_retired_on_an_unknown_day() -> None:
     gone = deprecation("gpt-4o-2024-05-13", DAY)
     assert gone is not None
     assert gone.date is None
@@ -83,7 +83,7 @@ def test_gone_on_an_unknown_day() -> None:
     assert "left the API some time ago" in str(gone)
 
 
-def test_what_the_endpoint_says_wins() -> None:
+def test_the_date_of_the_endpoint_takes_precedence() -> None:
     assert deprecation("own-model", DAY) is None
     listed = deprecation("own-model", DAY, datetime.date(2026, 12, 1))
     assert listed is not None
@@ -100,14 +100,14 @@ def test_today_is_the_default() -> None:
     assert known.today == datetime.datetime.now(datetime.UTC).date()
 
 
-def test_a_date_that_was_seen_long_ago_is_said_to_be_old() -> None:
+def test_an_old_table_is_reported() -> None:
     fresh, aged = deprecation("gpt-4o", DAY), deprecation("gpt-4o", datetime.date(2027, 12, 1))
     assert fresh is not None
     assert not fresh.is_aged
-    assert "known in" not in str(fresh)
+    assert "as known in" not in str(fresh)
     assert aged is not None
     assert aged.as_of is not None
-    assert f"left the API on 2027-01-14 (as it was known in {aged.as_of}: look whether" in str(aged)
+    assert f"left the API on 2027-01-14 (as known in {aged.as_of}: check whether" in str(aged)
     listed = deprecation("gpt-4o", datetime.date(2027, 12, 1), datetime.date(2027, 12, 2))
     assert listed is not None
     assert not listed.is_aged, "the endpoint itself says it"

@@ -1,4 +1,4 @@
-"""What holds for every request, every answer and every order of events."""
+"""Properties that hold for any request, response and order of events."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ abilities = st.builds(
 
 
 @given(requests, abilities)
-def test_nothing_is_sent_that_was_refused_and_all_else_that_was_asked_for(
-    wanted: ChatRequest, known: Capabilities
-) -> None:
+def test_compose_leaves_out_exactly_the_refused_fields(wanted: ChatRequest, known: Capabilities) -> None:
     body = known.compose(wanted, "judge")
     assert not known.refused & body.keys()
     assert body[known.length_field] == wanted.max_tokens
@@ -62,9 +60,7 @@ def test_nothing_is_sent_that_was_refused_and_all_else_that_was_asked_for(
 
 
 @given(requests, st.permutations([*OPTIONAL, "max_tokens"]))
-def test_an_endpoint_that_refuses_one_field_after_another_is_understood_in_as_many_lessons(
-    wanted: ChatRequest, order: list[str]
-) -> None:
+def test_fields_refused_one_after_another_are_all_learned(wanted: ChatRequest, order: list[str]) -> None:
     known, lessons = Capabilities(), 0
     while True:
         sent = known.compose(wanted, "judge")
@@ -99,7 +95,7 @@ json = st.recursive(
 
 
 @given(st.one_of(st.binary(max_size=80), json.map(orjson.dumps)))
-def test_any_body_is_an_answer_or_said_to_be_none(body: bytes) -> None:
+def test_any_body_is_a_reply_or_malformed(body: bytes) -> None:
     try:
         found = parse_completion(body, 0.5, 1)
     except MalformedResponse as malformed:
@@ -110,7 +106,7 @@ def test_any_body_is_an_answer_or_said_to_be_none(body: bytes) -> None:
 
 
 @given(st.one_of(st.binary(max_size=80), json.map(orjson.dumps)))
-def test_any_body_is_a_list_of_models_or_said_to_be_none(body: bytes) -> None:
+def test_any_body_is_a_list_of_models_or_malformed(body: bytes) -> None:
     try:
         found = parse_models(body)
     except MalformedResponse as malformed:
@@ -126,7 +122,7 @@ prices = st.builds(Price, st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0, 1e3
 
 
 @given(tokens, tokens, tokens, prices)
-def test_a_cost_is_between_all_from_the_cache_and_nothing_from_it(
+def test_cost_is_between_fully_cached_and_uncached(
     prompt: int, cached: int, answer: int, each: Price
 ) -> None:
     found = cost("any", prompt, cached, answer, each)
@@ -138,7 +134,7 @@ def test_a_cost_is_between_all_from_the_cache_and_nothing_from_it(
 
 
 @given(tokens, tokens, prices)
-def test_two_calls_cost_what_each_costs(prompt: int, answer: int, each: Price) -> None:
+def test_cost_is_additive(prompt: int, answer: int, each: Price) -> None:
     one, two = cost("any", prompt, 0, answer, each), cost("any", 2 * prompt, 0, 2 * answer, each)
     assert one is not None
     assert two == pytest.approx(2 * one)
@@ -150,7 +146,7 @@ def test_two_calls_cost_what_each_costs(prompt: int, answer: int, each: Price) -
 @given(
     st.integers(1, 300), st.integers(1, 16), st.lists(st.sampled_from(["good", "bad", "open"]), max_size=400)
 )
-def test_the_window_stays_between_one_and_the_widest(most: int, least: int, events: list[str]) -> None:
+def test_the_window_stays_within_its_limits(most: int, least: int, events: list[str]) -> None:
     window = ConcurrencyWindow(most, least)
     for event in events:
         window.open() if event == "open" else window.record(success=event == "good")
@@ -160,7 +156,7 @@ def test_the_window_stays_between_one_and_the_widest(most: int, least: int, even
 
 
 class PacerMachine(RuleBasedStateMachine):
-    """Requests, answers and refusals in any order, on any clock that does not go back."""
+    """Requests, successes and 429s in any order, on any monotonic clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,8 +174,8 @@ class PacerMachine(RuleBasedStateMachine):
         delay = self.limiter.delay(self.now)
         assert delay >= 0
         self.now += delay
-        assert self.limiter.delay(self.now) <= 1e-6, "who waits as long as he is told may go"
-        assert self.now >= self.paused_until - 1e-6, "nobody goes in a pause that was asked for"
+        assert self.limiter.delay(self.now) <= 1e-6, "a request may be sent after its delay"
+        assert self.now >= self.paused_until - 1e-6, "no request is sent in a requested pause"
         self.under_way.append(self.limiter.send(self.now))
 
     @precondition(lambda self: self.under_way)
@@ -224,26 +220,26 @@ TestPacer.settings = settings(max_examples=60, stateful_step_count=40, deadline=
 # Several models at one endpoint -------------------------------------------------------------
 
 
-def test_those_who_ask_for_a_model_that_is_not_there_leave_the_others_their_answers() -> None:
+def test_a_missing_model_affects_only_its_own_requests() -> None:
     with ChatServer(models=["here"], latency_s=0.005) as server:
         wanted = [request(f"{n}", model="here" if n % 3 else "gone") for n in range(60)]
         outcome = ask(server, wanted, max_concurrency=4)
     for n, found in enumerate(outcome.results):
         assert isinstance(found, ChatReply if n % 3 else EndpointError), found
     of_the_missing = sum(body["model"] == "gone" for body in server.requests)
-    assert of_the_missing <= 4, "no more than were under way when the first was told"
+    assert of_the_missing <= 4, "no more than were in flight at the first error"
 
 
-def test_an_error_that_ends_everything_is_told_to_each_as_its_own() -> None:
+def test_each_request_raises_its_own_copy_of_a_fatal_error() -> None:
     with ChatServer(reply=error(401, "Incorrect API key provided", code="invalid_api_key")) as server:
         outcome = ask(server, 20, key="sk-wrong-0123456789", key_name="JUDGE_KEY")
     assert len(outcome.errors) == 20
-    assert len({id(one) for one in outcome.errors}) == 20, "a traceback of one's own each"
+    assert len({id(one) for one in outcome.errors}) == 20, "each has its own traceback"
     assert {str(one) for one in outcome.errors} == {str(outcome.errors[0])}
     assert server.count == 1
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_what_is_on_this_machine(
+def test_loopback_addresses_bypass_the_proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
@@ -252,7 +248,7 @@ def test_a_proxy_of_the_environment_is_not_asked_for_what_is_on_this_machine(
         assert len(ask(server, 3).replies) == 3
 
 
-def test_a_scout_that_is_cancelled_lets_the_next_one_go() -> None:
+def test_a_cancelled_first_request_lets_the_next_one_go() -> None:
     async def scenario(url: str) -> object:
         from simsa.llm import ChatEndpoint
 

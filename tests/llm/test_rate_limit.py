@@ -1,4 +1,4 @@
-"""Keeping to rate limits: nearly all of the quota, hardly a refusal, whoever enforces it and however."""
+"""The rate limiter uses nearly all of a quota with few 429s, however the limit is enforced."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_600_a_minute_by_a_window_of_a_minute(kind: Any, headers: bool, retry: A
 
 @pytest.mark.parametrize("kind", ["fixed", "sliding"])
 @pytest.mark.parametrize("window", [8, 64])
-def test_a_window_of_a_minute_that_says_nothing_at_all(kind: Any, window: int) -> None:
+def test_a_window_of_a_minute_without_headers(kind: Any, window: int) -> None:
     limit = RateLimit(600, kind=kind, headers=False, retry_after=None)
     simulation = Simulation(limit, window=window).run(MINUTES)
     assert simulation.used(MINUTES) >= 0.9
@@ -53,7 +53,7 @@ def test_a_window_of_a_minute_that_says_nothing_at_all(kind: Any, window: int) -
 
 
 @pytest.mark.parametrize("retry", ["exact", "seconds", None])
-def test_a_limit_without_any_burst_is_no_disaster(retry: Any) -> None:
+def test_a_limit_without_any_burst(retry: Any) -> None:
     limit = RateLimit(600, burst=1, headers=False, retry_after=retry)
     simulation = Simulation(limit).run(MINUTES)
     assert simulation.used(MINUTES) >= 0.7
@@ -72,9 +72,7 @@ def test_limits_of_any_size(a_minute: int, used: float, refused: float) -> None:
 
 @pytest.mark.parametrize("headers", [True, False])
 @pytest.mark.parametrize(("stalled_s", "used"), [(0.0, 0.97), (4.0, 0.95), (10.0, 0.92)])
-def test_a_minute_and_a_half_on_a_machine_that_has_other_things_to_do(
-    headers: bool, stalled_s: float, used: float
-) -> None:
+def test_a_client_that_stalls(headers: bool, stalled_s: float, used: float) -> None:
     """900 rows at 600 a minute, while the client stands still for 0.4 s at a time, so many seconds in all."""
     shares = []
     for seed in range(8):
@@ -89,7 +87,7 @@ def test_a_minute_and_a_half_on_a_machine_that_has_other_things_to_do(
     assert statistics.median(shares) >= used
 
 
-def test_a_limit_that_is_lifted_is_found_out() -> None:
+def test_a_raised_limit_is_noticed() -> None:
     limit = RateLimit(600, headers=False)
     simulation = Simulation(limit).run(60)
     limit.requests = 3000
@@ -98,7 +96,7 @@ def test_a_limit_that_is_lifted_is_found_out() -> None:
     assert len(simulation.accepted) - before > 0.5 * limit.rate * 120
 
 
-def test_a_limit_that_is_lowered_is_found_out() -> None:
+def test_a_lowered_limit_is_noticed() -> None:
     limit = RateLimit(3000, headers=False)
     simulation = Simulation(limit).run(60)
     limit.requests = 600
@@ -107,17 +105,17 @@ def test_a_limit_that_is_lowered_is_found_out() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"retry-after": "0"}, {"retry-after-ms": "50"}])
-def test_refusals_by_chance_do_not_throttle(headers: dict[str, str]) -> None:
+def test_random_429s_do_not_throttle(headers: dict[str, str]) -> None:
     simulation = Simulation(None, chance=0.1, chance_headers=headers).run(60)
     assert len(simulation.accepted) / 60 > 30  # the window alone would allow 128
 
 
-def test_refusals_by_chance_that_ask_for_a_second_each() -> None:
+def test_random_429s_that_ask_for_a_second() -> None:
     simulation = Simulation(None, chance=0.1, chance_headers={"retry-after": "1"}).run(60)
     assert len(simulation.accepted) / 60 > 8
 
 
-def test_without_refusals_nothing_is_ever_held_back() -> None:
+def test_without_429s_nothing_is_delayed() -> None:
     limiter = RateLimiter()
     for _ in range(1000):
         assert limiter.delay(1.0) == 0.0
@@ -125,7 +123,7 @@ def test_without_refusals_nothing_is_ever_held_back() -> None:
     assert limiter.rate is None
 
 
-def test_tokens_left_hold_requests_back_as_requests_left_do() -> None:
+def test_a_token_quota_delays_requests() -> None:
     limiter = RateLimiter()
     headers = {
         "x-ratelimit-limit-tokens": "60000",
@@ -142,7 +140,7 @@ def test_tokens_left_hold_requests_back_as_requests_left_do() -> None:
     assert limiter.rate == pytest.approx(1000 / 500, rel=0.01)  # 1,000 tokens a second come back
 
 
-def test_a_pause_is_kept_to_the_end() -> None:
+def test_a_requested_pause_is_kept() -> None:
     limiter = RateLimiter()
     limiter.record_rejection(limiter.send(0.0), 0.1, {}, retry_after=7.0)
     assert limiter.delay(0.1) == pytest.approx(7.0)
@@ -150,7 +148,7 @@ def test_a_pause_is_kept_to_the_end() -> None:
     assert limiter.delay(7.2) == 0.0
 
 
-def test_an_endpoint_that_says_at_once_and_never_accepts_is_asked_ever_more_rarely() -> None:
+def test_short_waits_without_success_are_lengthened() -> None:
     limiter, now, sent = RateLimiter(), 0.0, []
     while now < 120:
         if wait := limiter.delay(now):
@@ -164,7 +162,7 @@ def test_an_endpoint_that_says_at_once_and_never_accepts_is_asked_ever_more_rare
     assert len(sent) < 100
 
 
-def test_a_quota_that_reports_nothing_sensible_is_ignored() -> None:
+def test_invalid_quota_headers_are_ignored() -> None:
     quota = Quota("tokens", each=1.0)
     for limit, left in [("-1", "-1"), ("0", "0"), ("many", "5"), ("inf", "nan"), (None, "5"), ("5", None)]:
         headers = {"x-ratelimit-limit-tokens": limit, "x-ratelimit-remaining-tokens": left}
@@ -172,7 +170,7 @@ def test_a_quota_that_reports_nothing_sensible_is_ignored() -> None:
     assert quota.rate == math.inf
 
 
-def test_news_that_is_older_than_known_is_ignored() -> None:
+def test_older_quota_headers_are_ignored() -> None:
     quota = Quota("requests", each=1.0)
     quota.update({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "5"}, 7, 8)
     quota.update({"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "9"}, 3, 8)
@@ -181,7 +179,7 @@ def test_news_that_is_older_than_known_is_ignored() -> None:
     assert quota.left == 4 - 2, "two requests have gone out since that answer's"
 
 
-def test_a_reset_far_away_or_unreadable_means_the_limit_is_a_minutes() -> None:
+def test_a_quota_without_a_valid_reset_is_per_minute() -> None:
     for reset in ["1735689600", "2026-11-20T00:00:00Z", "0s", ""]:
         quota = Quota("requests", each=1.0)
         headers = {
@@ -220,14 +218,14 @@ def test_durations(text: str | None, expected: float | None) -> None:
 
 
 @given(st.floats(0, 10**6))
-def test_durations_come_back_as_they_were_written(wait: float) -> None:
+def test_durations_round_trip(wait: float) -> None:
     read = parse_duration(duration(wait))
     assert read is not None
     assert abs(read - wait) <= 0.01 or (wait < 1 and abs(read - wait) <= 0.001)
 
 
 @given(st.text(max_size=12))
-def test_any_header_is_a_wait_or_nothing(text: str) -> None:
+def test_any_header_is_a_wait_or_none(text: str) -> None:
     for name in ("retry-after", "retry-after-ms"):
         wait = retry_after({name: text}, 0.0)
         assert wait is None or wait >= 0
@@ -246,5 +244,5 @@ def test_any_header_is_a_wait_or_nothing(text: str) -> None:
         ({"retry-after": "tomorrow"}, None),
     ],
 )
-def test_how_long_an_answer_asks_to_wait(headers: dict[str, str], expected: float | None) -> None:
+def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
     assert retry_after(headers, now=10.0) == expected

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from simsa.metrics.registry import score_rows
-from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
+from simsa.records import Judgement, Passage, Prediction, Question
+from simsa.rubrics import built_in_criteria
 from simsa.store import Answered, Planned, Store
 
-Scored = Sequence[int] | str | None
+Scored = Sequence[int] | Mapping[str, int] | str | None
 
 JUDGE = {"model": "gpt-4o", "rubric": "rag-ko@1a2b3c4d", "mode": "joint", "key": "k"}
 
@@ -47,8 +48,8 @@ def make_run(
 ) -> Path:
     """Writes a run and returns its folder.
 
-    `scores` gives each variant's verdicts in the order of the questions: four
-    integers, a status such as "refused", or None where nothing is judged yet.
+    `scores` gives each variant's verdicts in the order of the questions: four integers, scores by criterion
+    (with `criteria` as a meta value), a status such as "refused", or None where nothing is judged yet.
     `predictions` likewise; None is an answer that is missing. `figures` are stored as
     the metrics of every answer, in place of the computed ones.
     """
@@ -75,9 +76,8 @@ def make_run(
         "notes": [],
     }
     with Store.create(folder) as store:
-        asked = (facts | meta).get("judge") or {}
-        criteria = [{"name": name} for name in asked.get("criteria") or CRITERIA]
-        store.set_meta(**({"criteria": criteria} | facts | meta))
+        named = ((facts | meta).get("judge") or {}).get("criteria", built_in_criteria().names)
+        store.set_meta(**({"criteria": built_in_criteria().only(named).to_list()} | facts | meta))
     return folder
 
 
@@ -126,11 +126,14 @@ def _measure(folder: Path, figures: Mapping[str, float] | None) -> None:
         )
 
 
-def _judgement(key: str, found: Sequence[int] | str, analysis: str, cost_usd: float | None) -> Judgement:
+def _judgement(
+    key: str, found: Sequence[int] | Mapping[str, int] | str, analysis: str, cost_usd: float | None
+) -> Judgement:
     usage = {"prompt_tokens": 200, "completion_tokens": 20, "cost_usd": cost_usd, "raw": "{}"}
     if isinstance(found, str):
         return Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", found, **usage)  # type: ignore[arg-type]
-    scored = dict(zip(CRITERIA, found, strict=True))
+    named = found if isinstance(found, Mapping) else zip(built_in_criteria().names, found, strict=True)
+    scored = dict(named)
     return Judgement(key, "gpt-4o", "rag-ko@1a2b3c4d", "scored", scored, analysis, **usage)  # type: ignore[arg-type]
 
 

@@ -95,8 +95,8 @@ def test_nothing_unanswerable_and_nothing_declined_has_no_table(
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("as the judge sees it", "rule and judge disagree", "Read them.")),
-        ("ko", ("심사가 보기에", "규칙과 심사가 엇갈림", "직접 읽어 보십시오.")),
+        ("en", ("declined, unanswerable, by the judge", "rule and judge disagree", "Read these answers.")),
+        ("ko", ("심사 모델 기준", "규칙과 심사 모델이 불일치", "직접 확인하십시오.")),
     ],
 )
 def test_the_tables_say_it(

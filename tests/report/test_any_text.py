@@ -26,11 +26,14 @@ from simsa.report.gates import parse
 from simsa.report.renderers import comment, html, junit, markdown, parquet_rows, terminal
 from simsa.report.renderers import csv_rows as csv_report
 from simsa.report.renderers.junit import JunitCase
-from simsa.report.score_rows import COLUMNS
+from simsa.report.score_rows import columns
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from simsa.text import one_line, visible
 from tests.report.runs import make_run
 from tests.report.spreadsheets import is_formula, unguarded
+
+COLUMNS = columns(built_in_criteria())
 
 ODD = [
     *(
@@ -267,7 +270,7 @@ def spoken(leaves: Sequence[Token]) -> str:
 def test_a_github_parser_sees_only_the_text_wherever_it_stands(said: str) -> None:
     shown, line = markdown.escape(said), one_line(said)
     bold = [f"**{shown}**"] if line else []
-    for made in (markdown.opening(said), f"- {markdown.opening(said)}", f"## {shown}", *bold):
+    for made in (markdown.escape_line(said), f"- {markdown.escape_line(said)}", f"## {shown}", *bold):
         tokens = GITHUB.parse(made)
         leaves = [leaf for leaf in inline(tokens) if leaf.type not in ("strong_open", "strong_close")]
         assert {leaf.type for leaf in leaves} <= PLAIN, made

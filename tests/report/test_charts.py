@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from simsa import report
 from simsa.i18n.messages import words
-from simsa.records import CRITERIA
 from simsa.report import Summary, charts
 from simsa.report.renderers import html
 from simsa.store import Store
@@ -35,10 +34,12 @@ def summary_of(folder: Path, **scores: Sequence[Scored]) -> Summary:
 def test_a_bar_is_a_hundred_percent_of_its_answers(found: list[tuple[Scored, Scored]]) -> None:
     with TemporaryDirectory() as folder:
         made = summary_of(Path(folder), a=[one for one, _ in found], b=[other for _, other in found])
-    for place, criterion in enumerate(CRITERIA):
+    for place, criterion in enumerate(made.criteria):
         for bar, which in zip(charts.bars(made, criterion), (0, 1), strict=True):
             given_ = [pair[which][place] for pair in found]  # type: ignore[index]
-            assert bar.counts == tuple(given_.count(level) for level in charts.LEVELS) and bar.n == len(found)
+            assert bar.counts == tuple(given_.count(level) for level in criterion.levels) and bar.n == len(
+                found
+            )
             assert float(bar.mean) == pytest.approx(sum(given_) / len(given_), abs=0.00501)  # type: ignore[arg-type]
             assert sum(part.width for part in bar.segments) == pytest.approx(100, abs=0.01)
             assert [part.level for part in bar.segments] == sorted(set(given_))  # type: ignore[type-var]
@@ -53,7 +54,7 @@ def test_a_bar_is_a_hundred_percent_of_its_answers(found: list[tuple[Scored, Sco
 
 def test_what_has_no_score_has_no_bar(tmp_path: Path) -> None:
     made = summary_of(tmp_path, a=[(1, 1, 1, 1)], b=[None])
-    assert [bar.variant for bar in charts.bars(made, CRITERIA[0])] == ["a"]
+    assert [bar.variant for bar in charts.bars(made, made.criteria[0])] == ["a"]
     assert charts.forests(made, SAY) == [], "one pair has no interval"
 
 
@@ -78,7 +79,7 @@ def test_whiskers_stand_on_the_side_of_their_difference(found: list[tuple[Scored
         ticks = [tick.at for tick in forest.ticks]
         assert ticks == sorted(ticks) and 50 in ticks and 1 <= len(ticks) <= 7
         zero = next(tick for tick in forest.ticks if tick.at == 50)
-        assert float(zero.label) == 0
+        assert float(zero.text) == 0
         for left, right in zip(ticks, ticks[::-1], strict=True):
             assert left + right == pytest.approx(100, abs=0.02)
 
@@ -119,8 +120,8 @@ def test_of_very_many_types_the_largest_are_shown(tmp_path: Path) -> None:
     with Store.read(made) as store:
         found = report.summary(store)
     rows = charts.heat(found, SAY)
-    assert charts.left_out(found, SAY).startswith("These are the 40 largest types; 21 more are in")
-    assert charts.left_out(found, SAY) in html.render(replace(found, language="en"))
+    assert charts.types_left_out(found, SAY).startswith("The 40 largest types are shown; 21 more are in")
+    assert charts.types_left_out(found, SAY) in html.render(replace(found, language="en"))
     names = [name for name, _ in rows]
     assert len(names) == 40 and names == sorted(names) and "t60" in names
     assert dict(rows)["t60"][0].n == 4

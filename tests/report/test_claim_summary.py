@@ -99,10 +99,10 @@ def test_the_score_of_faithfulness_stands_beside_the_share_with_its_own_interval
     scores = [v.whole.criteria["context_faithfulness"] for v in summary.variants]
     shares = [v.claims.share for v in summary.variants if v.claims]
     assert rows["context faithfulness"] == [f"{format_fixed(s.mean)} {interval(s.ci95)}" for s in scores]
-    assert rows["claims borne out, share"] == [
+    assert rows["claims supported, share"] == [
         f"{format_fixed(s.mean)} {interval(s.ci95)}" for s in shares if s
     ]
-    assert rows["claims borne out"] == ["4/7", "4/5"]
+    assert rows["supported claims"] == ["4/7", "4/5"]
 
 
 def test_answers_on_which_score_and_claims_contradict_each_other_are_named(folder: Path) -> None:
@@ -112,7 +112,7 @@ def test_answers_on_which_score_and_claims_contradict_each_other_are_named(folde
     assert base.too_harsh == (Disputed("q2", 2, 2, 2),)
     assert (lora.too_kind, lora.too_harsh) == ((), (Disputed("q3", 2, 1, 1),))
     notes = {note.kind: note.text for note in summary_of(folder).notes}
-    assert "no passage bears out: 1 (q0)" in notes["claims_kind"]
+    assert "no passage supports: 1 (q0)" in notes["claims_kind"]
     assert "q3" in notes["claims_harsh"]
     assert "judge's reply unreadable 1" in notes["claims_unlisted"]
 
@@ -184,7 +184,7 @@ def test_the_report_of_one_variant_and_of_strange_claims_is_whole(tmp_path: Path
     assert "<script>alert" not in page + page_md
     assert "\x1b[31m" not in page + page_md + plain
     assert "\u202e" not in page + page_md + plain
-    assert "does not say" in " ".join(plain.split())
+    assert "does not contain" in " ".join(plain.split())
 
 
 def test_lines_say_what_bears_a_claim_out() -> None:
@@ -192,13 +192,13 @@ def test_lines_say_what_bears_a_claim_out() -> None:
     found = Claimed("q", "v", "scored", (YES, NO, MADE_UP, Claim("a", 9, "b", supported=False)))
     assert [line.text for line in claim_lines(found, say)] == [
         "✓ 별빛마을이다 [1] «별빛마을»",
-        "✗ 바다 옆이다 (not borne out)",
-        "✗ 산 옆이다 (not borne out: [1] does not say «산 옆»)",
-        "✗ a (not borne out: [9] does not say «b»)",
+        "✗ 바다 옆이다 (not supported)",
+        "✗ 산 옆이다 (not supported: [1] does not contain «산 옆»)",
+        "✗ a (not supported: [9] does not contain «b»)",
     ]
     assert [line.tone for line in claim_lines(found, say)] == ["good", "bad", "bad", "bad"]
     (nothing,) = claim_lines(Claimed("q", "v", "scored", ()), say)
-    assert (nothing.text, nothing.tone) == ("– It claims nothing.", "plain")
+    assert (nothing.text, nothing.tone) == ("– The answer makes no claim.", "plain")
     (failed,) = claim_lines(Claimed("q", "v", "refused", None), say)
     assert (failed.text, failed.tone) == ("– no list of claims: judge refused", "plain")
     assert claim_lines(None, say) == []
@@ -257,7 +257,7 @@ def test_compare_and_gates_know_the_share(folder: Path, capsys: pytest.CaptureFi
         assert run(["compare", str(folder), "--baseline", "base", "--gate", gate]) == code
     capsys.readouterr()
     assert run(["compare", str(folder), "--baseline", "base", "--language", "en"]) == 0
-    assert "claims borne out, share" in capsys.readouterr().out
+    assert "claims supported, share" in capsys.readouterr().out
 
 
 def test_a_gate_on_the_share_of_a_run_without_lists_fails_in_words(

@@ -8,7 +8,7 @@ import pytest
 from simsa.errors import ConfigError, RunError
 from simsa.report.comparisons import ComparisonReport, comparison_report
 from simsa.report.gates import parse
-from simsa.report.renderers.terminal import render_comparing
+from simsa.report.renderers.terminal import render_comparison
 from simsa.store import Store
 from tests.report.runs import JUDGE, make_run, question
 
@@ -113,12 +113,12 @@ def test_missing_pairs_few_documents_and_a_weak_judge_are_said(tmp_path: Path) -
     assert f"{low:.1f}".replace("-", "−") in found.notes[1].text
     assert f"{high:.1f}" in found.notes[1].text
     assert found.to_dict()["notes"][0]["kind"] == "weak_judge"
-    printed = render_comparing(found, 100)
-    assert "Worth knowing" in printed
+    printed = render_comparison(found, 100)
+    assert "Notes" in printed
     assert "below the bar" in printed
 
 
 def test_a_sound_comparison_has_no_notes(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"base": BASE, "lora": BETTER})
     assert compared(run).notes == ()
-    assert "Worth knowing" not in render_comparing(compared(run))
+    assert "Notes" not in render_comparison(compared(run))

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.records import CRITERIA
+from simsa.records import CRITERIA, Criteria, Criterion
 from simsa.report import Summary, summary
-from simsa.report.contingency import LEVELS, MOST_VARIANTS, TOTALS, ScoreContingency, cells, pair
+from simsa.report.contingency import MOST_VARIANTS, ScoreContingency, cells, pair, ranges_of
 from simsa.report.renderers.html import render
 from simsa.report.score_matrix import TOTAL
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, Scored, answer_again, make_run
 
@@ -55,9 +56,17 @@ def test_each_question_with_both_scores_is_in_the_cell_of_its_scores(run: Path, 
 
 
 def test_ranges_have_every_score_once() -> None:
-    assert [n for low, high in TOTALS for n in range(low, high + 1)] == list(range(4, 21))
-    assert [n for low, high in LEVELS for n in range(low, high + 1)] == [1, 2, 3, 4, 5]
-    assert [one.text for one in TOTALS[:2]] == ["4", "5–8"]
+    ranges = ranges_of(built_in_criteria())
+    assert [one.text for one in ranges[TOTAL]] == ["4", "5–8", "9–12", "13–16", "17–20"]
+    for name in built_in_criteria().names:
+        assert [one.text for one in ranges[name]] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_wide_scale_has_five_ranges_and_a_narrow_one_a_range_for_each_level() -> None:
+    ranges = ranges_of(Criteria([Criterion("style", 0, 10), Criterion("cites", 0, 1, in_total=False)]))
+    assert [one.text for one in ranges["style"]] == ["0", "1–3", "4–5", "6–8", "9–10"]
+    assert [one.text for one in ranges["cites"]] == ["0", "1"]
+    assert ranges[TOTAL] == ranges["style"]
 
 
 def test_a_pair_can_be_looked_at_from_both_sides(run: Path) -> None:
@@ -100,7 +109,19 @@ counts = st.tuples(*[st.tuples(*[st.integers(0, 10**6)] * 5)] * 5).filter(lambda
 def test_a_grid_rises_to_the_right_and_upwards_and_darkens_with_its_counts(
     counts: tuple[tuple[int, ...], ...],
 ) -> None:
-    drawn = cells(ScoreContingency("a", "b", "context_recall", counts, 1, 0, 0, (0, 0, 0)))
+    drawn = cells(
+        ScoreContingency(
+            "a",
+            "b",
+            "context_recall",
+            counts,
+            1,
+            0,
+            0,
+            (0, 0, 0),
+            ranges_of(built_in_criteria())["context_recall"],
+        )
+    )
     assert [side.low for side, _ in drawn] == [5, 4, 3, 2, 1]
     found = [cell for side, row in drawn for cell in row if cell.a == side]
     assert len(found) == 25
@@ -122,7 +143,7 @@ def test_the_report_draws_them_with_their_sums(run: Path) -> None:
     assert re.findall(r'<th scope="row">([^<]*)<', total) == ["17–20", "13–16", "9–12", "5–8", "4"]
     assert len(re.findall(r'<td class="equal w\d">', total)) == 5
     assert "lora: 2 better · 0 equal · 2 worse" in total
-    assert "In no cell for want of a score: lora 1, base 1, both 1" in total
+    assert "Without a score and in no cell: lora 1, base 1, both 1" in total
     assert '<a href="#heads">Head to head</a>' in page
     assert "href" not in total
 

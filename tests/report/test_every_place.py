@@ -17,8 +17,8 @@ from simsa import report
 from simsa.i18n.language import LANGUAGES
 from simsa.i18n.messages import catalogue
 from simsa.records import CRITERIA, Passage, Question
+from simsa.report.judge_reliability import PanelAgreement, PanelInfo, PanelMember
 from simsa.report.judge_usage import UsageInfo
-from simsa.report.panel_agreement import PanelAgreement, PanelInfo, PanelMember
 from simsa.report.renderers import html, markdown, terminal
 from simsa.report.score_matrix import Mean
 from simsa.store import Store, UsageShare
@@ -28,7 +28,7 @@ from tests.report.test_any_text import OURS, Page, check_markdown
 from tests.report.test_claim_summary import MADE_UP, NO, YES, with_claims
 from tests.report.test_whole import AGREED, EXAMINED
 
-CATALOGUE = catalogue("en")["report"]
+CATALOGUE = catalogue("en")["report"] | catalogue("en")["measures"]
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>x</script></style>{{7*7}}|`[l](javascript:x)@you #1 \x1b[31m\u202e"
 OWN = {*LANGUAGES, *"12345", "scored", "failed"}
 ATTRIBUTES = set(

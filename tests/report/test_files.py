@@ -18,10 +18,13 @@ from simsa.errors import MissingExtra
 from simsa.records import Passage
 from simsa.report.renderers import csv_rows as csv_report
 from simsa.report.renderers import junit, parquet_rows
-from simsa.report.score_rows import COLUMNS
+from simsa.report.score_rows import columns
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from tests.report.runs import make_run, question
 from tests.report.spreadsheets import is_formula, unguarded
+
+COLUMNS = columns(built_in_criteria())
 
 FORMULAS = ['=HYPERLINK("http://x")', "+1+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "－1"]
 HOSTILE = ["\x00=1", "\u202e=1", 'a,"b"\nc;d', "<script>", "]]>&amp;<!--", "\ufffe\uffff", "😀 한글"]

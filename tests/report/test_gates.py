@@ -339,4 +339,4 @@ def test_a_sentence_names_the_end_that_decided(tmp_path: Path) -> None:
     assert above.bound is not None and below.bound is not None and above.bound < below.bound
     assert f"lower bound +{above.bound:.3f}".replace("+", "") in above.sentence("en")
     assert f"upper bound {below.bound:.3f}" in below.sentence("en")
-    assert "아래 끝" in above.sentence("ko") and "위 끝" in below.sentence("ko")
+    assert "하한" in above.sentence("ko") and "상한" in below.sentence("ko")

@@ -23,6 +23,7 @@ from simsa.records import CRITERIA
 from simsa.report import example_answers
 from simsa.report.format import format_fixed, format_signed, half, interval, p_value
 from simsa.report.renderers import html, markdown, terminal
+from simsa.report.tables import scores as scores_table
 from simsa.store import Store
 from simsa.text import usd
 from tests.report.runs import make_run, question
@@ -115,7 +116,7 @@ def made(request: pytest.FixtureRequest, run: Path) -> tuple[report.Summary, dic
 
 def test_means_stand_under_their_variant(made: Any) -> None:
     summary, document, say = made
-    table = Page(html.render(summary)).under(say("head.scores"))
+    table = Page(html.render(summary)).under(scores_table(summary).title)
     assert table.head == list(SCORES)
     for name in CRITERIA:
         figures = [v["criteria"][name] for v in document["variants"]]
@@ -235,7 +236,7 @@ def test_markdown_has_the_same_figures_in_the_same_places(made: Any) -> None:
             tables[-1].rows[-1].append(unescape(re.sub(r"\\(.)|\*\*", r"\1", token.content)))
     for table in tables:
         assert {len(row) for row in table.rows} == {len(table.rows[0])}, "each row has all columns"
-    [scores] = [table for table in tables if table.heading == say("head.scores")]
+    [scores] = [table for table in tables if table.heading == scores_table(summary).title]
     for name in CRITERIA:
         assert scores.row(say(name)) == [
             format_fixed(v["criteria"][name]["mean"]) for v in document["variants"]

@@ -11,10 +11,19 @@ import pytest
 from simsa.cli.main import run
 from simsa.records import CRITERIA
 from simsa.store import Store, judge_usage, usage_shares
-from tests.judges.test_panel import config_of, flat
-from tests.run.test_judging import GROUPS, asked_for, edited, giving, split_config
 from tests.servers.chat import ChatServer, text_of
-from tests.test_pipeline import report, write_config, write_data
+from tests.support.judged_runs import (
+    GROUPS,
+    asked_for,
+    config_of,
+    edited,
+    flat,
+    giving,
+    report,
+    split_config,
+    write_config,
+    write_data,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -152,13 +161,13 @@ def test_every_format_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
         config = priced(split_config(tmp_path, server.url))
         assert run(["judge", str(config), "-q"]) == 0
     capsys.readouterr()
-    for language, words in (("ko", "심사 호출 · 비용"), ("en", "Calls of the judge · cost")):
+    for language, words in (("ko", "심사 호출 · 비용"), ("en", "Judge calls · cost")):
         for format in ("text", "md", "html"):
             assert run(["report", str(config), "--format", format, "--language", language]) == 0
             shown = capsys.readouterr().out
             assert words in shown
             assert "(+4)" in shown, "the context of the second variant was found done"
-            assert {"ko": "고르게 나눈 몫", "en": "even share of the"}[language] in " ".join(shown.split())
+            assert {"ko": "균등하게 나눈 값", "en": "equal share of its"}[language] in " ".join(shown.split())
             assert {"ko": "문맥 기준", "en": "criteria of the context"}[language] in shown
 
 

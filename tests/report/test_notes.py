@@ -13,8 +13,8 @@ from simsa import report
 from simsa.i18n.language import Language
 from simsa.llm import Deprecation
 from simsa.metrics.abstention import AbstentionTable
-from simsa.report.notes import notes, of_comparing
-from simsa.report.panel_agreement import PanelAgreement, PanelInfo, PanelMember
+from simsa.report.judge_reliability import PanelAgreement, PanelInfo, PanelMember
+from simsa.report.notes import comparison_notes, notes
 from simsa.report.summary_model import VariantSummary
 from simsa.stats import Spread
 from simsa.store import Store
@@ -72,7 +72,7 @@ def test_missing_totals_are_bounded_from_more_than_two_percent_on(tmp_path: Path
         return
     low, high = (58 * 12 + 2 * 4) / 60, (58 * 12 + 2 * 20) / 60
     assert found[0] == (
-        "base: 2 of 60 questions (3.3 %) have no total. Were they all at the lowest or all at the highest score, "
+        "base: 2 of 60 questions (3.3 %) have no total. If all of them had the lowest or all the highest score, "
         f"the mean total would be {low:.1f} to {high:.1f}."
     )
     # The missing side of a pair is base's: at its best the difference is least.
@@ -104,18 +104,18 @@ def test_of_many_disputed_questions_five_are_named(summary: report.Summary) -> N
     for n in (5, 6):
         judged = JudgedAbstention(1, 1, 0, 0, tuple(f"q{i}" for i in range(n)))
         text = said(replace(summary.variants[1], abstention_by_judge=judged))["abstention_disputed"]
-        assert text.startswith("lora: ") and f"whether {n} questions" in text
+        assert text.startswith("lora: ") and f"whether {n} answers" in text
         assert ("q0, q1, q2, q3, q4 …" in text) is (n == 6) and "q5" not in text
 
 
 def test_few_documents_are_told_of_a_comparison_too_and_enough_are_not(summary: report.Summary) -> None:
-    [few] = [note for note in of_comparing("en", (), summary.comparisons) if note.kind == "few_clusters"]
+    [few] = [note for note in comparison_notes("en", (), summary.comparisons) if note.kind == "few_clusters"]
     assert few.text.startswith("There are only 6 source documents")
     for n, is_said in ((29, True), (30, False)):
         many = [replace(c, n_clusters=n, n_pairs=100) for c in summary.comparisons]
-        assert bool([note for note in of_comparing("ko", (), many) if f"{n}개뿐" in note.text]) is is_said
+        assert bool([note for note in comparison_notes("ko", (), many) if f"{n}개뿐" in note.text]) is is_said
     alone = [replace(c, n_clusters=6, n_pairs=6) for c in summary.comparisons]
-    assert of_comparing("en", (), alone) == (), (
+    assert comparison_notes("en", (), alone) == (), (
         "where each question is its own document there is nothing to say"
     )
 
@@ -173,8 +173,8 @@ def test_a_panel_that_disagrees_is_told_below_the_bar(
         )
         assert "recall" not in found["panel_disagrees"]
     assert found["panel_absent"] == (
-        "The judge two has no score for 10 of 40 (judge refused 8, judge's reply cut off 2); "
-        "there the median is that of the others."
+        "The panel member two has no score for 10 of 40 answers (judge refused 8, judge's reply cut off 2); "
+        "for these the median is that of the other members."
     )
 
 
@@ -184,15 +184,15 @@ def test_a_judge_that_leaves_is_told_with_days_successor_and_how_old_the_news_is
     today = datetime.date(2026, 11, 24)
     soon = Deprecation("gpt-x", datetime.date(2026, 12, 4), today, "gpt-y", as_of="2026-10")
     assert of_judge(summary, retiring=(soon,))["judge_retiring"] == (
-        "The judge gpt-x is shut down on 2026-12-04, in 10 days. After that nothing can be measured again with it. "
+        "The judge model gpt-x is shut down on 2026-12-04, in 10 days. After that no run can be judged with it again. "
         "Suggested successor: gpt-y."
     )
     aged = replace(soon, as_of="2024-01", successor=None)
     assert of_judge(summary, retiring=(aged,))["judge_retiring"].endswith(
-        " with it. The date is as it was known in 2024-01: look whether it still holds."
+        " with it again. This date was known in 2024-01; check whether it still holds."
     )
     korean = of_judge(summary, "ko", retiring=(replace(soon, date=today),))["judge_retiring"]
-    assert korean.startswith("심사 모델 gpt-x은(는) 2026-11-24에 서비스가 끝납니다(앞으로 0일).")
+    assert korean.startswith("심사 모델 gpt-x은(는) 2026-11-24에 서비스가 종료됩니다(앞으로 0일).")
 
 
 def test_context_criteria_that_never_differ_are_not_told(summary: report.Summary) -> None:

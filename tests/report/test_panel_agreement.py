@@ -15,9 +15,8 @@ from simsa.cli.main import run
 from simsa.records import CRITERIA
 from simsa.stats import ordinal_alpha
 from simsa.store import Store, members, repeats
-from tests.judges.test_panel import by_seed, config_of, flat, repeating
 from tests.servers.chat import Body, ChatServer, text_of
-from tests.test_pipeline import report, write_data
+from tests.support.judged_runs import by_seed, config_of, flat, repeating, report, write_data
 
 
 def by_question(*scores: int) -> Any:
@@ -79,7 +78,7 @@ def test_the_agreement_is_that_of_the_members(panel_run: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("ko", ["심사자별 총점 평균", "심사단 (중앙값)", "Krippendorff α", "점수가 갈린 비율"]),
+        ("ko", ["심사 모델별 총점 평균", "패널 (중앙값)", "Krippendorff α", "점수가 다른 비율"]),
         ("en", ["Mean total of 20 by each judge", "panel (median)", "Krippendorff's α", "scores differ"]),
     ],
 )
@@ -112,7 +111,7 @@ def test_a_member_that_failed_and_a_dispute_are_worth_knowing(
         {},
     )
     notes = {note["kind"]: note["text"] for note in found["notes"]}
-    assert "심사자 c이(가) 6건 중 6건을 채점하지 못했습니다" in notes["panel_absent"]
+    assert "패널의 심사 모델 c이(가) 답변 6개 중 6개를 채점하지 못했습니다" in notes["panel_absent"]
     assert "Krippendorff α 0.667 미만" in notes["panel_disagrees"]
 
 
@@ -140,7 +139,7 @@ def test_a_run_of_one_judge_says_nothing_of_panels_or_repeats(
         assert run(["judge", str(config), "-q"]) == 0
     found = report(config, capsys)
     assert (found["judge"]["panel"], found["judge"]["repeats"], found["variance"]) == (None, None, [])
-    assert "심사자별" not in output(config, "text", capsys)
+    assert "심사 모델별" not in output(config, "text", capsys)
 
 
 # Repeats ----------------------------------------------------------------------------
@@ -174,8 +173,8 @@ def test_the_judges_own_noise_is_measured(tmp_path: Path, capsys: pytest.Capture
     assert any(one["baseline"] == "base" for one in found["variance"])
     assert any(note["kind"] == "variance" for note in found["notes"])
     text = output(config, "text", capsys)
-    assert "같은 심사를 3번 되풀이했을 때의 흔들림, 온도 0.7" in text
-    assert "불확실성이 오는 곳" in text
+    assert "같은 심사 모델의 반복 일치도: 3회 반복, 온도 0.7" in text
+    assert "불확실성의 원인" in text
 
 
 def test_a_judge_that_never_wavers_has_no_noise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

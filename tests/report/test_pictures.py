@@ -29,8 +29,8 @@ def test_bars_hold_every_score(tmp_path: Path) -> None:
     [bar] = found[0][1]
     assert (bar.variant, bar.n, bar.mean) == ("base", 3, "1.33")
     assert [(s.level, s.n, s.start, s.width) for s in bar.segments] == [
-        (1, 2, 0.0, 66.67),
-        (2, 1, 66.67, 33.33),
+        (1, 2, 0.0, 66.667),
+        (2, 1, 66.667, 33.333),
     ]
 
 

@@ -15,11 +15,14 @@ from rich.cells import cell_len
 
 from simsa.report import summary
 from simsa.report.renderers import csv_rows, html, junit, markdown, parquet_rows, terminal
-from simsa.report.score_rows import COLUMNS
+from simsa.report.score_rows import columns
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from tests.report import hostile
 from tests.report.runs import make_run
 from tests.report.spreadsheets import is_formula
+
+COLUMNS = columns(built_in_criteria())
 
 LONG = "한국어로-미세조정한-아주-긴-이름의-어댑터"
 CASES = {
@@ -135,7 +138,7 @@ def test_the_verdict_comes_first(tmp_path: Path) -> None:
     ):
         flat = " ".join(shown.split())
         begins = flat.index(first)
-        for later in ("gpt-4o", "점수: 기준마다 1–5", "알아둘 점", "별빛마을"):
+        for later in ("gpt-4o", "점수: 기준마다 1–5", "참고 사항", "별빛마을"):
             assert begins < flat.index(later), later
 
 

@@ -19,8 +19,8 @@ from simsa.cli.main import run
 from simsa.report.run_settings import shareable, toml
 from simsa.text import quoted, visible
 from tests.servers.chat import ChatServer
+from tests.support.judged_runs import write_config, write_data, write_rows
 from tests.test_config import WHOLE
-from tests.test_pipeline import write_config, write_data, write_rows
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SCALAR = st.one_of(
@@ -93,7 +93,7 @@ def test_a_config_comes_back_with_the_same_hash(text: str, tmp_path: Path) -> No
 
 def test_secrets_of_the_environment_are_not_there_and_that_is_said() -> None:
     section = {"model": "m", "env": {"HF_TOKEN": "…"}}
-    for language, words in (("ko", "값은 남기지 않습니다"), ("en", "the values are not kept")):
+    for language, words in (("ko", "값은 저장하지 않습니다"), ("en", "values are not saved")):
         text = toml({"serving": section}, language)  # type: ignore[arg-type]
         assert f'# env = {{ HF_TOKEN = "…" }}   # {words}' in text
         assert tomllib.loads(text) == {"serving": {"model": "m"}}

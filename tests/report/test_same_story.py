@@ -32,7 +32,7 @@ from simsa.store import Store
 from tests.report.runs import Scored, make_run, question
 from tests.report.test_any_text import Page
 from tests.servers.chat import Body, ChatServer, verdict
-from tests.test_pipeline import write_config, write_data
+from tests.support.judged_runs import write_config, write_data
 
 STATUSES = ("refused", "truncated", "unreadable")
 ROW = st.one_of(st.tuples(*[st.integers(1, 5)] * 4), st.sampled_from(STATUSES), st.none())

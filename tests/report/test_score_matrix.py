@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa.records import CRITERIA
-from simsa.report.score_matrix import TOTAL, Table, load
+from simsa.report.score_matrix import TOTAL, ScoreMatrix, load
 from simsa.report.score_rows import rows
 from simsa.store import Store
 from tests.report.runs import Scored, make_run, question
@@ -64,7 +64,7 @@ def test_every_cell_is_that_of_the_row(
     check_parts(table, types, clusters)
 
 
-def check_parts(table: Table, types: list[str | None], clusters: list[str]) -> None:
+def check_parts(table: ScoreMatrix, types: list[str | None], clusters: list[str]) -> None:
     parts = table.parts()
     assert list(parts) == (sorted({kind or "" for kind in types}) if any(types) else [])
     ids = [one for part in parts.values() for one in part.ids]

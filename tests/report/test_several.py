@@ -261,8 +261,8 @@ def test_every_face_of_the_report_lists_the_unsteady_ones(several: Path) -> None
     with Store.read(several) as store:
         unsteady = example_answers.show(store, "unsteady", ["q1"])
     for language, title, which in (
-        ("en", "Least steady answers", "answer 2 of 3"),
-        ("ko", "엇갈린", "답변 2/3"),
+        ("en", "Answers that vary most", "answer 2 of 3"),
+        ("ko", "점수 차이가 가장 큰", "답변 2/3"),
     ):
         with Store.read(several) as store:
             made = report.summary(store, language, n_examples=0)  # type: ignore[arg-type]

@@ -81,7 +81,7 @@ def test_the_tables_of_a_report_stay_tables(folder: Path, width: int) -> None:
     with Store.read(folder) as store:
         printed = terminal.render(summary(store), width)
     assert Shown(printed.replace("\n", "\r\n").encode(), width).broken == []
-    tables, _, _ = printed.partition("알아둘 점")
+    tables, _, _ = printed.partition("참고 사항")
     assert len(re.findall("답변 정확성", tables)) <= {60: 8, 80: 5, 160: 3}[width], "few parts side by side"
     legend = dict(line.split(" = ", 1) for line in _unfolded(tables).split("\n") if " = " in line)
     assert set(legend.values()) == set(LONG)

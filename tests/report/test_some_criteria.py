@@ -1,4 +1,4 @@
-"""A rubric need not ask for all four criteria: what it asks for is scored, compared and decided upon all the same."""
+"""A rubric need not ask for all built-in criteria: what it asks for is scored, compared and makes the total."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import simsa
 from simsa.cli.main import run
 from simsa.records import CRITERIA
 from tests.servers.chat import Body, ChatServer, text_of
-from tests.test_pipeline import report, write_rows
+from tests.support.judged_runs import report, write_rows
 
 RUBRIC = Path(simsa.__file__).parent / "rubrics" / "rag-en.toml"
 N = 16
@@ -74,11 +74,13 @@ def test_every_row_counts_as_scored_and_the_criterion_is_compared(
 ) -> None:
     found = report(one, capsys)
     for variant in found["variants"]:
-        assert (variant["n_scored"], variant["unscored"], variant["total"]) == (N, {}, None)
-        assert variant["criteria"][CRITERIA[0]]["n"] == N and variant["criteria"][CRITERIA[1]] is None
-    [compared] = found["comparisons"]
-    assert (compared["criterion"], compared["verdict"]) == (CRITERIA[0], "better")
-    assert compared["mean_diff"] == 1.5 and compared["wins"] == N
+        assert (variant["n_scored"], variant["unscored"]) == (N, {})
+        assert list(variant["criteria"]) == [CRITERIA[0]] and variant["criteria"][CRITERIA[0]]["n"] == N
+        assert (variant["total"]["n"], variant["total"]["max"]) == (N, 5)
+    assert [compared["criterion"] for compared in found["comparisons"]] == [CRITERIA[0], "total"]
+    for compared in found["comparisons"]:
+        assert compared["verdict"] == "better"
+        assert compared["mean_diff"] == 1.5 and compared["wins"] == N
     assert found["judge"]["criteria"] == [CRITERIA[0]]
     assert [example["kind"] for example in found["examples"]] == ["best", "worst", "differs"]
     assert found["examples"][0]["answers"][1][CRITERIA[0]] == 4
@@ -86,15 +88,15 @@ def test_every_row_counts_as_scored_and_the_criterion_is_compared(
 
 def test_the_first_sentence_says_what_was_shown(one: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for language, words in (
-        ("en", "lora is better than base: answer correctness +1.50 (95 % interval 1."),
-        ("ko", "lora가 base보다 낫습니다: 답변 정확성 +1.50 (95 % 구간 1."),
+        ("en", "lora is better than base: total +1.5 (95 % interval 1."),
+        ("ko", "lora가 base보다 낫습니다: 총점 +1.5 (95 % 신뢰구간 1."),
     ):
         capsys.readouterr()
         assert run(["report", str(one), "--language", language]) == 0
         shown = " ".join(capsys.readouterr().out.split())
         assert shown.startswith(words)
         assert "16/16" in shown
-    assert "네 기준 중 1개를 한 번에" in shown
+    assert "기준 1개를 한 번에 호출" in shown
     assert run(["report", str(one), "--format", "html", "--out", str(one.with_name("r.html"))]) == 0
     assert '<p class="verdict good">lora is better' in one.with_name("r.html").read_text()
 
@@ -103,26 +105,26 @@ def test_gates_decide_on_it(one: Path, capsys: pytest.CaptureFixture[str]) -> No
     held = ["coverage >= 1", f"{CRITERIA[0]} > baseline + 1"]
     assert run(["compare", str(one), *(word for gate in held for word in ("--gate", gate))]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("lora is better than base: answer correctness +1.50")
+    assert shown.startswith("lora is better than base: total +1.5")
     assert run(["compare", str(one), "--gate", f"{CRITERIA[0]} > baseline + 2"]) == 3
 
 
-def test_two_criteria_are_two_sentences_and_one_variant_is_told_by_its_means(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_criteria_have_a_total_of_these_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = (CRITERIA[0], CRITERIA[2])
     with ChatServer(scoring(*kept)) as server:
         file = write(tmp_path, server.url, kept)
         assert run(["run", str(file), "-q"]) == 0
     first = " ".join(capsys.readouterr().out.split())
-    assert "base: answer correctness +1.50" in first and "base: context faithfulness +1.50" in first
+    assert first.startswith("lora is better than base: total +3.0 (95 % interval 2.4 to 3.6), 16 pairs.")
     with ChatServer(scoring(*kept)) as server:
         (tmp_path / "alone").mkdir()
         file = write(tmp_path / "alone", server.url, kept, ("lora",))
         assert run(["run", str(file), "-q"]) == 0
     alone = " ".join(capsys.readouterr().out.split())
-    assert alone.startswith("Only lora, so nothing to compare: answer correctness 3.50 [3.2")
-    assert "context faithfulness 3.50" in alone and "16 questions." in alone
+    assert alone.startswith(
+        "lora is the only variant, so nothing is compared: mean total 7.0 (95 % interval 6.4 to 7.6)"
+    )
+    assert report(tmp_path / "alone" / "simsa.toml", capsys)["variants"][0]["total"]["max"] == 10
 
 
 def test_what_was_asked_and_not_answered_is_still_missing(

@@ -177,7 +177,7 @@ def test_an_unpriced_judge_has_no_cost(tmp_path: Path) -> None:
 
 def test_a_lexical_judge_says_what_it_is(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"base": [(3, 3, 3, 3)]}, judge=JUDGE | {"model": "lexical"})
-    assert "no language model" in texts(summarised(run, "en"))["judge"]
+    assert "is not a language model" in texts(summarised(run, "en"))["judge"]
     assert "언어 모델이 아닙니다" in texts(summarised(run, "ko"))["judge"]
     real = make_run(tmp_path / "real", {"base": [(3, 3, 3, 3)]})
     assert "lexical" not in texts(summarised(real))
@@ -219,9 +219,9 @@ def test_notes_of_the_run_and_a_judge_that_retires(tmp_path: Path) -> None:
         (
             "own",
             "2001-02-03",
-            "The judge own was shut down on 2001-02-03. Nothing can be measured again with it.",
+            "The judge model own was shut down on 2001-02-03. No run can be judged with it again.",
         ),
-        ("gpt-4o-2024-05-13", None, "The judge gpt-4o-2024-05-13 was shut down some time ago."),
+        ("gpt-4o-2024-05-13", None, "The judge model gpt-4o-2024-05-13 was shut down some time ago."),
     ],
 )
 def test_a_judge_that_has_gone(tmp_path: Path, model: str, day: str | None, says: str) -> None:

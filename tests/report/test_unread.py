@@ -1,4 +1,4 @@
-"""What a judge said that could not be read as a verdict is shown, and can do no harm there."""
+"""What a judge said that could not be parsed as a verdict is shown, and can do no harm there."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def notes(config: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, An
     return [n for n in json.loads(capsys.readouterr().out)["notes"] if n["kind"] == "unreadable"]
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "could not be read"), ("ko", "읽지 못했습니다")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "could not be parsed"), ("ko", "파싱하지 못했습니다")]
+)
 def test_the_report_says_how_many_and_what_one_was(
     config: Path, capsys: pytest.CaptureFixture[str], language: str, words: str
 ) -> None:

@@ -72,7 +72,7 @@ def test_what_is_decisive_is_the_total_s_difference() -> None:
 
 @pytest.mark.parametrize(
     ("sds", "advice", "korean"),
-    [((2.0, 0.1, 0.1), "questions", "문항."), ((0.05, 0.05, 2.0), "judgements an answer", "심사 반복.")],
+    [((2.0, 0.1, 0.1), "questions", "문항."), ((0.05, 0.05, 2.0), "judgements an answer", "심사 반복 수.")],
 )
 def test_the_sentence_says_what_to_buy_and_what_not(
     sds: tuple[float, float, float], advice: str, korean: str
@@ -82,12 +82,9 @@ def test_the_sentence_says_what_to_buy_and_what_not(
     noise = VarianceReport("lora", "base", "total", split)
     english, spoken = sentence(noise, "en"), sentence(noise, "ko")
     assert english.startswith("lora − base, total: ")
-    assert english.split("Best bought next: ")[1].startswith(advice)
-    assert (
-        "Twice the questions (400) would narrow the interval by 29 %, four times (800) would halve it"
-        in english
-    )
-    assert "두 배(400개)로 늘리면 구간이 29 %, 네 배(800개)면" in spoken
+    assert english.split("Increase next: ")[1].startswith(advice)
+    assert "Twice the questions (400) narrow the interval by 29 %, four times (800) halve it" in english
+    assert "두 배(400개)로 늘리면 신뢰구간이 29 %, 네 배(800개)로 늘리면" in spoken
     assert spoken.startswith("lora − base, 총점: ")
     assert korean in spoken
     for share in split.shares().values():

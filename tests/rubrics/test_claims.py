@@ -478,7 +478,7 @@ def test_in_the_prompt_one_stays_what_it_is_data(language: str, attack: str) -> 
     assert isinstance(judge, LLMJudge)
     row = Question("q", f"질문 {attack}", (Passage(f"본문 {attack}"),), ("정답",))
     shown = {"question": row.question, "context": f"[[ref1]] 본문 {attack}", "prediction": attack}
-    system, user = judge.asking(judge.requests(row, attack)[-1]).first
+    system, user = judge.conversation(judge.requests(row, attack)[-1]).first
     assert system.content == claims_prompt(language).words["system"].strip()
     code = re.findall(r"[0-9a-f]{16}", user.content)[0]
     assert code not in attack

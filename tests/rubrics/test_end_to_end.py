@@ -12,8 +12,8 @@ from simsa.cli.main import run
 from simsa.records import Criterion
 from simsa.store import Store, criteria_of, results, statuses
 from tests.servers.chat import Body, ChatServer
+from tests.support.judged_runs import report, write_config, write_data
 from tests.support.rubrics import OWN_TOML, front_matter, own_toml
-from tests.test_pipeline import write_config, write_data
 
 PLACES = "{question} {context} {prediction} {label}\n"
 SIX = own_toml(
@@ -136,3 +136,19 @@ def test_an_undeclared_prompt_is_refused_before_the_first_call(
             assert "asks for keys that it does not declare: score, reason" in said
             assert "simsa init --rubric --from" in said
         assert server.count == 0
+
+
+def test_the_json_report_has_the_declared_criteria(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(tmp_path, 3)
+    (tmp_path / "own.toml").write_text(OWN_TOML, encoding="utf-8")
+    said = {"quality": 10, "fluency": 2, "is_correct": True, "politeness": 5}
+    with ChatServer(reply=judge(said)) as server:
+        config = write_config(tmp_path, server.url, more='rubric = "own.toml"\n')
+        assert run(["run", str(config), "-q"]) == 0
+    capsys.readouterr()
+    for variant in report(config, capsys)["variants"]:
+        means = {name: found["mean"] for name, found in variant["criteria"].items()}
+        assert means == {"quality": 10, "fluency": 2, "is_correct": 1, "politeness": 5}
+        assert (variant["total"]["mean"], variant["total"]["max"]) == (22.5, 24.5)

@@ -118,7 +118,7 @@ def messages(
     assert isinstance(judge, LLMJudge)
     found = []
     for request in judge.requests(row, prediction):
-        system, user = judge.asking(request).first
+        system, user = judge.conversation(request).first
         found.append((request.criteria, system.content, user.content))
     return found
 

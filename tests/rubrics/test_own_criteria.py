@@ -211,5 +211,5 @@ def test_keys_and_scales_that_are_not_declared_are_refused(write: Write, asks: s
 )
 def test_a_text_that_asks_for_built_in_keys_needs_no_declaration(write: Write, asks: str) -> None:
     rubric = write("own.txt", PLACES + asks)
-    assert rubric.criteria == (Criterion("answer_correctness"),)
+    assert rubric.criteria == (Criterion("answer_correctness", aspect="correctness"),)
     assert rubric.analysis == ("reason" if "reason" in asks else "analysis")

@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
-from tests.judges.test_panel import config_of, flat
-from tests.run.test_judging import GROUPS, edited, giving, split_config
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data, write_rows
+from tests.support.judged_runs import (
+    GROUPS,
+    config_of,
+    edited,
+    flat,
+    giving,
+    split_config,
+    write_config,
+    write_data,
+    write_rows,
+)
 
 PRICED = {"price": {"input": 1.0, "output": 2.0}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from simsa.store import Store, results
 from tests.engines.making import lora, make_adapter, make_model
 from tests.engines.standing_in import stand_in
 from tests.servers.chat import Body, ChatServer, text_of, verdict
-from tests.test_pipeline import write_rows
+from tests.support.judged_runs import write_rows
+from tests.support.two_runs import N, judging, number, two_runs, write_config, write_data
 
-N = 40
 PRICE = "price = { input = 10.0, output = 10.0 }\n"
 
 
@@ -28,67 +28,10 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", "sk-test")
 
 
-def write_data(folder: Path, variant: str, places: range = range(N), **more: Any) -> None:
-    """Questions, each with a passage of its own, and one variant's answers."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {
-            "id": f"q{i}",
-            "question": f"{i}번 도서관은 언제 열었나요?",
-            "contexts": [f"{i}번 도서관은 {1900 + i}년에 열었다."],
-            "reference": f"{1900 + i}년입니다.",
-            **more,
-        }
-        for i in places
-    ]
-    write_rows(folder / "test.jsonl", rows)
-    answers = [{"question_id": f"q{i}", "prediction": f"{variant}: {1900 + i}년"} for i in places]
-    write_rows(folder / f"{variant}.jsonl", answers)
-
-
-def write_config(folder: Path, url: str, variant: str, judge: str, more: str = "") -> Path:
-    file = folder / "simsa.toml"
-    file.write_text(
-        f'[data]\npath = "test.jsonl"\n[[variants]]\nname = "{variant}"\npredictions = "{variant}.jsonl"\n'
-        f'[judge]\nmodel = "{judge}"\nbase_url = "{url}"\napi_key_env = "JUDGE_KEY"\nmax_concurrency = 4\n{more}',
-        encoding="utf-8",
-    )
-    return file
-
-
-def number(body: Body) -> int:
-    found = re.findall(r"(\d+)번 도서관", text_of(body))
-    return int(found[-1])
-
-
-def judging(kindness: int = 1, gain: int = 1) -> Callable[[Body], str]:
-    """judge-2 gives `kindness` more than judge-1 for each criterion; `new` is `gain` better, whoever judges."""
-
-    def reply(body: Body) -> str:
-        place = number(body)
-        base = 1 + place % 2
-        better = gain * ("new: " in text_of(body))
-        kind = kindness * (body["model"] == "judge-2")
-        return verdict(**dict.fromkeys(CRITERIA, min(5, base + better + kind)))
-
-    return reply
-
-
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
     with ChatServer(judging()) as found:
         yield found
-
-
-def two_runs(
-    tmp_path: Path, server: ChatServer, more: str = "", second: str = "judge-2"
-) -> tuple[Path, Path]:
-    made = []
-    for name, variant, judge in (("old", "base", "judge-1"), ("new", "new", second)):
-        write_data(tmp_path / name, variant)
-        made.append(write_config(tmp_path / name, server.url, variant, judge, more))
-        assert run(["run", str(made[-1]), "-q"]) == 0
-    return made[0], made[1]
 
 
 def compared(capsys: pytest.CaptureFixture[str], *argv: object, code: int = 0) -> dict[str, Any]:
@@ -343,18 +286,18 @@ def test_few_answers_say_that_they_are_few(
             "en",
             (
                 "judged differently: first judge-1",
-                "kinder: total +4.0",
-                "+4.0 is left",
+                "scores higher: total +4.0",
+                "+4.0 remains",
                 "shift (second − first)",
             ),
         ),
         (
             "ko",
             (
-                "심사가 다릅니다: 첫째 judge-1",
-                "더 후합니다: 총점 +4.0",
+                "심사 모델이 다릅니다: 첫째 judge-1",
+                "더 높게 줍니다: 총점 +4.0",
                 "남는 차이 +4.0",
-                "심사 차이를 뺀 차이",
+                "심사 모델 차이를 뺀 차이",
             ),
         ),
     ],
@@ -443,7 +386,7 @@ def test_other_data_are_refused_with_what_is_common_and_compared_on_it(
     assert (total["n_pairs"], total["n_dropped"], total["mean_diff"]) == (20, 0, 4.0)
     assert all(d["n_pairs"] == 20 for d in found["metrics"])
     assert run(["compare", str(old), str(new), "--common", "--language", "ko"]) == 0
-    assert "공통인 20문항으로만" in capsys.readouterr().out
+    assert "공통 문항 20개만" in capsys.readouterr().out
 
 
 def test_questions_are_the_same_by_what_they_ask_not_by_their_ids(

@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from simsa import rubrics
 from simsa.cli.main import run
 from simsa.records import CRITERIA
 from simsa.store import Store, judge_usage, judgements, results, sub_judgements
-from tests.servers.chat import Body, ChatServer, text_of
-from tests.test_pipeline import report, write_config, write_data
-
-GROUPS = {
-    "context": ("context_relevance", "context_recall"),
-    "answer": ("context_faithfulness", "answer_correctness"),
-}
+from tests.servers.chat import ChatServer, text_of
+from tests.support.judged_runs import (
+    GROUPS,
+    asked_for,
+    edited,
+    giving,
+    report,
+    split_config,
+    write_config,
+    write_data,
+)
 
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", "sk-test")
-
-
-def asked_for(body: Body) -> list[str]:
-    """The criteria that a request asks for, by the keys of the JSON that it wants."""
-    system = body["messages"][0]["content"]
-    return [name for name in CRITERIA if f"## {name}: " in system]
-
-
-def giving(score: int | Callable[[str], int]) -> Callable[[Body], str]:
-    """A judge that answers what it was asked, each criterion with its score."""
-
-    def reply(body: Body) -> str:
-        names = asked_for(body)
-        scores = {name: score(name) if callable(score) else score for name in names}
-        return json.dumps({"analysis": f"심사 {score}" if isinstance(score, int) else "심사", **scores})
-
-    return reply
-
-
-def edited(folder: Path, **levels: str) -> None:
-    """Writes the built-in rubric as mine.toml, with other words for the five points of some criteria."""
-    text = rubrics.source("rag-ko").read_text(encoding="utf-8")
-    for name, words in levels.items():
-        text, n = re.subn(
-            rf"(\[criteria\.{name}\.levels\](?:\n[1-4] = .*){{4}}\n)5 = .*", rf'\g<1>5 = "{words}"', text
-        )
-        assert n == 1
-    (folder / "mine.toml").write_text(text, encoding="utf-8")
-
-
-def split_config(folder: Path, url: str, more: str = "", **changes: Any) -> Path:
-    return write_config(folder, url, more=f'mode = "split"\nrubric = "mine.toml"\n{more}', **changes)
 
 
 def scores(config: Path) -> list[dict[str, int]]:

@@ -198,7 +198,7 @@ def test_rows_of_other_variants_are_theirs(home: Path) -> None:
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        ([answer(0), answer(0)], "this id stands already"),
+        ([answer(0), answer(0)], "this id is already used"),
         ([answer(0), answer(0, variant="file")], "two predictions for one question"),
         ([answer(77)], "has no prediction for any question"),
         ([answer(0, variant="other")], "has no prediction for any question"),

@@ -11,7 +11,7 @@ import pytest
 from simsa.cli.main import run
 from tests.engines.making import lora, make_adapter, make_model
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_data
+from tests.support.judged_runs import write_data
 
 
 def zero(folder: Path) -> None:

@@ -10,7 +10,7 @@ from simsa.cli.main import run
 from simsa.cli.progress import clock, cost_line, describe
 from simsa.run.progress import Progress, Stage
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data
+from tests.support.judged_runs import write_config, write_data
 
 
 def watched(stage: Stage, seconds: int, a_second: int, *, start: int = 0) -> None:
@@ -88,7 +88,7 @@ def test_a_run_tells_what_it_has_spent_and_counts_what_is_asked_again(
         said = capsys.readouterr().err
         assert "심사: 6/6" in said
         assert "사용 · 한도 $2.00" in said
-        from tests.judges.test_panel import flat
+        from tests.support.judged_runs import flat
 
         server.reply = flat(3)
         assert run(["judge", str(config), "--retry", "unreadable"]) == 0

@@ -15,7 +15,7 @@ from simsa.request_hash import weights_hash
 from simsa.run import provenance
 from simsa.store import Store
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data
+from tests.support.judged_runs import write_config, write_data
 
 PREDICTIONS = '[[variants]]\nname = "base"\npredictions = "p.jsonl"\n'
 SERVED = (
@@ -26,7 +26,7 @@ SERVED = (
 def made(folder: Path, text: str) -> dict[str, Any]:
     file = folder / "simsa.toml"
     file.write_text('[data]\npath = "test.jsonl"\n' + text, encoding="utf-8")
-    return provenance.of_run(config.load(file))
+    return provenance.sources(config.load(file))
 
 
 def weights(folder: Path, content: bytes) -> None:

@@ -14,11 +14,10 @@ from simsa.judges import make
 from simsa.judges.llm import LLMJudge
 from simsa.records import Question
 from simsa.store import Store
-from tests.judges.test_panel import config_of
-from tests.run.batch import making
 from tests.servers.batch import BatchServer
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import KEY, write_config, write_data
+from tests.support import batch_runs
+from tests.support.judged_runs import KEY, config_of, write_config, write_data
 
 REFUSED = ("temperature", "max_tokens")
 
@@ -84,35 +83,35 @@ def test_a_run_that_ends_with_an_error_keeps_what_it_has_learned(tmp_path: Path)
 
 def test_a_batch_begins_with_what_direct_calls_have_shown(tmp_path: Path) -> None:
     with BatchServer(refuses=REFUSED) as server:
-        config = making.write_run(tmp_path, server.url, n=3)
+        config = batch_runs.write_run(tmp_path, server.url, n=3)
         batch = config.read_text()
         config.write_text(batch.replace('via = "batch"', 'via = "direct"'))
         assert run(["judge", str(config), "-q"]) == 0
         assert refused_calls(server) == 2
-        making.write_run(tmp_path, server.url, n=6)
+        batch_runs.write_run(tmp_path, server.url, n=6)
         assert run(["judge", str(config), "-q"]) == 0
         assert len(server.batches) == 1
-        assert making.statuses_of(config) == {"scored": 12}
+        assert batch_runs.statuses_of(config) == {"scored": 12}
 
 
 def test_a_batch_can_take_back_what_direct_calls_have_shown(tmp_path: Path) -> None:
     with BatchServer(refuses=("max_tokens",)) as server:
-        config = making.write_run(tmp_path, server.url, n=3)
+        config = batch_runs.write_run(tmp_path, server.url, n=3)
         config.write_text(config.read_text().replace('via = "batch"', 'via = "direct"'))
         assert run(["judge", str(config), "-q"]) == 0
         server.refuses = ("max_completion_tokens",)
-        making.write_run(tmp_path, server.url, n=6)
+        batch_runs.write_run(tmp_path, server.url, n=6)
         assert run(["judge", str(config), "-q"]) == 0
         assert len(server.batches) == 2
-        assert making.statuses_of(config) == {"scored": 12}
+        assert batch_runs.statuses_of(config) == {"scored": 12}
 
 
 def test_batch_files_for_another_endpoint_have_all_fields(tmp_path: Path) -> None:
     with BatchServer(refuses=("temperature",)) as server:
-        config = making.write_run(tmp_path, server.url, n=3)
+        config = batch_runs.write_run(tmp_path, server.url, n=3)
         config.write_text(config.read_text().replace('via = "batch"', 'via = "direct"'))
         assert run(["judge", str(config), "-q"]) == 0
-        making.write_run(tmp_path, server.url, n=6)
+        batch_runs.write_run(tmp_path, server.url, n=6)
         assert run(["judge", str(config), "-q", "--write-batch", str(tmp_path / "out")]) == 0
     (file,) = (tmp_path / "out").iterdir()
     assert all('"temperature"' in line for line in file.read_text().splitlines())
@@ -124,7 +123,7 @@ def test_a_judge_that_simsa_serves_is_not_saved() -> None:
         config = JudgeConfig(model="judge", base_url="http://127.0.0.1:9")
         judge = make(config, capabilities=saved)
         assert isinstance(judge, LLMJudge)
-        judge.served_at(server.url, "the-key")
+        judge.set_base_url(server.url, "the-key")
 
         async def ask() -> str:
             async with judge:

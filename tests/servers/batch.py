@@ -212,7 +212,8 @@ class BatchServer(ChatServer):
         batch.errors = self.errors(batch.number)
         if batch.status == "failed":
             return
-        output, errors = [], []
+        output: list[dict[str, Any]] = []
+        errors: list[dict[str, Any]] = []
         for n, line in enumerate(batch.lines):
             outcome = self.outcome(line, batch.number)
             if outcome == "missing":

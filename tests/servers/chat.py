@@ -31,7 +31,7 @@ Body = dict[str, Any]
 Reply = str | Response | Mapping[str, Any]
 
 
-def verdict(analysis: str = "근거가 문서에 있다.", **scores: int) -> str:
+def verdict(analysis: str = "근거가 문서에 있다.", /, **scores: int) -> str:
     """A judge's answer as JSON; criteria that are not named get their own constant score."""
     wanted = {
         "answer_correctness": 4,

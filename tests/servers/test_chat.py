@@ -182,7 +182,7 @@ def test_limits_let_through_what_they_say(kind: Any) -> None:
 
 def test_a_limits_wait_is_long_enough_and_not_longer() -> None:
     for kind in ("bucket", "fixed", "sliding"):
-        limit = RateLimit(60, kind=kind)  # type: ignore[arg-type]
+        limit = RateLimit(60, kind=kind)
         now = 0.0
         while (wait := limit.take(now)) == 0.0:
             now += 0.01

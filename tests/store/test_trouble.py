@@ -147,7 +147,7 @@ def test_all_whose_rows_could_not_be_committed_are_told(held: Path) -> None:
         waiting = [writer.write((sql, (f"key {n}", "1"))) for n in range(20)]
         found = await asyncio.gather(*waiting, return_exceptions=True)
         await writer.close()
-        return found  # type: ignore[return-value]
+        return found
 
     found = asyncio.run(work())
     assert len(found) == 20

@@ -1,4 +1,4 @@
-"""Asking a test server through the client, and looking at what came of it."""
+"""Sends requests to a test server through the client and collects the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client and a rate-limited endpoint on a simulated clock: minutes in milliseconds."""
+"""A client and a rate-limited endpoint on a simulated clock."""
 
 from __future__ import annotations
 

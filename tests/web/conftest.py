@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.web.browser import Browser, chromium
+from tests.support.browser import Browser, chromium
 
 
 @pytest.fixture(scope="session")

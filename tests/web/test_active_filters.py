@@ -15,17 +15,18 @@ from simsa.records import CRITERIA
 from simsa.report import summary
 from simsa.report.contingency import cells, pair
 from simsa.store import Store
-from simsa.web.active_filters import MOST_COLUMNS, ActiveFilter, active_filters, columns, filter_suggestions
+from simsa.web.active_filters import MAX_COLUMNS, ActiveFilter, active_filters, columns, filter_suggestions
 from simsa.web.query import QuestionFilter
+from simsa.web.views import labels
 from tests.report.runs import answer_again, make_run, question
-from tests.web.serving import Viewing, until
-from tests.web.visiting import Visitor
+from tests.support.view_server import Viewing, until
+from tests.support.visitor import Visitor
 
 N = 12
 HOSTILE = "<script>alert(1)</script>\u202e{{7*7}}"
 BASE = [(1 + n % 5, 2, 3, 4) if n != 7 else "refused" for n in range(N)]
 LORA = [(1 + n % 3, 3, 3, 5) for n in range(N)]
-SAID = {
+SAID: dict[str, Sequence[str | None]] = {
     "base": ["같은 답"] * 6 + ["다른 답", None] + ["제공된 문서에서 답을 찾을 수 없습니다."] * 4,
     "lora": ["같은 답"] * 6 + ["또 다른 답", "답"] + ["별빛마을입니다."] * 4,
 }
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("run") / "run",
         {"base": BASE, "lora": LORA, "early": LORA},
         questions=asked,
-        predictions=SAID | {"early": [HOSTILE] * N},
+        predictions={**SAID, "early": [HOSTILE] * N},
     )
     with Store.create(folder) as store:
         store.db.execute(
@@ -67,16 +68,16 @@ def texts(page: str, selector: str) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "expected", "said"),
     [
-        ("said=same", [0, 1, 2, 3, 4, 5], ["lora and base answer the same"]),
-        ("said=differs", [6, 8, 9, 10, 11], ["lora and base answer differently"]),
-        ("said=same&a=early&b=lora", [], ["early and lora answer the same"]),
-        ("finish=length", [3, 4], ["ended by: length"]),
-        ("finish=length&variant=base", [4], ["ended by: length", "variant: base"]),
-        ("finish=unheard-of", [], ["ended by: unheard-of"]),
-        ("refused=yes", [8, 9, 10, 11], ["declined: declined to answer"]),
-        ("refused=yes&variant=lora", [], ["variant: lora", "declined: declined to answer"]),
-        ("refused=no&variant=base", [0, 1, 2, 3, 4, 5, 6], ["variant: base", "declined: answered"]),
-        ("labelled=no", [*range(N)], ["labels: not labelled"]),
+        ("said=same", [0, 1, 2, 3, 4, 5], ["same answers: lora, base"]),
+        ("said=differs", [6, 8, 9, 10, 11], ["different answers: lora, base"]),
+        ("said=same&a=early&b=lora", [], ["same answers: early, lora"]),
+        ("finish=length", [3, 4], ["finish reason: length"]),
+        ("finish=length&variant=base", [4], ["finish reason: length", "variant: base"]),
+        ("finish=unheard-of", [], ["finish reason: unheard-of"]),
+        ("refused=yes", [8, 9, 10, 11], ["abstention: abstained"]),
+        ("refused=yes&variant=lora", [], ["variant: lora", "abstention: abstained"]),
+        ("refused=no&variant=base", [0, 1, 2, 3, 4, 5, 6], ["variant: base", "abstention: answered"]),
+        ("labelled=no", [*range(N)], ["label: no"]),
         ("cluster=문서 1", [4, 5, 6, 7], ["document: 문서 1"]),
         ("cluster=문서", [], ["document: 문서"]),
         ("ids=q3", [3], ["question id: q3"]),
@@ -143,7 +144,7 @@ def test_nothing_found_says_what_to_loosen(view: Viewing) -> None:
     asked = urlencode({"cluster": "문서 1", "ids": "q5,q0", "status": "no_prediction"})
     page = Visitor(view.address).get(f"0/questions?{asked}").text
     assert ids(page) == []
-    tail = page[page.index("No question fits.") :]
+    tail = page[page.index("No questions match.") :]
     assert re.findall(r">([^<]* \(\d+ questions?\))<", tail) == [
         "question id: q5,q0 (1 questions)",
         "status: no answer (1 questions)",
@@ -230,7 +231,7 @@ def test_several_answers_count_each(tmp_path: Path) -> None:
         visitor = Visitor(viewing.address)
         assert ids(visitor.get("0/questions?said=same").text) == ["q0", "q2"], "all answers are the same"
         assert ids(visitor.get("0/questions?finish=length").text) == ["q2"], "one answer was cut off"
-        assert "declined" not in visitor.get("0/questions").text, "nothing was measured"
+        assert "abstention" not in visitor.get("0/questions").text, "nothing was measured"
 
 
 def test_cells_lead_to_just_their_questions(view: Viewing, folder: Path) -> None:
@@ -261,7 +262,7 @@ def test_any_two_variants_can_stand_head_to_head(view: Viewing) -> None:
     assert re.findall(r'<option value="(\w+)" selected', other) == ["early", "lora"]
     assert 'aria-label="early 9–12, lora 9–12: ' in other
     same = visitor.get("0/?a=lora&b=lora").text
-    assert "No question has a score of both" in same
+    assert "No question is scored for both variants" in same
 
 
 def test_a_run_of_one_variant_meets_nobody(tmp_path: Path) -> None:
@@ -317,7 +318,7 @@ def test_columns_are_the_baseline_the_pair_and_the_next() -> None:
     assert columns(QuestionFilter(a=1, b=0), 3, baseline=0) == [0, 1, 2]
     assert columns(QuestionFilter(show=(4,)), 12, baseline=0) == [4]
     assert columns(QuestionFilter(), 0, baseline=0) == []
-    assert len(columns(QuestionFilter(a=1), 100, baseline=0)) == MOST_COLUMNS
+    assert len(columns(QuestionFilter(a=1), 100, baseline=0)) == MAX_COLUMNS
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -327,7 +328,7 @@ def test_every_filter_has_words_in_both_languages(language: str) -> None:
         alow=1, bhigh=3, said="differs", metric="chrf", mlow=0.25, mhigh=0.25, finish="length", refused="no",
         labelled="yes", cluster="c", ids="q",
     )  # fmt: skip
-    found = active_filters(ask, ("base", "모델"), words(language, "page"))  # type: ignore[arg-type]
+    found = active_filters(ask, ("base", "모델"), words(language, "page"), labels(language))  # type: ignore[arg-type]
     assert len(found) == 16
     assert len({chip.text for chip in found}) == 16
     assert "chrF = 0.25" in [chip.text for chip in found]

@@ -15,9 +15,9 @@ from simsa.records import CRITERIA, Passage, Question
 from simsa.store import Store
 from simsa.store.labels import Labels, read
 from tests.report.runs import make_run, question
-from tests.web.browser import REFUSED, Browser, needs_browser
-from tests.web.keyboard import missed_by_tab, unlit
-from tests.web.serving import Viewing, until
+from tests.support.browser import PAYLOADS, REFUSED, Browser, is_quiet, needs_browser
+from tests.support.keyboard import missed_by_tab, unlit
+from tests.support.view_server import Viewing, until
 
 pytestmark = [needs_browser, pytest.mark.timeout(120)]
 
@@ -214,7 +214,7 @@ def test_label_twenty_by_keyboard_while_the_server_is_killed(browser: Browser, t
         at_desk(browser, 11)
         viewing.kill()
         browser.keys("3")
-        browser.sees("#state", "저장되지 않았습니다")
+        browser.sees("#state", "아직 저장되지 않았으며")
         assert not pressed(browser), "shown as given before it was on disk"
         assert len(read(folder)) == 10
         viewing.start()
@@ -227,12 +227,12 @@ def test_label_twenty_by_keyboard_while_the_server_is_killed(browser: Browser, t
         viewing.start()
         browser.open(f"{viewing.address}0/label")
         at_desk(browser, 11)
-        assert browser.text("#done") == "10 / 20개 마침"
+        assert browser.text("#done") == "20개 중 10개 완료"
         assert pressed(browser) == 1
         browser.keys("\ue013", "0")
         until(lambda: not pressed(browser))
         second = score_by_keyboard(browser, 10)
-        assert "모두 마쳤습니다" not in browser.text("#state")
+        assert "모두 완료했습니다" not in browser.text("#state")
         assert [message for message in browser.console() if REFUSED not in message] == []
         assert len(set(first + second)) == 20
         labels = read(folder)
@@ -260,7 +260,7 @@ def test_undo_comment_and_help(browser: Browser, tmp_path: Path, capfd: pytest.C
         until(lambda: [label.comment for label in read(folder)] == ["애매함 1 2 u j"])
         assert [label.scores for label in read(folder)] == [{CRITERIA[0]: 4}]
         browser.keys("?")
-        assert "되돌리기" in browser.text("dialog")
+        assert "실행 취소" in browser.text("dialog")
         browser.keys("5")
         browser.keys("\ue00c")
         assert not browser.one("dialog").is_displayed()
@@ -362,21 +362,6 @@ def test_the_first_tab_leads_past_the_head(browser: Browser, view: Viewing) -> N
     assert browser.js("return document.activeElement.id") == "content"
 
 
-PAYLOADS = (
-    "<script>window.hacked = 1</script>",
-    "<img src=x onerror='window.hacked = 2'><svg onload='window.hacked = 3'>",
-    "\"'><a href='javascript:window.hacked=4'>눌러 보세요</a>",
-    "{{7*7}} ${7*7} {% raw %} <%= 7*7 %> [[ref1]]",
-    "</textarea></script></style></title><iframe srcdoc='<script>parent.hacked=5</script>'></iframe>",
-    "\u202e뒤집힌 글\u202c \u200b\u200d\ufeff\u2066고립\u2069",
-    '=HYPERLINK("http://evil.invalid","눌러")',
-    "javascript:window.hacked=6",
-    "길" * 1_000_000,
-    "x" * 300 + " " + "가" * 5000,
-    "\x00\x1b[31m\r\n끝" + "\U0001f469\u200d\U0001f469\u200d\U0001f467",
-)
-
-
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewing]:
     asked = [
@@ -405,25 +390,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewing]:
     )
     with Viewing(folder) as viewing:
         yield viewing
-
-
-LOOK = """
-const all = [...document.querySelectorAll("*")];
-return {
-  hacked: window.hacked ?? null,
-  elements: all.filter((e) => e.matches("main :is(script, img, iframe, object, style, base)")).length,
-  links: all.filter((e) => e.matches("a") && e.protocol == "javascript:").length,
-  handlers: all.flatMap((e) => [...e.attributes]).filter((a) => a.name.startsWith("on")).length,
-  hidden: /[\u202a-\u202e\u200b\u2066-\u2069\ufeff]/.test(document.body.textContent),
-}
-"""
-QUIET = {"hacked": None, "elements": 0, "links": 0, "handlers": 0, "hidden": False}
-
-
-def is_quiet(browser: Browser) -> None:
-    """Nothing ran, nothing of the run became an element, nothing broke out of the page."""
-    assert browser.js(LOOK) == QUIET
-    assert browser.console() == []
 
 
 def test_hostile_rows_do_nothing(browser: Browser, hostile: Viewing) -> None:
@@ -481,7 +447,7 @@ def test_a_run_that_grows_is_shown_as_it_is(browser: Browser, tmp_path: Path) ->
         browser.open(f"{viewing.address}0/questions?status=scored")
         before = browser.text("[role=status]")
         browser.open(f"{viewing.address}0/")
-        browser.sees(".going", "지금까지")
+        browser.sees(".going", "진행")
         make(folder)
 
         def has_grown() -> bool:
@@ -516,7 +482,7 @@ def test_agreement_is_kept_for_the_reports(
 ) -> None:
     browser.open(f"{view.address}0/calibration")
     browser.one("form[action=calibration] button").click()
-    browser.sees("main", "보고서에 나옵니다")
+    browser.sees("main", "보고서에 표시됩니다")
     assert run(["report", str(labelled), "--format", "json"]) == 0
     notes = json.loads(capfd.readouterr().out)["notes"]
     assert any("κ" in note["text"] for note in notes)

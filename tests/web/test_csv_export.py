@@ -12,13 +12,10 @@ from urllib.parse import quote
 import pytest
 
 from simsa.records import CRITERIA
-from simsa.store import Store
-from simsa.web.csv_export import spread, to_csv
-from simsa.web.query import QuestionFilter
-from simsa.web.question_list import QuestionIndex, UnindexedQuestions, build
+from simsa.web.csv_export import csv_rows, to_csv
 from tests.report.runs import make_run, question
-from tests.web.serving import Viewing
-from tests.web.visiting import Visitor
+from tests.support.view_server import Viewing
+from tests.support.visitor import Visitor
 
 N = 130
 BASE = [(1 + i % 5, 2, 3, 4) if i % 9 else "refused" for i in range(N)]
@@ -30,7 +27,7 @@ FORMULA = '=HYPERLINK("http://evil.invalid","눌러")'
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asked = [question(i) for i in range(N)]
     asked[3] = question(3, question=FORMULA, reference=("+1", "@둘"))
-    said = {
+    said: dict[str, list[str | None]] = {
         "=base": ["-답\n둘째 줄, 쉼표"] * N,
         "lora": [None if i == 5 else f"하늘빛 {i}" for i in range(N)],
     }
@@ -117,24 +114,14 @@ def test_no_cell_is_a_formula(view: Viewing) -> None:
     assert f"'{FORMULA}" in cells
 
 
-def test_with_and_without_an_index_it_is_the_same(folder: Path, tmp_path: Path) -> None:
-    with Store.read(folder) as store:
-        build(tmp_path / "i.sqlite", store)
-    index = QuestionIndex(tmp_path / "i.sqlite")
-    by_index = list(spread(folder, index, QuestionFilter()))
-    assert by_index == list(spread(folder, UnindexedQuestions(folder), QuestionFilter()))
-    assert len(by_index) == N + 1
-    assert "".join(to_csv(by_index)).startswith("\ufeffid,type,question")
-
-
-def test_it_comes_in_pieces(folder: Path) -> None:
-    pieces = list(to_csv(spread(folder, UnindexedQuestions(folder), QuestionFilter())))
+def test_the_file_is_sent_in_pieces(folder: Path) -> None:
+    pieces = list(to_csv(csv_rows(folder, range(N))))
     assert len(pieces) > 2
     assert len(rows_of("".join(pieces).removeprefix("\ufeff"))) == N
 
 
-def test_who_stops_reading_closes_the_run(folder: Path) -> None:
-    rows = spread(folder, UnindexedQuestions(folder), QuestionFilter())
+def test_closing_the_rows_ends_them(folder: Path) -> None:
+    rows = csv_rows(folder, range(N))
     next(rows)
     next(rows)
     rows.close()  # type: ignore[attr-defined]

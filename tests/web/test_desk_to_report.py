@@ -20,8 +20,8 @@ from simsa.store import Store, results
 from simsa.store.labels import Labels, read, weights
 from simsa.web.labeling import LabelingDesk
 from tests.report.runs import Scored, make_run
-from tests.web.serving import Viewing
-from tests.web.visiting import Reply, Visitor, field
+from tests.support.view_server import Viewing
+from tests.support.visitor import Reply, Visitor, field
 
 N = 80
 FIRST, _, THIRD, _ = CRITERIA
@@ -139,7 +139,7 @@ def test_a_draw_by_strata_is_labelled_at_the_desk_and_its_weights_count(
         )
         assert found["quadratic_kappa"] == pytest.approx(expected.quadratic_kappa)
         assert found["bias"] == pytest.approx(expected.bias)
-        assert found["bias"] != pytest.approx(np.mean(np.subtract(scored, labels)), abs=1e-3)
+        assert found["bias"] != pytest.approx(np.mean(np.subtract(np.array(scored, float), labels)), abs=1e-3)
         for variant in ("base", "lora"):
             own = {q: float(of[criterion]) for (q, v), of in said.items() if v == variant}
             all_scores = [s for s in judged.scores[variant][criterion].values() if s is not None]

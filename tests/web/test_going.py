@@ -18,9 +18,9 @@ from simsa.records import CRITERIA, Judgement, Prediction
 from simsa.store import Store, results, snapshot
 from tests.report.runs import BASE, BETTER, make_run, question
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data
-from tests.web.serving import Viewing, until
-from tests.web.visiting import Visitor
+from tests.support.judged_runs import write_config, write_data
+from tests.support.view_server import Viewing, until
+from tests.support.visitor import Visitor
 
 N = 12
 
@@ -50,9 +50,9 @@ def test_it_says_how_far_the_run_is_as_it_goes_on(tmp_path: Path) -> None:
     folder = half(tmp_path / "run")
     with Viewing(folder) as viewing:
         visitor = Visitor(viewing.address)
-        assert progress(visitor) == {"text": "So far 12 / 24 answered · 6 / 24 judged", "open": True}
+        assert progress(visitor) == {"text": "Progress: 12 / 24 answered · 6 / 24 judged", "open": True}
         for path in ("0/", "0/questions"):
-            assert "So far 12 / 24 answered" in visitor.get(path).text
+            assert "Progress: 12 / 24 answered" in visitor.get(path).text
         with Store.create(folder) as store:
             asyncio.run(answer(store, 3))
             until(lambda: "13 / 24 answered" in str(progress(visitor)["text"]))
@@ -71,7 +71,7 @@ def test_a_run_that_is_through_says_nothing_of_it(tmp_path: Path) -> None:
 def test_what_cannot_be_judged_counts_as_done(tmp_path: Path) -> None:
     with Viewing(make_run(tmp_path / "run", {"base": ["refused", "failed", (1, 1, 1, 1)]})) as viewing:
         assert progress(Visitor(viewing.address)) == {
-            "text": "So far 3 / 3 answered · 3 / 3 judged",
+            "text": "Progress: 3 / 3 answered · 3 / 3 judged",
             "open": False,
         }
 
@@ -154,6 +154,6 @@ def test_a_verdict_on_an_older_answer_is_still_to_come(tmp_path: Path) -> None:
 
         with Viewing(folder) as viewing:
             visitor = Visitor(viewing.address)
-            assert progress(visitor)["text"] == "So far 16 / 16 answered · 15 / 16 judged"
+            assert progress(visitor)["text"] == "Progress: 16 / 16 answered · 15 / 16 judged"
             asyncio.run(judge_again())
             until(lambda: progress(visitor)["open"] is False)

@@ -19,8 +19,8 @@ from simsa.store import Planned, Store
 from simsa.store.labels import Draw, Labels, read, weights
 from simsa.web.labeling import LabelChange, LabelingDesk, guide
 from tests.report.runs import BASE, BETTER, make_run, question
-from tests.web.serving import Viewing
-from tests.web.visiting import Visitor, field
+from tests.support.view_server import Viewing
+from tests.support.visitor import Visitor, field
 
 FIRST = CRITERIA[0]
 
@@ -319,8 +319,8 @@ def test_people_label_by_the_runs_own_rubric(
     )
     found, criteria = guide(folder, language)
     assert found.startswith(label)
-    assert tuple(criteria) == CRITERIA
-    assert all(len(criterion.levels) == 5 for criterion in criteria.values())
+    assert tuple(criterion.name for criterion in criteria) == CRITERIA
+    assert all(len(criterion.levels) == 5 and all(criterion.levels.values()) for criterion in criteria)
 
 
 SPREAD = [(1, 1, 2, 1), (2, 3, 2, 3), (4, 4, 3, 4), (5, 5, 5, 4)] * 8 + [(5, 5, 5, 5)] * 16
@@ -387,7 +387,7 @@ def test_a_draw_too_small_for_its_strata_says_so_and_draws_nothing(spread: Path)
         sent = {"name": "지우", "n": "8", "seed": "0", "how": "stratified"}
         refused = visitor.post("0/label/begin", sent)
         assert refused.status == 400
-        assert "Too few answers for this draw" in refused.text
+        assert "Too few answers for a stratified sample" in refused.text
         assert 'value="지우"' in refused.text
         assert not LabelingDesk(spread).is_set
         assert visitor.post("0/label/begin", sent | {"n": "40"}).status == 200
@@ -402,7 +402,7 @@ def test_a_stratified_sample_whose_scores_have_changed_is_not_drawn_on(spread: P
     with Viewing(spread) as viewing:
         visitor = Visitor(viewing.address)
         visitor.sit_down("지우")
-        assert "weighs anew" in visitor.get("0/label").text
+        assert "computes the weights again" in visitor.get("0/label").text
         refused = visitor.post("0/label/draw", {"n": "40", "seed": "0"})
     assert refused.status == 400
     assert "scores have changed" in refused.text
@@ -412,7 +412,7 @@ def test_a_stratified_sample_whose_scores_have_changed_is_not_drawn_on(spread: P
 def test_another_kind_of_form_draws_uniformly(spread: Path) -> None:
     with Viewing(spread) as viewing:
         visitor = Visitor(viewing.address)
-        assert "Evenly over the judge" in visitor.get("0/label").text
+        assert "Stratified by the judge" in visitor.get("0/label").text
         visitor.post("0/label/begin", {"name": "지우", "n": "8", "seed": "2", "how": "<b>"})
         page = visitor.get("0/label").text
     assert 'name="seed" min="0" max="1000000000" value="2"' in page

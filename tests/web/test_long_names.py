@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simsa.web.query import QuestionFilter
-from simsa.web.runs import RunPage
+from simsa.web.run_page import RunPage
 from simsa.web.security import RequestContext
 from simsa.web.views import Pages
 from tests.report.runs import BASE, BETTER, make_run
@@ -22,8 +21,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     folder = tmp_path_factory.mktemp("long")
     names = ("base", *LONG, HOSTILE)
     run = make_run(folder / "run", dict(zip(names, (BASE, BETTER, BASE, BETTER, BASE), strict=True)))
-    found = [RunPage(run, folder, "ko")]
-    assert found[0].summary.get(wait=60) is not None
+    found = [RunPage(run, "ko")]
+    assert found[0].summary.get(60) is not None
     yield Pages(found)
 
 
@@ -43,15 +42,14 @@ def test_the_overview_shows_short_names_and_their_whole(pages: Pages) -> None:
 
 
 def test_runs_over_time_too(pages: Pages) -> None:
-    page = pages.over_time("total", RequestContext("", ""))
+    page = pages.over_time(0, RequestContext("", ""))
     head = page[page.index("<thead>") : page.index("</thead>")]
     assert set(LONG) < set(shortened(head))
     assert "base</th>" in head, "what is short stays as it is"
 
 
 def test_the_list_of_questions_too(pages: Pages) -> None:
-    pages.runs[0].index.get(wait=60)
-    page = pages.questions(0, QuestionFilter(a=1, b=2), RequestContext("", ""))
+    page = pages.questions(0, RequestContext("", ""), {"a": LONG[0], "b": LONG[1]})
     head = page[page.index("<thead") : page.index("</thead>")]
     named = shortened(head)
     assert set(LONG) <= set(named)

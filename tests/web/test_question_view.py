@@ -11,10 +11,10 @@ import pytest
 
 from simsa.records import CRITERIA, Judgement, Passage
 from simsa.store import Store, SubJudgement
-from simsa.web.question_view import PanelScore, cites, facts, letter, whole_text
+from simsa.web.question_view import PanelScore, cited_passage, letter, question_details, whole_text
 from tests.report.runs import make_run, question
-from tests.web.serving import Viewing
-from tests.web.visiting import Visitor
+from tests.support.view_server import Viewing
+from tests.support.visitor import Visitor
 
 ALL = dict(zip(CRITERIA, (5, 4, 3, 2), strict=True))
 
@@ -43,7 +43,10 @@ def folder(tmp_path: Path) -> Path:
         question(0, contexts=(Passage("하나"), Passage("둘", title="둘째")), citations=(2,)),
         question(1),
     ]
-    answers = {"base": ["별빛 [[ref1]] 그리고 [[ref2, ref3]] [[ref9]]", "답"], "lora": ["다른 답", None]}
+    answers: dict[str, list[str | None]] = {
+        "base": ["별빛 [[ref1]] 그리고 [[ref2, ref3]] [[ref9]]", "답"],
+        "lora": ["다른 답", None],
+    }
     return make_run(
         tmp_path / "run",
         {"base": [(1, 1, 1, 1)] * 2, "lora": [None] * 2},
@@ -54,9 +57,9 @@ def folder(tmp_path: Path) -> Path:
 
 def heard(folder: Path, variant: str = "base") -> list[PanelScore]:
     with Store.read(folder) as store:
-        found = facts(store, "q0")
+        found = question_details(store, "q0")
     assert found is not None
-    return next(answer.said for answer in found.answers if answer.result.variant == variant)
+    return next(answer.panel for answer in found.answers if answer.result.variant == variant)
 
 
 def panel(folder: Path) -> None:
@@ -86,12 +89,12 @@ def test_each_of_a_panel_is_heard(folder: Path) -> None:
 
 def test_parts_of_a_verdict_are_put_together(folder: Path) -> None:
     first, second = dict(list(ALL.items())[:2]), dict(list(ALL.items())[2:])
-    made = []
+    made: list[tuple[Judgement, list[SubJudgement]]] = []
     for part, scores in (("one", first), ("two", second)):
         made += [(said(f"{part}{n}", scores), []) for n in range(2)]
         made.append((said(part, scores), [SubJudgement("repeat", str(n), f"{part}{n}") for n in range(2)]))
     judge(folder, [("one", "one"), ("two", "two")], *made)
-    assert heard(folder) == [PanelScore("", 1, "scored", ALL), PanelScore("", 2, "scored", ALL)]
+    assert heard(folder) == [PanelScore("", 1, "scored", ALL, 14), PanelScore("", 2, "scored", ALL, 14)]
 
 
 def test_one_part_that_failed_says_why(folder: Path) -> None:
@@ -117,7 +120,7 @@ def view(folder: Path) -> Iterator[Viewing]:
 
 def test_the_page_shows_a_row_for_each_judge(view: Viewing) -> None:
     page = Visitor(view.address).get("0/question?id=q0").text
-    assert page.count("What each judge gave (3)</summary>") == 1
+    assert page.count("Scores by judge (3)</summary>") == 1
     rows = re.findall(r'<tr><th scope="row">([abc])</th>(.*?)</tr>', page)
     assert [(name, re.findall(r"<td[^>]*>([^<]*)</td>", cells)) for name, cells in rows] == [
         ("a", ["5", "4", "3", "2", "14"]),
@@ -153,7 +156,7 @@ def test_every_answer_and_passage_has_an_address(view: Viewing) -> None:
     ],
 )
 def test_a_marker_leads_to_a_passage_that_is_there(text: str, n: int, expected: int | None) -> None:
-    assert cites(text, n) == expected
+    assert cited_passage(text, n) == expected
 
 
 def test_letters_do_not_run_out() -> None:
@@ -184,4 +187,4 @@ def test_a_whole_text_is_one_of_the_question(
     with Store.read(folder) as store:
         assert whole_text(store, "q0", part, name) == expected
         assert whole_text(store, "nowhere", part, name) is None
-        assert facts(store, "nowhere") is None
+        assert question_details(store, "nowhere") is None

@@ -10,9 +10,8 @@ from simsa.cli.main import run
 from simsa.records import Passage, Question
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, make_run
-from tests.web.browser import Browser, needs_browser
-from tests.web.keyboard import missed_by_tab, unlit
-from tests.web.test_browser import PAYLOADS, is_quiet
+from tests.support.browser import PAYLOADS, Browser, is_quiet, needs_browser
+from tests.support.keyboard import missed_by_tab, unlit
 
 pytestmark = [needs_browser, pytest.mark.timeout(120)]
 

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from simsa.records import CRITERIA
 from simsa.store.labels import read
 from simsa.web.app import application
-from simsa.web.runs import RunPage
+from simsa.web.run_page import RunPage
 from simsa.web.security import HEADERS, AccessControl, policy
 from tests.report.runs import BASE, BETTER, make_run
-from tests.web.serving import Viewing, until
-from tests.web.visiting import Visitor, field
+from tests.support.view_server import Viewing, until
+from tests.support.visitor import Visitor, field
 
 SECRET = "the-secret-of-another-file"
 QUICK = settings(max_examples=60, deadline=None)
@@ -411,9 +411,7 @@ def test_a_form_whose_body_does_not_arrive_ends_and_holds_nobody_up(
             port = listening.getsockname()[1]
             host = f"127.0.0.1:{port}"
             guard = AccessControl("127.0.0.1", port, patience_s=0.3)
-            runner = web.AppRunner(
-                application([RunPage(folder, tmp_path, "en")], guard), shutdown_timeout=0.1
-            )
+            runner = web.AppRunner(application([RunPage(folder, "en")], guard), shutdown_timeout=0.1)
             await runner.setup()
             await web.SockSite(runner, listening).start()
             head = f"POST /0/label/begin HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"

@@ -14,8 +14,8 @@ from simsa.report import summary
 from simsa.report.charts import level_bars
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, Scored, answer_again, make_run
-from tests.web.serving import Viewing, until
-from tests.web.visiting import Visitor
+from tests.support.view_server import Viewing, until
+from tests.support.visitor import Visitor
 
 N = 16
 LOWEST: list[Scored] = [(1, 1, 1, 1)] * N
@@ -58,7 +58,7 @@ def test_a_question_shows_the_first_answer_and_the_way_to_the_others(folder: Pat
     assert "또 다른 답" not in page
     assert "base 6.7 4–12 /20 1 · 12 2 · 4 3 · 4" in chips(page, "base")
     assert "better 8 4–16 /20 1 · 16 2 · 4 3 · 4" in chips(page, "better")
-    assert "Totals of 3 answers: mean 6.7, 4–12, sd 4.6" in page
+    assert "Totals of 3 answers: mean 6.7, range 4–12, sd 4.6" in page
     assert page.count('aria-current="true" aria-label="answer 1 of 3') == 2
     assert 'href="?id=q3&amp;answers=2.1#A"' in page
     assert 'href="?id=q3&amp;answers=1.3#B"' in page

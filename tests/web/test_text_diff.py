@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsa.metrics.citations import strip_citations
-from simsa.web.text_diff import LONGEST, compare, used
+from simsa.web.text_diff import LONGEST, diff_spans, overlap_spans
 
 PASSAGE = "식물학자 여운비는 1957년에 고산 식물을 정리한 《구름 위의 풀》을 펴냈습니다."
 # Few letters, so that texts share some; spaces, marks and a citation between them.
@@ -18,7 +18,7 @@ texts = st.text(alphabet="가나다라 12.,《》\n", max_size=60) | st.lists(
 
 
 def marked(passage: str, *answers: str) -> list[tuple[str, tuple[int, ...]]]:
-    return [(piece.text, piece.by) for piece in used(passage, answers) if piece.by]
+    return [(piece.text, piece.by) for piece in overlap_spans(passage, answers) if piece.by]
 
 
 def test_what_an_answer_took_is_marked() -> None:
@@ -47,7 +47,7 @@ def test_a_short_answer_counts_as_a_whole() -> None:
 
 @given(texts, st.lists(texts, max_size=3))
 def test_the_pieces_make_up_the_passage(passage: str, answers: list[str]) -> None:
-    pieces = used(passage, answers)
+    pieces = overlap_spans(passage, answers)
     assert "".join(piece.text for piece in pieces) == passage
     assert all(0 <= n < len(answers) for piece in pieces for n in piece.by)
 
@@ -55,7 +55,7 @@ def test_the_pieces_make_up_the_passage(passage: str, answers: list[str]) -> Non
 @given(texts)
 def test_a_copied_passage_is_marked_from_end_to_end(passage: str) -> None:
     letters = "".join(c for c in strip_citations(passage) if c.isalnum())
-    pieces = used(strip_citations(passage), [passage])
+    pieces = overlap_spans(strip_citations(passage), [passage])
     unmarked = "".join(c for piece in pieces if not piece.by for c in piece.text if c.isalnum())
     if len(letters) >= 4 and "니" not in letters:
         assert unmarked == ""
@@ -63,7 +63,7 @@ def test_a_copied_passage_is_marked_from_end_to_end(passage: str) -> None:
 
 def test_the_end_of_a_long_passage_is_there_unmarked() -> None:
     passage = "나무" * LONGEST
-    pieces = used(passage, ["나무나무"])
+    pieces = overlap_spans(passage, ["나무나무"])
     assert "".join(piece.text for piece in pieces) == passage
     assert pieces[-1].by == ()
 
@@ -71,7 +71,7 @@ def test_the_end_of_a_long_passage_is_there_unmarked() -> None:
 def shown(answer: str, *references: str) -> str:
     """=same= +added+ -missing- and citations as they are."""
     marks = {"same": "=", "added": "+", "missing": "-", "cited": ""}
-    return "".join(f"{marks[p.kind]}{p.text}{marks[p.kind]}" for p in compare(answer, references) or [])
+    return "".join(f"{marks[p.kind]}{p.text}{marks[p.kind]}" for p in diff_spans(answer, references) or [])
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_the_closest_reference_is_the_one_compared_with() -> None:
 
 @pytest.mark.parametrize("references", [(), ("",), (" \n",), ("x" * (LONGEST + 1),), ("가 " * 3000,)])
 def test_what_cannot_be_compared_is_left_alone(references: tuple[str, ...]) -> None:
-    assert compare("별빛마을", references) is None
+    assert diff_spans("별빛마을", references) is None
 
 
 @given(texts, texts)
 def test_the_pieces_but_the_missing_make_up_the_answer(answer: str, reference: str) -> None:
-    pieces = compare(answer, [reference])
+    pieces = diff_spans(answer, [reference])
     if pieces is not None:
         assert "".join(piece.text for piece in pieces if piece.kind != "missing") == answer
         wanted = strip_citations(reference)
@@ -113,6 +113,6 @@ def test_the_pieces_but_the_missing_make_up_the_answer(answer: str, reference: s
 
 @given(texts)
 def test_an_answer_equal_to_its_reference_differs_in_nothing(text: str) -> None:
-    pieces = compare(text, [text])
+    pieces = diff_spans(text, [text])
     if pieces is not None and "[[" not in text:
         assert {piece.kind for piece in pieces} <= {"same"}

@@ -25,7 +25,7 @@ from simsa.text import one_line, usd
 if TYPE_CHECKING:
     from simsa.data import DataSummary
     from simsa.judges.cost import CostEstimate
-    from simsa.run.batch.actions import Mode
+    from simsa.run.batch.actions import BatchAction
     from simsa.run.cost_estimate import RunEstimate
 
 _T = TypeVar("_T")
@@ -38,7 +38,7 @@ def run_pipeline(
     *,
     quiet: bool = False,
     retry: Collection[str] = (),
-    batch: Mode | None = None,
+    batch: BatchAction | None = None,
 ) -> Progress:
     """Starts or continues a run and returns its counters. Raises Interrupted after Ctrl-C; the run can be resumed."""
     from simsa import pipeline

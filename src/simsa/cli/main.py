@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from simsa.cli.console import Invocation, tell
-from simsa.config import locale_language
 from simsa.errors import Interrupted, SimsaError
 from simsa.i18n.language import Language, join_text
 from simsa.i18n.messages import catalogue, msg
@@ -50,7 +49,7 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"simsa.cli.commands.{cmd_name}").command
-        return localized(command, locale_language())
+        return localized(command, _language())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -68,7 +67,7 @@ class _Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            texts = catalogue(locale_language())["help"]
+            texts = catalogue(_language())["help"]
             formatter.write_dl([(name, texts[f"short.{name}"]) for name in COMMANDS])
 
 
@@ -79,6 +78,13 @@ def localized(command: click.Command, language: Language) -> click.Command:
     shown.help = texts[command.help] if command.help else None
     shown.params = [_with_help(param, texts) for param in command.params]
     return shown
+
+
+def _language() -> Language:
+    """The language of the locale. Imported late: the version and an unknown command need no configuration."""
+    from simsa.config import locale_language
+
+    return locale_language()
 
 
 def _with_help(param: click.Parameter, texts: Mapping[str, str]) -> click.Parameter:
@@ -119,7 +125,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     invocation = Invocation(given)
     try:
         _escape_what_cannot_be_shown()
-        result = localized(cli, locale_language()).main(args=given, obj=invocation, standalone_mode=False)
+        result = localized(cli, _language()).main(args=given, obj=invocation, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
         return leave.exit_code

@@ -33,13 +33,13 @@ def show_report(folder: Path, *, as_json: bool) -> int:
 def show_counts(folder: Path, stage: str, *, as_json: bool, config: str | None = None) -> int:
     """Prints how many rows the stage has done, and what is open in batches; EXIT_INCOMPLETE where some are not."""
     from simsa.cli import console
-    from simsa.run.batch.jobs import standing
+    from simsa.run.batch.jobs import open_jobs
 
     with Store.read(folder) as store:
         counts = outcome(store)
         language: Language = store.meta("language", "ko")
         lists = count_missing_claims(store) if stage == "judge" else {}
-        open_ = standing(store, f"simsa judge {config or 'CONFIG'}") if stage == "judge" else None
+        open_ = open_jobs(store, f"simsa judge {config or 'CONFIG'}") if stage == "judge" else None
     if stage == "generate":
         missing = counts.get("no_prediction", 0)
         counts = {"predicted": sum(counts.values()) - missing} | (

@@ -18,6 +18,7 @@ import orjson
 
 from simsa.data.field_aliases import is_known
 from simsa.data.file_types import Rows, Source, not_utf8
+from simsa.data.problems import problem
 from simsa.errors import DataError
 
 _DELIMITERS = (",", "\t", ";", "|")
@@ -50,12 +51,7 @@ def csv_rows(source: Source) -> Rows:
     delimiter = delimiter_of(source)
     if delimiter is None:
         text = source.head.decode(source.encoding, errors="replace")
-        raise DataError(
-            "the first line names no column that is known, and it is not JSON",
-            where=f"{source.name}:1",
-            found=next(iter(text.splitlines()), ""),
-            hint="a table begins with a header such as question,contexts,answer; name other columns with fields",
-        )
+        raise problem("no_header", f"{source.name}:1", found=next(iter(text.splitlines()), ""))
     return _rows(source, delimiter)
 
 
@@ -85,12 +81,8 @@ def _rows(source: Source, delimiter: str) -> Iterator[tuple[str, dict[str, str]]
             if header is None:
                 header = _header(cells, where)
             elif len(cells) != len(header):
-                raise DataError(
-                    f"has {len(cells)} cells where the header has {len(header)}",
-                    where=where,
-                    found=delimiter.join(cells),
-                    hint="put a cell with the delimiter or a line break into double quotes",
-                )
+                found = delimiter.join(cells)
+                raise problem("n_cells", where, found=found, n=len(cells), expected=len(header))
             else:
                 # A column without a name is the index of a data frame.
                 yield where, {key: cell for key, cell in zip(header, cells, strict=True) if key}
@@ -100,35 +92,23 @@ def _header(cells: list[str], where: str) -> list[str]:
     header = [cell.strip() for cell in cells]
     repeated = [name for name in header if name and header.count(name) > 1]
     if repeated:
-        raise DataError(
-            "two columns have this name", where=where, field=repeated[0], hint="rename or drop one of them"
-        )
+        raise problem("repeated_column", where, repeated[0])
     return header
 
 
 def _without_nul(file: Iterable[str], name: str) -> Iterator[str]:
     for number, line in enumerate(file, 1):
         if "\0" in line:
-            raise DataError(
-                "holds a NUL byte", where=f"{name}:{number}", hint="the file is damaged: write it again"
-            )
+            raise problem("nul_line", f"{name}:{number}")
         yield line
 
 
 def _not_csv(message: str, where: str) -> DataError:
     if "unexpected end of data" in message:
-        return DataError("a double quote is opened here and never closed", where=where)
+        return problem("open_quote", where)
     if "field limit" in message:
-        return DataError(
-            f"a cell is larger than {_MAX_CELL // 2**20} MiB",
-            where=where,
-            hint="perhaps a double quote is opened here and never closed",
-        )
-    return DataError(
-        f"is not valid CSV: {message}",
-        where=where,
-        hint='write a double quote inside a quoted cell twice: ""',
-    )
+        return problem("big_cell", where, n=_MAX_CELL // 2**20)
+    return problem("not_csv", where, reason=message)
 
 
 def _undecodable(source: Source) -> DataError:
@@ -140,10 +120,8 @@ def _undecodable(source: Source) -> DataError:
         where = f"{source.name}:{data.count(10, 0, error.start) + 1}"
         if not utf16:
             return not_utf8(data, error.start, 0, where, source.name)
-        return DataError(
-            f"is not UTF-16 at byte {error.start}", where=where, hint="the file is cut off or damaged"
-        )
-    return DataError("changes its encoding", where=source.name)
+        return problem("not_utf16", where, byte=error.start)
+    return problem("mixed_encoding", source.name)
 
 
 def decode(field: str, cell: str, where: str, column: str, *, joined_by_bar: bool = False) -> Any:
@@ -172,13 +150,7 @@ def _decode_list(field: str, cell: str, bare: str, where: str, column: str, join
         if texts is not None:
             return texts
         if bare.startswith(("['", '["', "[{", '{"', "{'")):
-            raise DataError(
-                "looks like a list, but is neither JSON nor a Python list of texts",
-                where=where,
-                field=column,
-                found=bare,
-                hint="write the cell with json.dumps(value, ensure_ascii=False)",
-            )
+            raise problem("not_a_list", where, column, found=bare)
     if field == "citations":
         return [part.strip() for part in bare.strip("[]").split(",") if part.strip()]
     if field == "messages":
@@ -210,7 +182,7 @@ def _json(cell: str, where: str, column: str) -> Any:
     try:
         return orjson.loads(cell)
     except orjson.JSONDecodeError as error:
-        raise DataError(f"is not JSON: {error.msg}", where=where, field=column, found=cell) from None
+        raise problem("cell_json", where, column, found=cell, reason=error.msg) from None
 
 
 def _number(cell: str) -> Any:

@@ -11,7 +11,10 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from simsa.data.problems import problem
 from simsa.errors import DataError
+from simsa.i18n.language import join_text
+from simsa.i18n.messages import msg
 
 _NAMES = {
     "id": "id qid guid question_id query_id",
@@ -66,20 +69,13 @@ def check_fields(fields: Mapping[str, str], where: str) -> None:
     """Raises DataError for a mapping with an unknown field, or with one column for two fields."""
     for field, column in fields.items():
         if field not in ALIASES:
-            raise DataError(
-                "there is no such field",
-                where=where,
-                field=f"fields.{field}",
-                hint=f"did you mean {nearest(field, ALIASES)!r}? fields are {', '.join(ALIASES)}",
-            )
+            known = ", ".join(ALIASES)
+            name = nearest(field, ALIASES)
+            raise problem("no_such_field", where, f"fields.{field}", name=name, list=known)
         sharing = [other for other, its in fields.items() if its == column]
         if len(sharing) > 1:
-            raise DataError(
-                f"one field cannot be both {' and '.join(sharing)}",
-                where=where,
-                field=f"fields.{field}",
-                found=column,
-            )
+            listed = ", ".join(sharing)
+            raise problem("shared_column", where, f"fields.{field}", found=column, list=listed)
 
 
 def resolve(
@@ -108,39 +104,28 @@ def resolve(
 def unknown_column(field: str, column: str, names: Iterable[str], where: str) -> DataError:
     """The error for a mapped column that the file does not have."""
     names = list(names)
-    return DataError(
-        "the file has no such field",
-        where=where,
-        field=f"fields.{field}",
-        found=column,
-        hint=f"did you mean {nearest(column, names)!r}? it has {', '.join(names)}" if names else None,
-    )
+    hint = None
+    if names:
+        hint = msg("data.no_such_column.similar", name=nearest(column, names), list=", ".join(names))
+    return problem("no_such_column", where, f"fields.{field}", found=column, hint=hint)
 
 
 def missing_field(field: str, known: FieldMap, names: Sequence[str], where: str) -> DataError:
     """The error for a row in which no column holds `field`."""
-    said = known.columns.get("prediction")
+    prediction = known.columns.get("prediction")
     close = [
         match
         for alias in ALIASES[field]
         for match in difflib.get_close_matches(alias, known.extras, n=1, cutoff=0.75)
     ]
-    likely = said if field == "reference" and said else close[0] if close else None
-    advice = f'fields = {{ {field} = "{likely or "…"}" }}, or --field {field}={likely or "…"}'
-    if likely and likely == said:
-        advice = f"{likely!r} is read as the model's answer; if it is the expected answer, set {advice}"
-    elif likely:
-        advice = f"is it {likely!r}? then set {advice}"
-    else:
-        advice = f"name the one that does: {advice}"
+    likely = prediction if field == "reference" and prediction else close[0] if close else None
+    advice = "unknown" if not likely else "prediction" if likely == prediction else "similar"
+    setting = msg("data.setting", key=field, column=likely or "…")
+    hint = msg(f"data.lacks.{advice}", column=likely, setting=setting)
     if field == "contexts":
-        advice += "; where nothing was retrieved, write an empty list"
-    return DataError(
-        f"no field holds the {field}",
-        where=where,
-        found=f"fields {', '.join(names)}" if names else "{}",
-        hint=advice,
-    )
+        hint = join_text("", (hint, msg("data.lacks.contexts")))
+    found = f"fields {', '.join(names)}" if names else "{}"
+    return problem("lacks", where, found=found, hint=hint, key=field)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -153,12 +138,9 @@ def _folded(name: str) -> str:
 
 
 def _claimed_twice(field: str, columns: list[str], where: str) -> DataError:
-    listed = " and ".join(map(repr, columns))
-    return DataError(
-        f"{'two' if len(columns) == 2 else len(columns)} fields claim to be the {field}: {listed}",
-        where=where,
-        hint=f'choose one: fields = {{ {field} = "{columns[0]}" }}, or --field {field}={columns[0]}',
-    )
+    listed = ", ".join(map(repr, columns))
+    setting = msg("data.setting", key=field, column=columns[0])
+    return problem("claimed", where, n=len(columns), key=field, list=listed, setting=setting)
 
 
 def _settle_known_shapes(

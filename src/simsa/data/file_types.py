@@ -13,7 +13,9 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
+from simsa.data.problems import problem
 from simsa.errors import DataError
+from simsa.i18n.messages import has_message, msg
 from simsa.text import encoding_hint
 
 Rows = Iterator[tuple[str, Mapping[str, Any]]]
@@ -24,40 +26,32 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 _KINDS = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"))
-_AS_TEXT = "save the rows as JSONL, CSV or Parquet"
-_AS_CSV = "save the sheet as CSV UTF-8"
-_UNPACK = "unpack it and give the file inside"
-_NO_DATA = "give a test set"
-_PICKLE = "a Python pickle, which is never opened: loading one runs code"
-# First bytes, what the file is, what to do. The first match counts.
+# First bytes, code of the file type, code of the remedy. The first match counts.
 _REFUSED: tuple[tuple[bytes, str, str], ...] = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the data", "fetch the data itself: git lfs pull"),
-    (b"\x1f\x8b", "gzip-compressed", "unpack it: gunzip -k FILE"),
-    (b"BZh", "bzip2-compressed", "unpack it: bunzip2 -k FILE"),
-    (b"\xfd7zXZ\x00", "xz-compressed", "unpack it: unxz -k FILE"),
-    (b"\x28\xb5\x2f\xfd", "zstd-compressed", "unpack it: unzstd FILE"),
-    (b"PK\x03\x04", "a zip archive", _UNPACK),
-    (b"PK\x05\x06", "a zip archive", _UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
-    (b"Rar!", "a RAR archive", _UNPACK),
-    (b"%PDF", "a PDF", _AS_TEXT),
-    (b"SQLite format 3\x00", "a SQLite database", f"query it and {_AS_TEXT}"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel, Word or Hangul document", _AS_CSV),
-    (b"{\\rtf", "an RTF document", _AS_TEXT),
-    (b"\x89HDF", "an HDF5 file", _AS_TEXT),
-    (b"\x93NUMPY", "a NumPy array", _AS_TEXT),
-    (b"GGUF", "a GGUF model", "give the test set, not the model"),
-    (b"ORC", "an ORC file", "save it as Parquet"),
-    (b"Obj\x01", "an Avro file", "save it as Parquet"),
-    (b"FEA1", "a Feather file of version 1", "save it as Parquet"),
-    (b"\x7fELF", "a program", _NO_DATA),
-    (b"\x89PNG", "a picture", _NO_DATA),
-    (b"\xff\xd8\xff", "a picture", _NO_DATA),
-    *((bytes((0x80, protocol)), _PICKLE, _AS_TEXT) for protocol in range(2, 6)),
-    *(
-        (mark, "UTF-32 text", "save it again as UTF-8: iconv -f UTF-32 -t UTF-8 FILE > utf8")
-        for mark in _UTF32
-    ),
+    (b"version https://git-lfs", "lfs", "lfs"),
+    (b"\x1f\x8b", "gzip", "gunzip -k"),
+    (b"BZh", "bzip2", "bunzip2 -k"),
+    (b"\xfd7zXZ\x00", "xz", "unxz -k"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"),
+    (b"PK\x03\x04", "zip", "unpack"),
+    (b"PK\x05\x06", "zip", "unpack"),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "unpack"),
+    (b"Rar!", "rar", "unpack"),
+    (b"%PDF", "pdf", "text"),
+    (b"SQLite format 3\x00", "sqlite", "query"),
+    (b"\xd0\xcf\x11\xe0", "ole", "csv"),
+    (b"{\\rtf", "rtf", "text"),
+    (b"\x89HDF", "hdf5", "text"),
+    (b"\x93NUMPY", "numpy", "text"),
+    (b"GGUF", "gguf", "model"),
+    (b"ORC", "orc", "parquet"),
+    (b"Obj\x01", "avro", "parquet"),
+    (b"FEA1", "feather", "parquet"),
+    (b"\x7fELF", "program", "data"),
+    (b"\x89PNG", "picture", "data"),
+    (b"\xff\xd8\xff", "picture", "data"),
+    *((bytes((0x80, protocol)), "pickle", "text") for protocol in range(2, 6)),
+    *((mark, "utf32", "utf8") for mark in _UTF32),
 )
 
 
@@ -83,7 +77,7 @@ def locate(name: str) -> Path:
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
-        raise DataError(f"is not a valid path: {error}", where=name) from None
+        raise problem("path", name, reason=str(error)) from None
 
 
 def kind_of(path: Path, name: str) -> str:
@@ -98,8 +92,8 @@ def kind_of(path: Path, name: str) -> str:
         return "folder"
     if stat.S_ISREG(mode):
         return "file"
-    kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-    raise DataError(f"is {kind}, not a file", where=name, hint="write the rows to a file first")
+    kind = "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+    raise problem("not_a_file", name, kind=msg(f"data.node.{kind}"))
 
 
 def missing(path: Path, name: str) -> DataError:
@@ -108,16 +102,16 @@ def missing(path: Path, name: str) -> DataError:
         siblings = [file.name for file in path.parent.iterdir()]
     except OSError:
         siblings = []
-    close = difflib.get_close_matches(path.name, siblings, n=1)
-    hint = f"did you mean {str(Path(name).with_name(close[0]))!r}?" if close and path.name else None
-    return DataError("no such file or folder", where=name, hint=hint)
+    close = difflib.get_close_matches(path.name, siblings, n=1) if path.name else []
+    hint = msg("data.similar", name=str(Path(name).with_name(close[0]))) if close else None
+    return problem("missing", name, hint=hint)
 
 
 def unreadable(error: OSError | ValueError, name: str) -> DataError:
     """The error for a file that the operating system does not let us read."""
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    hint = "check who may read it: ls -l" if isinstance(error, PermissionError) else None
-    return DataError(f"cannot be read: {reason or type(error).__name__}", where=name, hint=hint)
+    hint = msg("data.unreadable.permission") if isinstance(error, PermissionError) else None
+    return problem("unreadable", name, hint=hint, reason=reason or type(error).__name__)
 
 
 def sniff(path: Path, name: str) -> Source:
@@ -128,7 +122,7 @@ def sniff(path: Path, name: str) -> Source:
     except OSError as error:
         raise unreadable(error, name) from None
     if not head:
-        raise DataError("is empty", where=name, hint="a test set has at least one row")
+        raise problem("empty", name)
     for mark, kind in _KINDS:
         if head.startswith(mark):
             return Source(path, name, kind, "", head)
@@ -136,64 +130,48 @@ def sniff(path: Path, name: str) -> Source:
     if head.startswith(_UTF16):
         return Source(path, name, "text", "utf-16", head)
     if b"\0" in head:
-        raise DataError(
-            f"holds a NUL byte at byte {head.index(0)}: a binary file, or UTF-16 without its mark",
-            where=name,
-            hint=f"if it is text, {_iconv('UTF-16LE', path, name)}",
-        )
+        raise problem("nul_byte", name, byte=head.index(0), command=_iconv("UTF-16LE", path, name))
     text = head.removeprefix(codecs.BOM_UTF8)
     first = text.lstrip()
     if not first and _is_blank(path):
-        raise DataError("holds only white space", where=name, hint="a test set has at least one row")
+        raise problem("white_space", name)
     if first[:1] == b"<":
-        raise DataError(
-            "is an HTML or XML page, not data",
-            where=name,
-            found=first[:60].decode(errors="replace"),
-            hint="perhaps an error page was saved in place of the file: download it again",
-        )
+        raise problem("html", name, found=first[:60].decode(errors="replace"))
     return Source(path, name, "json" if first[:1] in (b"{", b"[") else "text", "utf-8-sig", text)
 
 
 def not_utf8(data: bytes, start: int, offset: int, where: str, name: str) -> DataError:
     """The error for a byte that is not UTF-8: `start` within `data`, which begins at byte `offset` of the file."""
-    return DataError(
-        f"is not UTF-8 at byte {offset + start}",
-        where=where,
-        found=f"byte 0x{data[start]:02x}",
-        hint=encoding_hint(data[max(0, start - 2000) : start + 2000], name),
-    )
+    hint = encoding_hint(data[max(0, start - 2000) : start + 2000], name)
+    return problem("not_utf8", where, found=f"byte 0x{data[start]:02x}", hint=hint, byte=offset + start)
 
 
 def utf16_json(source: Source) -> DataError:
     """The error for JSON in UTF-16."""
-    return DataError(
-        "is UTF-16; JSON is UTF-8",
-        where=source.name,
-        found="byte order mark at byte 0",
-        hint=_iconv("UTF-16", source.path, source.name),
-    )
+    hint = encoding_hint(source.head, source.name)
+    return problem("utf16_json", source.name, found="byte order mark at byte 0", hint=hint)
 
 
 def _iconv(encoding: str, path: Path, name: str) -> str:
-    return f"save it again as UTF-8: iconv -f {encoding} -t UTF-8 {quote(name)} > utf8{path.suffix}"
+    return f"iconv -f {encoding} -t UTF-8 {quote(name)} > utf8{path.suffix}"
 
 
 def _refuse_binary(head: bytes, path: Path, name: str) -> None:
-    kind, hint = next(((kind, hint) for mark, kind, hint in _REFUSED if head.startswith(mark)), ("", ""))
-    if kind == "a zip archive" and (b"xl/" in head or b"[Content_Types].xml" in head):
-        kind, hint = "an Excel or other Office document", _AS_CSV
-    elif kind == "a zip archive" and b"data.pkl" in head:
-        kind, hint = "a PyTorch checkpoint", "give the test set, not the model"
+    kind, fix = next(((kind, fix) for mark, kind, fix in _REFUSED if head.startswith(mark)), ("", ""))
+    if kind == "zip" and (b"xl/" in head or b"[Content_Types].xml" in head):
+        kind, fix = "office", "csv"
+    elif kind == "zip" and b"data.pkl" in head:
+        kind, fix = "checkpoint", "model"
     elif head[257:262] == b"ustar":
-        kind, hint = "a tar archive", _UNPACK
-    if kind:
-        raise DataError(
-            f"is {kind}",
-            where=name,
-            found=f"first bytes {head[:4].hex(' ')}",
-            hint=hint.replace("FILE", quote(name)).replace("> utf8", f"> utf8{path.suffix}"),
-        )
+        kind, fix = "tar", "unpack"
+    if not kind:
+        return
+    if has_message(f"data.fix.{fix}"):
+        hint = msg(f"data.fix.{fix}", command=_iconv("UTF-32", path, name))
+    else:
+        hint = msg("data.fix.unpack_with", command=f"{fix} {quote(name)}")
+    found = f"first bytes {head[:4].hex(' ')}"
+    raise problem("binary", name, found=found, hint=hint, kind=msg(f"data.file.{kind}"))
 
 
 def _is_blank(path: Path) -> bool:

@@ -13,11 +13,13 @@ import orjson
 from simsa.data import squad
 from simsa.data.field_aliases import ALIASES, is_known
 from simsa.data.file_types import Rows, Source, not_utf8, utf16_json
+from simsa.data.problems import problem
 from simsa.data.schema import wrong_type
 from simsa.errors import DataError
+from simsa.i18n.messages import msg
 
 _PYTHON_LITERALS = ("NaN", "Infinity", "-Infinity", "None", "True", "False", "nan", "inf")
-_A_ROW = "an object with a row's fields"
+_A_ROW = "want.row"
 
 
 def lines(source: Source) -> Rows:
@@ -56,7 +58,7 @@ def document(source: Source) -> Rows:
         else:
             raise _no_rows(whole, name)
     if not isinstance(whole, list):
-        raise wrong_type(whole, "a list of rows", name, "")
+        raise wrong_type(whole, "want.rows", name, "")
     if squad.is_nested(whole):
         yield from squad.rows(whole, name, path)
         return
@@ -98,7 +100,7 @@ def parse(data: bytes, where: str | None, name: str, *, offset: int = 0) -> Any:
         if data.count(b'":') != _count_keys(value):  # otherwise no key can be repeated
             _refuse_repeated_keys(data, where or name)
     except RecursionError:
-        raise DataError("is nested too deep", where=where or name) from None
+        raise problem("too_deep", where or name) from None
     return value
 
 
@@ -130,15 +132,8 @@ def _maps_ids_to_answers(whole: Mapping[str, Any]) -> bool:
 
 
 def _no_rows(whole: Mapping[str, Any], name: str) -> DataError:
-    hint = "put the rows into a list, or under one key such as data or results"
-    if _holds_columns(whole):
-        hint = "one list a column is not read; from pandas: df.to_json(FILE, orient='records', lines=True)"
-    return DataError(
-        "holds one object and no list of rows",
-        where=name,
-        found=f"keys {', '.join(list(whole)[:8]) or '-'}",
-        hint=hint,
-    )
+    hint = msg("data.one_object.columns") if _holds_columns(whole) else None
+    return problem("one_object", name, found=f"keys {', '.join(list(whole)[:8]) or '-'}", hint=hint)
 
 
 def _count_keys(value: Any) -> int:
@@ -162,9 +157,7 @@ def _refuse_repeated_keys(data: bytes, where: str) -> None:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise DataError(
-                    "the key occurs twice in one object", where=where, field=key, hint="keep one of them"
-                )
+                raise problem("repeated_key", where, key)
             seen.add(key)
 
     json.loads(data, object_pairs_hook=check, parse_int=lambda _: None, parse_float=lambda _: None)
@@ -176,14 +169,14 @@ def _not_json(error: orjson.JSONDecodeError, data: bytes, where: str, name: str,
     except UnicodeDecodeError as undecodable:
         return not_utf8(data, undecodable.start, offset, where, name)
     rest = text[error.pos :].lstrip("-")
-    reason = f"is not JSON: {error.msg} in column {error.colno}"
-    hint = None
+    found = text[max(0, error.pos - 20) : error.pos + 30]
     if not rest.strip():
-        reason, hint = "is cut off: the JSON is not finished", "was the file copied or downloaded whole?"
-    elif rest.startswith(_PYTHON_LITERALS):
-        hint = "JSON has null, true and false, and no NaN or Infinity: write null for a missing value"
+        return problem("cut_json", where, found=found)
+    if "depth" in error.msg:
+        return problem("too_deep", where, found=found)
+    hint = None
+    if rest.startswith(_PYTHON_LITERALS):
+        hint = msg("data.not_json.null")
     elif "key" in error.msg and rest.startswith("'"):
-        hint = "single quotes are Python's: write the file with json.dumps"
-    elif "depth" in error.msg:
-        reason = "is nested too deep"
-    return DataError(reason, where=where, found=text[max(0, error.pos - 20) : error.pos + 30], hint=hint)
+        hint = msg("data.not_json.quotes")
+    return problem("not_json", where, found=found, hint=hint, reason=error.msg, column=error.colno)

@@ -13,11 +13,12 @@ from typing import Any
 
 import orjson
 
-from simsa.data.field_aliases import nearest
 from simsa.data.file_types import Rows, Source, unreadable
+from simsa.data.problems import problem
 from simsa.data.schema import to_json_value
 from simsa.errors import DataError, MissingExtra
-from simsa.text import one_line
+from simsa.i18n.messages import msg
+from simsa.text import list_choices, one_line
 
 _BATCH = 256
 _SHOWN_FILES = 5
@@ -74,10 +75,10 @@ def folder(path: Path, name: str, split: str | None) -> Rows:
         splits = _json_list(path / "dataset_dict.json", "splits", name)
         chosen = choose_split([str(item) for item in splits], split, name)
         if Path(chosen).name != chosen:
-            raise DataError("is not the name of a split", where=name, field="splits", found=chosen)
+            raise problem("split_name", name, "splits", found=chosen)
         path, name = path / chosen, f"{name}/{chosen}"
     elif split is not None:
-        raise DataError("has no splits", where=name, field="split", found=split, hint="leave split out")
+        raise problem("no_splits", name, "split", found=split)
     if not (path / "state.json").is_file():
         raise _no_data_set(path, name)
     number = 0
@@ -85,7 +86,7 @@ def folder(path: Path, name: str, split: str | None) -> Rows:
         filename = item["filename"] if isinstance(item, dict) and "filename" in item else item
         file = path / Path(str(filename)).name
         if not file.is_file():
-            raise DataError(f"the folder lacks its file {file.name}", where=name, hint="was it copied whole?")
+            raise problem("lacks_file", name, name=file.name)
         for _, row in _arrow(file, f"{name}/{file.name}"):
             number += 1
             yield f"{name}: row {number}", row
@@ -107,11 +108,8 @@ def hub(name: str, split: str | None) -> Rows:
     except DataError:
         raise
     except Exception as error:  # datasets, the hub client and the network raise many types
-        raise DataError(
-            f"cannot be loaded from the hub: {type(error).__name__}: {one_line(str(error), 300)}",
-            where=name,
-            hint="check the name and the network; there is no file or folder of this name either",
-        ) from None
+        reason = one_line(str(error), 300)
+        raise problem("hub", name, kind=type(error).__name__, reason=reason) from None
     for number, row in enumerate(rows, 1):
         where = f"{name}: row {number}"
         yield where, to_json_value(row, where)
@@ -125,16 +123,10 @@ def is_hub_name(text: str) -> bool:
 def choose_split(splits: list[str], split: str | None, name: str) -> str:
     """The split asked for; else `test`, else the only one. Raises DataError."""
     if split is not None and split not in splits:
-        hint = f"did you mean {nearest(split, splits)!r}? there are {', '.join(splits)}" if splits else None
-        raise DataError("has no such split", where=name, field="split", found=split, hint=hint)
+        raise problem("no_such_split", name, "split", found=split, hint=list_choices(split, splits))
     chosen = split or ("test" if "test" in splits else splits[0] if len(splits) == 1 else None)
     if chosen is None:
-        raise DataError(
-            "has several splits and none is called test",
-            where=name,
-            found=", ".join(splits),
-            hint="name one: --split NAME, or split in [data]",
-        )
+        raise problem("several_splits", name, found=", ".join(splits))
     return chosen
 
 
@@ -142,9 +134,7 @@ def refuse_repeated_columns(columns: list[Any], name: str) -> None:
     """Raises DataError for two columns of one name: rows as objects would lose one."""
     repeated = [column for column in columns if columns.count(column) > 1]
     if repeated:
-        raise DataError(
-            "two columns have this name", where=name, field=str(repeated[0]), hint="rename or drop one"
-        )
+        raise problem("repeated_column", name, str(repeated[0]))
 
 
 def _rows(batches: Callable[[], Iterable[Any]], name: str, format: str) -> Iterator[tuple[str, Any]]:
@@ -160,11 +150,8 @@ def _rows(batches: Callable[[], Iterable[Any]], name: str, format: str) -> Itera
                 where = f"{name}: row {number}"
                 yield where, to_json_value(row, where)
     except (pyarrow.ArrowException, UnicodeDecodeError, OverflowError) as error:
-        raise DataError(
-            f"the {format} file is damaged or cut off: {one_line(str(error), 200)}",
-            where=f"{name}: after row {number}" if number else name,
-            hint="was it copied whole? write it again",
-        ) from None
+        where = f"{name}: after row {number}" if number else name
+        raise problem("damaged", where, format=format, reason=one_line(str(error), 200)) from None
     except OSError as error:
         raise unreadable(error, name) from None
 
@@ -176,19 +163,11 @@ def _json_list(path: Path, key: str, name: str) -> list[Any]:
         if not isinstance(value, list):
             raise TypeError
     except (OSError, ValueError, TypeError, KeyError):
-        raise DataError(
-            f"its {path.name} is damaged",
-            where=name,
-            field=key,
-            hint="save the data set again with save_to_disk",
-        ) from None
+        raise problem("damaged_info", name, key, name=path.name) from None
     return value
 
 
 def _no_data_set(path: Path, name: str) -> DataError:
     inside = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.suffix in _SUFFIXES)
-    return DataError(
-        "is a folder, but not one that save_to_disk of datasets wrote",
-        where=name,
-        hint=f"give the file itself: {', '.join(inside[:_SHOWN_FILES])}" if inside else "give a file",
-    )
+    hint = msg("data.folder.files", list=", ".join(inside[:_SHOWN_FILES])) if inside else None
+    return problem("folder", name, hint=hint)

@@ -1,6 +1,6 @@
 """Opens any file with a test set by its content, and reads it row by row.
 
-A new format is a function from a Source to its rows, registered in `_READERS`.
+A new format is a function from a Source to its rows, registered in `READERS`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from simsa.data import csv_files, file_types, json_files, parquet_files
 from simsa.data.file_types import Rows, Source
+from simsa.data.problems import problem
 from simsa.data.row_reader import PredictionRow, RowReader
 from simsa.data.schema import to_json_value, wrong_type
-from simsa.errors import DataError
 from simsa.records import Question
 
-_READERS: Mapping[str, Callable[[Source], Rows]] = {
+READERS: dict[str, Callable[[Source], Rows]] = {
     "jsonl": json_files.lines,
     "json": json_files.document,
     "csv": csv_files.csv_rows,
@@ -25,7 +25,7 @@ _READERS: Mapping[str, Callable[[Source], Rows]] = {
     "parquet": parquet_files.parquet,
     "arrow": parquet_files.arrow,
 }
-FORMATS = ("auto", *_READERS, "datasets", "hub")
+FORMATS = ("auto", *READERS, "datasets", "hub")
 _TABULAR = ("csv", "tsv")
 _BINARY = {"parquet", "arrow"}
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -114,7 +114,7 @@ def _not_empty(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> Rows
         empty = False
         yield row
     if empty:
-        raise DataError("holds no rows", where=name, hint="a test set has at least one row")
+        raise problem("no_rows", name)
 
 
 def _readable(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> Rows:
@@ -129,10 +129,8 @@ def _open(
     name: str, format: str, split: str | None, fields: Mapping[str, str], *, predicting: bool = False
 ) -> tuple[Rows, bool]:
     """The rows behind `name`, and whether their values are the texts of cells."""
-    if format not in FORMATS:
-        raise DataError(
-            "is not a format", where=name, field="format", found=format, hint=f"known: {', '.join(FORMATS)}"
-        )
+    if format not in FORMATS and format not in READERS:
+        raise problem("format", name, "format", found=format, list=", ".join(FORMATS))
     path = file_types.locate(name)
     kind = file_types.kind_of(path, name)
     if format == "hub" or (kind == "missing" and format == "auto" and parquet_files.is_hub_name(name)):
@@ -142,16 +140,12 @@ def _open(
     if kind == "folder":
         return parquet_files.folder(path, name, split), False
     if split is not None:
-        raise DataError(
-            "is one file and has no splits", where=name, field="split", found=split, hint="leave split out"
-        )
+        raise problem("file_split", name, "split", found=split)
     source = file_types.sniff(path, name)._replace(columns=tuple(fields.values()), predicting=predicting)
     chosen = _format_of(source) if format == "auto" else format
     if chosen == "datasets" or (chosen != source.kind and {chosen, source.kind} & _BINARY):
-        raise DataError(
-            f"is not {chosen}", where=name, field="format", found=source.kind, hint="leave format out"
-        )
-    return _READERS[chosen](source), chosen in _TABULAR
+        raise problem("wrong_format", name, "format", found=source.kind, format=chosen)
+    return READERS[chosen](source), chosen in _TABULAR
 
 
 def _format_of(source: Source) -> str:
@@ -172,14 +166,9 @@ def _rows_in_memory(rows: Any, where: str) -> Rows:
         parquet_files.refuse_repeated_columns(list(rows.columns), where)
         rows = rows.to_dict("records")
     elif isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
-        raise DataError(
-            "these are not rows",
-            where=where,
-            found=type(rows).__name__,
-            hint="a list of dicts, a frame or a data set",
-        )
+        raise problem("not_rows", where, found=type(rows).__name__)
     for number, row in enumerate(rows, 1):
         place = f"{where}: row {number}"
         if not isinstance(row, Mapping):
-            raise wrong_type(row, "a dict with a row's fields", place, "")
+            raise wrong_type(row, "want.dict", place, "")
         yield place, to_json_value(row, place)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from simsa.data import chat_rows, csv_files, field_aliases, schema
 from simsa.data.field_aliases import FieldMap
+from simsa.data.problems import problem
 from simsa.errors import DataError
 from simsa.records import Message, Passage, Question, content_hash
 
@@ -177,13 +178,7 @@ class RowReader:
         """`own`, unless another row has it. Raises DataError."""
         earlier = self._places.setdefault((own, variant, sample), row.where)
         if earlier is not row.where:
-            raise DataError(
-                f"this id is already used at {earlier}",
-                where=row.where,
-                field=row.columns["id"],
-                found=own,
-                hint="every row needs an id of its own (answers of several models: and a variant)",
-            )
+            raise problem("used_id", row.where, row.columns["id"], found=own, place=earlier)
         return own
 
     def _content_id(
@@ -249,12 +244,7 @@ def _take_conversation(row: _Row) -> tuple[Message, ...]:
         return ()
     second = row.fields.second if row.fields.shape == "completion" else None
     if second and isinstance(value, str):
-        raise DataError(
-            "a prompt that is one text cannot be sent as a chat",
-            where=row.where,
-            field=column,
-            hint="write prompt and completion as lists of {role, content}, or give question, contexts and reference",
-        )
+        raise problem("prompt", row.where, column)
     messages = chat_rows.messages(value, row.where, column)
     if second:
         messages += chat_rows.messages(row.raw[second], row.where, second)
@@ -283,19 +273,10 @@ def _answerable(value: bool | None, type_: str | None) -> bool:
 
 def _unanswered(row: _Row) -> DataError:
     if "reference" in row.fields.columns:
-        return DataError(
-            f"is {'null' if row.values['reference'] is None else 'empty'}, but the question counts as answerable",
-            where=row.where,
-            field=row.columns["reference"],
-            hint='write the expected answer, or "answerable": false where the passages hold none',
-        )
+        code = "unanswered_null" if row.values["reference"] is None else "unanswered"
+        return problem(code, row.where, row.columns["reference"])
     if "messages" in row.fields.columns and "question" not in row.fields.columns:
-        return DataError(
-            "the last message is not an assistant's answer, so there is no reference",
-            where=row.where,
-            field=row.columns["messages"],
-            hint="end the conversation with the expected answer, or give it as reference",
-        )
+        return problem("no_answer", row.where, row.columns["messages"])
     return row.lacks("reference")
 
 

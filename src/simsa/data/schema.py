@@ -25,7 +25,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from simsa.data.problems import problem
 from simsa.errors import DataError
+from simsa.i18n.messages import msg
 from simsa.records import Passage
 
 _TEXT_KEYS = ("text", "content", "contents", "page_content", "passage", "context")
@@ -34,45 +36,39 @@ _SPAN_KEYS = ("answer_start", "html_answer_start")
 _NOT_BLANK = r"[^\s\x1c-\x1f]"  # one character that str.isspace does not count as white space
 _MAX_DIGITS = 9
 
-# What each type of pydantic's errors asks for, and what a whole field asks for.
+# What pydantic's errors ask for, by type, and what a whole field asks for: codes `data.want.…`.
 _WANTED_TYPES = {
-    "bool_type": "true or false",
-    "dict_type": "an object",
-    "int_type": "a passage number (the first is 1)",
-    "greater_than_equal": "a passage number (the first is 1)",
+    "bool_type": "json.bool",
+    "dict_type": "json.object",
+    "int_type": "want.citation",
+    "greater_than_equal": "want.citation",
 }
 _WANTED_FIELDS = {
-    "contexts": "a list of passages",
-    "reference": "a text or a list of texts",
-    "citations": "a list of passage numbers",
-    "prediction": "a text or null",
-    "prompt_tokens": "a number of tokens",
-    "completion_tokens": "a number of tokens",
-    "latency_s": "a number of seconds",
+    "contexts": "want.contexts",
+    "reference": "want.reference",
+    "citations": "want.citations",
+    "prediction": "want.prediction",
+    "prompt_tokens": "want.tokens",
+    "completion_tokens": "want.tokens",
+    "latency_s": "want.seconds",
 }
-_JSON_TYPES = {
-    dict: "an object",
-    list: "a list",
-    str: "a text",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-}
+_JSON_TYPES = {dict: "object", list: "list", str: "text", bool: "bool", int: "number", float: "number"}
+_TEXTS = ("json.text", "want.reference", "want.prediction")
 _PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-# orjson's errors: a part of the text, our message, what to do.
+# Parts of orjson's error messages, and our codes.
 _JSON_ERRORS = (
-    ("Dict key must be str", "a field's name is not a text", None),
-    ("surrogates not allowed", "a text holds half a character (a lone surrogate)", None),
-    ("64-bit range", "a whole number beyond 64 bits", "make it a text"),
-    ("ecursion limit", "is nested too deep", None),
+    ("Dict key must be str", "key_type"),
+    ("surrogates not allowed", "surrogate"),
+    ("64-bit range", "big_number"),
+    ("ecursion limit", "too_deep"),
 )
 _T = TypeVar("_T")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def problem(message: str, *, hint: str | None = None, found: object = None) -> PydanticCustomError:
-    """An error for a validator to raise; `data_error` keeps its message, hint and found value."""
-    return PydanticCustomError("problem", "{message}", {"message": message, "hint": hint, "found": found})
+def invalid(code: str, *, found: object = None, **values: Any) -> PydanticCustomError:
+    """The error `data.<code>` for a validator to raise; `data_error` adds its place."""
+    return PydanticCustomError("problem", "{code}", {"code": code, "found": found, "values": values})
 
 
 def data_error(error: ValidationError, where: str, columns: Mapping[str, str]) -> DataError:
@@ -86,28 +82,26 @@ def data_error(error: ValidationError, where: str, columns: Mapping[str, str]) -
     name += "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in inner)
     if first["type"] == "problem":
         context = first["ctx"]
-        return DataError(
-            context["message"], where=where, field=name, found=context["found"], hint=context["hint"]
-        )
+        return problem(context["code"], where, name, found=context["found"], **context["values"])
     if first["type"] == "string_pattern_mismatch":
-        return DataError("is empty", where=where, field=name, hint="fill it in, or take it out")
+        return problem("blank", where, name)
     wanted = None if inner else _WANTED_FIELDS.get(str(field))
-    return wrong_type(first["input"], wanted or _WANTED_TYPES.get(first["type"], "a text"), where, name)
+    return wrong_type(first["input"], wanted or _WANTED_TYPES.get(first["type"], "json.text"), where, name)
 
 
 def wrong_type(value: Any, wanted: str, where: str, field: str) -> DataError:
-    """The error for a value that is not `wanted`."""
+    """The error for a value that is not `wanted`, a code such as `json.text` or `want.row`."""
+    text = msg(f"data.{wanted}")
     if value is None:
-        return DataError(
-            f"is null, not {wanted}", where=where, field=field, hint="fill it in, or take the row out"
-        )
-    kind = _JSON_TYPES.get(type(value), type(value).__name__)
-    hint = f"write {wanted}"
-    if "a text" in wanted and kind in ("a number", "true or false"):
-        hint = "put it in quotes"
-    elif wanted == "true or false" and kind == "a text":
-        hint = "write true or false without quotes"
-    return DataError(f"is {kind}, not {wanted}", where=where, field=field, found=value, hint=hint)
+        return problem("null", where, field, wanted=text)
+    kind = _JSON_TYPES.get(type(value), "")
+    code = "type"
+    if wanted in _TEXTS and kind in ("number", "bool"):
+        code = "type_unquoted"
+    elif wanted == "json.bool" and kind == "text":
+        code = "type_quoted"
+    name = msg(f"data.json.{kind}") if kind else type(value).__name__
+    return problem(code, where, field, found=value, kind=name, wanted=text)
 
 
 def _digits(value: Any) -> Any:
@@ -120,7 +114,7 @@ def _text_or_none(value: Any) -> Any:
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise problem("an id cannot hold line breaks, control or invisible characters", found=repr(value))
+        raise invalid("unprintable_id", found=repr(value))
     return value
 
 
@@ -145,9 +139,9 @@ class PassageRow(BaseModel):
         given = {key: item for key, item in value.items() if item is not None}
         texts = [key for key in _TEXT_KEYS if key in given]
         if len(texts) > 1:
-            raise problem(f"has {texts[0]!r} and {texts[1]!r}", hint="keep one of them")
+            raise invalid("two_texts", first=texts[0], second=texts[1])
         if not texts:
-            raise problem("a passage needs its text", found=dict(value), hint='{"title": "…", "text": "…"}')
+            raise invalid("passage_text", found=dict(value))
         return {key: item for key, item in given.items() if key not in _ID_KEYS or item != ""}
 
 
@@ -165,13 +159,13 @@ def _passage(value: Any) -> Passage:
         row = PassageRow.model_validate(value)
         return Passage(row.text, row.id, row.title)
     if value is None:
-        raise problem("is null", hint="leave it out, or write the passage")
+        raise invalid("passage_null")
     return Passage(_TEXT.validate_python(value))
 
 
 def _passage_list(value: Any) -> Any:
     if value is None:
-        raise problem("is null", hint="write [] where nothing was retrieved")
+        raise invalid("contexts_null")
     return (_passage(value),) if isinstance(value, str | Mapping) else value
 
 
@@ -300,9 +294,7 @@ def merge_metadata(
         try:
             orjson.dumps([[[[merged]]]])  # leaves depth for the records that will hold it
         except TypeError as error:
-            raise DataError(
-                f"cannot be written as JSON: {error}", where=where, field=field, hint="take the field out"
-            ) from None
+            raise problem("metadata", where, field, reason=str(error)) from None
     return merged
 
 
@@ -312,15 +304,10 @@ def to_json_value(value: Any, where: str) -> Any:
         return orjson.loads(orjson.dumps(value, default=_jsonable, option=_PASSTHROUGH))
     except TypeError as error:
         text = str(error)
-        for part, message, hint in _JSON_ERRORS:
-            if part in text:
-                raise DataError(message, where=where, hint=hint) from None
-        kind = text.rpartition(": ")[2]
-        raise DataError(
-            f"a value of type {kind} cannot be kept",
-            where=where,
-            hint="texts, numbers, lists and objects can",
-        ) from None
+        code = next((code for part, code in _JSON_ERRORS if part in text), None)
+        if code:
+            raise problem(code, where) from None
+        raise problem("value_type", where, kind=text.rpartition(": ")[2]) from None
 
 
 def _jsonable(value: Any) -> Any:

@@ -11,9 +11,10 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator
 
 from simsa.data.field_aliases import nearest
+from simsa.data.problems import problem
 from simsa.data.readers import raw_rows
-from simsa.data.schema import Identifier, OptionalText, problem, validate
-from simsa.errors import DataError
+from simsa.data.schema import Identifier, OptionalText, invalid, validate
+from simsa.i18n.messages import msg
 from simsa.records import Criteria
 
 COLUMNS = ("question_id", "variant", "criterion", "score")
@@ -65,9 +66,7 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise problem(
-            "is not a number", found=value, hint="leave it empty (null in JSON) where the score is missing"
-        )
+        raise invalid("not_a_score", found=value)
     return number
 
 
@@ -100,19 +99,13 @@ def read_scores(path: str | os.PathLike[str], criteria: Criteria = _NO_CRITERIA)
         row = validate(_ScoreRow, raw, where, {})
         key = _Key(row.question_id, row.variant, row.criterion, row.seed or "", row.repeat or "")
         if key in places:
-            raise DataError(
-                f"has the same question_id, variant and criterion as {places[key]}",
-                where=where,
-                found=", ".join(filter(None, key)),
-                hint="keep one of them, or number judgements of one answer in a column `repeat` "
-                "and answers in a column `seed`",
-            )
+            raise problem("same_score", where, found=", ".join(filter(None, key)), place=places[key])
         places[key] = where
         cells[key] = row.score
         if row.cluster is not None:
             _note_cluster(clusters, row.question_id, row.cluster, where)
     if not cells:
-        raise DataError("holds no scores", where=name)
+        raise problem("no_scores", name)
     scores = _means(cells)
     _add_totals(scores, criteria)
     of_question = {question: cluster for question, (cluster, _) in clusters.items()}
@@ -126,26 +119,18 @@ def read_scores(path: str | os.PathLike[str], criteria: Criteria = _NO_CRITERIA)
 def _require_columns(row: Mapping[str, Any], where: str) -> None:
     for column in COLUMNS:
         if column not in row:
-            raise DataError(
-                f"there is no column {column!r}",
-                where=where,
-                found=", ".join(row),
-                hint=f"rename {nearest(column, row)!r}? needed are {', '.join(COLUMNS)}, "
-                "and optionally cluster, seed and repeat"
-                if row
-                else None,
-            )
+            hint = None
+            if row:
+                similar = nearest(column, row)
+                hint = msg("data.no_column.similar", similar=similar, list=", ".join(COLUMNS))
+            raise problem("no_column", where, found=", ".join(row), hint=hint, name=column)
 
 
 def _note_cluster(clusters: dict[str, tuple[str, str]], question: str, cluster: str, where: str) -> None:
     known, place = clusters.setdefault(question, (cluster, where))
     if known != cluster:
-        raise DataError(
-            f"question {question} is in cluster {known!r} at {place}",
-            where=where,
-            field="cluster",
-            found=cluster,
-            hint="a question belongs to one source document",
+        raise problem(
+            "two_clusters", where, "cluster", found=cluster, question=question, cluster=known, place=place
         )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from simsa.data.problems import problem
 from simsa.data.schema import wrong_type
-from simsa.errors import DataError
 
 _DOCUMENT_KEYS = {"paragraphs", "qas", "context", "raw_html"}
 _QUESTION_KEYS = {"id", "guid", "question_id", "question", "is_impossible", "question_type"}
@@ -27,14 +27,14 @@ def rows(documents: Sequence[Any], name: str, path: str) -> Iterator[tuple[str, 
     for d, document in enumerate(documents):
         place = f"{path}[{d}]"
         if not isinstance(document, Mapping):
-            raise wrong_type(document, "a document", name, place)
+            raise wrong_type(document, "want.document", name, place)
         metadata = {key: value for key, value in document.items() if key not in _DOCUMENT_KEYS}
         # KorQuAD 2.0 has no paragraphs: the document itself is one.
         paragraphs = _list(document, "paragraphs", name, place) if "paragraphs" in document else [document]
         for p, paragraph in enumerate(paragraphs):
             inside = f"{place}.paragraphs[{p}]" if "paragraphs" in document else place
             if not isinstance(paragraph, Mapping):
-                raise wrong_type(paragraph, "a paragraph", name, inside)
+                raise wrong_type(paragraph, "want.paragraph", name, inside)
             for q, item in enumerate(_list(paragraph, "qas", name, inside)):
                 where = f"{name}: {inside}.qas[{q}]"
                 yield where, _row(item, paragraph, metadata, where)
@@ -42,9 +42,9 @@ def rows(documents: Sequence[Any], name: str, path: str) -> Iterator[tuple[str, 
 
 def _row(item: Any, paragraph: Mapping[str, Any], metadata: dict[str, Any], where: str) -> dict[str, Any]:
     if not isinstance(item, Mapping):
-        raise wrong_type(item, "a question with its answers", where, "qas")
+        raise wrong_type(item, "want.question", where, "qas")
     if "context" not in paragraph:
-        raise DataError("the paragraph has no context", where=where, field="context")
+        raise problem("no_context", where, "context")
     answers = item.get("answers", item.get("answer"))
     if item.get("is_impossible") is True:
         answers = []
@@ -57,5 +57,5 @@ def _row(item: Any, paragraph: Mapping[str, Any], metadata: dict[str, Any], wher
 def _list(parent: Mapping[str, Any], key: str, name: str, place: str) -> list[Any]:
     value = parent.get(key)
     if not isinstance(value, list):
-        raise wrong_type(value, "a list", name, f"{place}.{key}")
+        raise wrong_type(value, "json.list", name, f"{place}.{key}")
     return value

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from simsa.config import Config
 from simsa.engines.adapters import Adapter, check_weights, read_adapter
-from simsa.engines.base import InferenceEngine
+from simsa.engines.base import RunningServer
 from simsa.engines.chat_template import ChatTemplate, TemplateFinding, compare, read_template, reasons_for_bos
 from simsa.engines.checkpoints import Checkpoint, check_checkpoint, check_fit, model_folder, read_checkpoint
 from simsa.engines.deployment import ServerPlan
@@ -31,10 +31,7 @@ TOLERANCE = 1e-4
 
 _STEPS = 12
 _ALTERNATIVES = 5
-_LIKELY = (
-    "likely: it was trained on another base model, its module names are not those of this model (look for "
-    "“language_model” or a prefix of the trainer's), or it was merged into this base already"
-)
+_LIKELY = msg("error.engines.likely_was_trained_another_base")
 
 Step = Mapping[str, float]
 """Token → log-probability of the most likely tokens at one position, the chosen token first."""
@@ -130,13 +127,12 @@ def _refuse(effects: Mapping[str, AdapterEffect], base: str, complaint: str) -> 
         return
     if not any(effect.prompts for effect in without.values()):
         if complaint:
-            raise ConfigError(f"vLLM refuses the prompts of this run: {complaint}", field=base)
+            raise ConfigError(msg("error.engines.vllm_refuses_prompts_run", complaint=complaint), field=base)
         return
     names = " and ".join(without)
     effect = next(iter(without.values()))
     raise AdapterWithoutEffect(
-        f"{names} answer{'s' if len(without) == 1 else ''} exactly as the base model ({base}) on "
-        f"{effect.prompts} of the run's prompts, log-probabilities included",
+        msg("error.engines.answers_are_exactly_base_model", names=names, base=base, prompts=effect.prompts),
         hint=_LIKELY,
     )
 
@@ -165,7 +161,7 @@ def check_adapters(config: Config) -> list[str]:
     return notes
 
 
-async def prove_adapters(server: InferenceEngine, prompts: Prompts) -> list[TemplateFinding]:
+async def prove_adapters(server: RunningServer, prompts: Prompts) -> list[TemplateFinding]:
     """Sends a few of the run's prompts to the running server, with a few tokens of output each.
 
     Returns differences between training and serving in the chat template or in `<bos>`. Raises
@@ -205,12 +201,13 @@ async def _load(calls: VllmClient, base_url: str, model: str, adapter: str) -> N
         return
     if reply.status in (404, 405) and "error" not in reply.body:  # the route is missing, not the folder
         raise EndpointError(
-            "does not load adapters at run time",
+            msg("error.engines.does_not_load_adapters_run"),
             where=base_url,
-            hint="start that vLLM with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 --enable-lora and one API server, "
-            "or give it the adapter at its start (--lora-modules NAME=DIR)",
+            hint=msg("error.engines.start_vllm_vllm_allow_runtime"),
         )
-    raise AdapterError(f"{base_url} did not load it: {reply.complaint}", where=adapter)
+    raise AdapterError(
+        msg("error.engines.did_not_load", base_url=base_url, complaint=reply.complaint), where=adapter
+    )
 
 
 def _checked_model(config: Config, model: str, notes: list[str]) -> Checkpoint | None:
@@ -279,9 +276,9 @@ async def _bos_findings(
     reply = await calls.tokens(plan.base, prompt)
     if not reply.ok:
         raise ConfigError(
-            f"vLLM refuses the prompts of this run: {reply.complaint}",
+            msg("error.engines.vllm_refuses_prompts_run", complaint=reply.complaint),
             field="serving.chat_template",
-            hint="set it to the chat template that training used (a Jinja file)",
+            hint=msg("error.engines.set_chat_template_training_used"),
         )
     _, own = _templates(plan)
     saved = _saved(plan)

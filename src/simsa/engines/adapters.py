@@ -26,13 +26,17 @@ def read_object(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise AdapterError(f"cannot be read: {error.strerror}", where=str(file)) from None
+        raise AdapterError(
+            msg("error.engines.cannot_read", strerror=error.strerror), where=str(file)
+        ) from None
     except orjson.JSONDecodeError as error:
         raise AdapterError(
-            f"is not valid JSON: {error}", where=str(file), hint="save or copy the folder again"
+            msg("error.engines.is_not_valid_json", error=error),
+            where=str(file),
+            hint=msg("error.engines.save_or_copy_folder_again"),
         ) from None
     if not isinstance(found, dict):
-        raise AdapterError("is not a JSON object", where=str(file), found=found)
+        raise AdapterError(msg("error.engines.is_not_json_object"), where=str(file), found=found)
     return found
 
 
@@ -41,7 +45,7 @@ WEIGHTS = "adapter_model.safetensors"
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The values that vLLM's `--max-lora-rank` accepts."""
 
-_MERGE = "merge it into its base model (merge_and_unload) and give that folder as `model`"
+_MERGE = msg("error.engines.merge_into_base_model_merge")
 _PICKLES = ("adapter_model.bin", "adapter_model.pt")
 # Features of PEFT that vLLM does not support.
 _UNSERVED = {
@@ -95,9 +99,9 @@ def read_adapter(folder: Path) -> Adapter:
     """
     if not folder.is_dir():
         raise AdapterError(
-            "is not a folder" if folder.exists() else "no such folder",
+            msg("error.engines.is_not_folder") if folder.exists() else msg("error.engines.no_such_folder"),
             where=str(folder),
-            hint=f"an adapter is a PEFT folder with {CONFIG} and {WEIGHTS}",
+            hint=msg("error.engines.adapter_is_peft_folder", CONFIG=CONFIG, WEIGHTS=WEIGHTS),
         )
     config = _read_config(folder)
     _refuse_unserved(folder / CONFIG, config)
@@ -129,16 +133,16 @@ def check_weights(adapter: Adapter) -> None:
     for name, found in contents.items():
         if not found.finite:
             raise AdapterError(
-                "holds NaN or infinite numbers",
+                msg("error.engines.holds_nan_or_infinite_numbers"),
                 where=str(adapter.weights),
                 field=name,
-                hint="the training diverged: take an earlier checkpoint, or train with a lower learning rate",
+                hint=msg("error.engines.training_diverged_take_earlier_checkpoint"),
             )
     if all(contents[pair.a.name].zero or contents[pair.b.name].zero for pair in adapter.pairs):
         raise AdapterWithoutEffect(
-            "every update of this adapter is zero, so it would answer exactly as its base model",
+            msg("error.engines.every_update_adapter_is_zero"),
             where=str(adapter.weights),
-            hint="it was saved before any training step, or its weights were lost in saving: save it again",
+            hint=msg("error.engines.was_saved_before_any_training"),
         )
 
 
@@ -147,18 +151,20 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = read_object(file)
     except FileNotFoundError:
-        hint = f"save_pretrained of PEFT writes {CONFIG} beside the weights"
+        hint = msg("error.engines.save_pretrained_peft_writes_beside", CONFIG=CONFIG)
         if (folder / "config.json").exists():
-            hint = 'this looks like a whole model: give it as `model = "…"` in place of `adapter`'
-        raise AdapterError(f"has no {CONFIG}", where=str(folder), hint=hint) from None
+            hint = msg("error.engines.looks_like_whole_model_give")
+        raise AdapterError(
+            msg("error.engines.has_no_2", CONFIG=CONFIG), where=str(folder), hint=hint
+        ) from None
     kind = config.get("peft_type")
     if kind != "LORA":
         raise AdapterError(
-            "vLLM serves LoRA adapters only",
+            msg("error.engines.vllm_serves_lora_adapters_only"),
             where=str(file),
             field="peft_type",
             found=kind,
-            hint="merge it into its base model and give that as `model`",
+            hint=msg("error.engines.merge_into_base_model_give"),
         )
     return config
 
@@ -167,23 +173,29 @@ def _refuse_unserved(file: Path, config: Mapping[str, Any]) -> None:
     for field, what in _UNSERVED.items():
         if config.get(field):
             raise AdapterError(
-                f"vLLM does not serve {what}", where=str(file), field=field, found=config[field], hint=_MERGE
+                msg("error.engines.vllm_does_not_serve", what=what),
+                where=str(file),
+                field=field,
+                found=config[field],
+                hint=_MERGE,
             )
     bias = config.get("bias", "none")
     if bias != "none":
-        raise AdapterError("vLLM serves no bias", where=str(file), field="bias", found=bias, hint=_MERGE)
+        raise AdapterError(
+            msg("error.engines.vllm_serves_no_bias"), where=str(file), field="bias", found=bias, hint=_MERGE
+        )
     init = config.get("init_lora_weights", True)
     if isinstance(init, str) and init.lower() not in _PLAIN_INITS:
         raise AdapterError(
-            "this initialisation changed the base model's weights too, so the adapter does not fit the original base",
+            msg("error.engines.initialisation_changed_base_model_s"),
             where=str(file),
             field="init_lora_weights",
             found=init,
-            hint="save it with path_initial_model_for_weight_conversion, or merge it and give that folder as `model`",
+            hint=msg("error.engines.save_path_initial_model_weight"),
         )
     if config.get("modules_to_save"):
         raise AdapterError(
-            "vLLM does not serve modules that were trained whole",
+            msg("error.engines.vllm_does_not_serve_modules"),
             where=str(file),
             field="modules_to_save",
             found=config["modules_to_save"],
@@ -193,17 +205,19 @@ def _refuse_unserved(file: Path, config: Mapping[str, Any]) -> None:
 
 def _rank(folder: Path, config: Mapping[str, Any]) -> int:
     if "r" not in config:
-        raise AdapterError("is missing", where=str(folder / CONFIG), field="r")
+        raise AdapterError(msg("error.engines.is_missing"), where=str(folder / CONFIG), field="r")
     return _checked_rank(folder, "r", config["r"])
 
 
 def _checked_rank(folder: Path, field: str, rank: object) -> int:
     where = str(folder / CONFIG)
     if type(rank) is not int or rank < 1:
-        raise AdapterError("must be a positive whole number", where=where, field=field, found=rank)
+        raise AdapterError(
+            msg("error.engines.must_positive_whole_number"), where=where, field=field, found=rank
+        )
     if rank > RANKS[-1]:
         raise AdapterError(
-            f"vLLM serves ranks up to {RANKS[-1]}",
+            msg("error.engines.vllm_serves_ranks_up", value=RANKS[-1]),
             where=where,
             field=field,
             found=rank,
@@ -215,11 +229,14 @@ def _checked_rank(folder: Path, field: str, rank: object) -> int:
 def _alpha(folder: Path, config: Mapping[str, Any]) -> float:
     where, alpha = str(folder / CONFIG), config.get("lora_alpha")
     if isinstance(alpha, bool) or not isinstance(alpha, int | float):
-        what = "is missing" if alpha is None else "must be a number"
+        what = msg("error.engines.is_missing") if alpha is None else msg("error.engines.must_number")
         raise AdapterError(what, where=where, field="lora_alpha", found=alpha)
     if alpha == 0:
         raise AdapterWithoutEffect(
-            "scales every update of this adapter to zero", where=where, field="lora_alpha", found=alpha
+            msg("error.engines.scales_every_update_adapter_zero"),
+            where=where,
+            field="lora_alpha",
+            found=alpha,
         )
     return float(alpha)
 
@@ -229,14 +246,14 @@ def _patterns(folder: Path, config: Mapping[str, Any]) -> dict[str, int]:
     patterns = config.get("rank_pattern") or {}
     if not isinstance(patterns, dict):
         raise AdapterError(
-            "must be a table", where=str(folder / CONFIG), field="rank_pattern", found=patterns
+            msg("error.engines.must_table"), where=str(folder / CONFIG), field="rank_pattern", found=patterns
         )
     for pattern in patterns:
         try:
             re.compile(pattern)
         except re.error as error:
             raise AdapterError(
-                f"is not a regular expression: {error}",
+                msg("error.engines.is_not_regular_expression", error=error),
                 where=str(folder / CONFIG),
                 field="rank_pattern",
                 found=pattern,
@@ -258,14 +275,20 @@ def _targets(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
         case None if config.get("target_parameters"):
             return ()
         case found:
-            what = "is missing" if found is None else "must be a list of module names, or a pattern"
+            what = (
+                msg("error.engines.is_missing")
+                if found is None
+                else msg("error.engines.must_list_module_names_or")
+            )
             raise AdapterError(what, where=str(folder / CONFIG), field="target_modules", found=found)
 
 
 def _optional_text(folder: Path, config: Mapping[str, Any], field: str) -> str | None:
     value = config.get(field)
     if value is not None and not isinstance(value, str):
-        raise AdapterError("must be text", where=str(folder / CONFIG), field=field, found=value)
+        raise AdapterError(
+            msg("error.engines.must_text"), where=str(folder / CONFIG), field=field, found=value
+        )
     return value or None
 
 
@@ -275,11 +298,11 @@ def _weights(folder: Path) -> Path:
     pickle = next((name for name in _PICKLES if (folder / name).exists()), None)
     if pickle:
         raise AdapterError(
-            "a pickle in place of safetensors; it was not opened, because a pickle can run code",
+            msg("error.engines.pickle_place_safetensors_was_not"),
             where=str(folder / pickle),
-            hint="load the adapter where you trust it and save_pretrained(…, safe_serialization=True)",
+            hint=msg("error.engines.load_adapter_where_you_trust"),
         )
-    raise AdapterError(f"has no {WEIGHTS}", where=str(folder))
+    raise AdapterError(msg("error.engines.has_no", WEIGHTS=WEIGHTS), where=str(folder))
 
 
 def _pairs(file: Path, tensors: Iterable[Tensor]) -> tuple[LoraPair, ...]:
@@ -295,23 +318,25 @@ def _pairs(file: Path, tensors: Iterable[Tensor]) -> tuple[LoraPair, ...]:
         sides.setdefault(module, {})[side] = tensor
         linear[module] = found["side"] is not None and ".experts" not in module
     if not sides:
-        raise AdapterError("holds no LoRA weights", where=str(file))
+        raise AdapterError(msg("error.engines.holds_no_lora_weights"), where=str(file))
     for module, both in sides.items():
         if len(both) < 2:
             raise AdapterError(
-                f"has lora_{next(iter(both))} without its counterpart", where=str(file), field=module
+                msg("error.engines.has_lora_without_counterpart", next=next(iter(both))),
+                where=str(file),
+                field=module,
             )
     return tuple(LoraPair(module, both["A"], both["B"], linear[module]) for module, both in sides.items())
 
 
 def _unknown_tensor(file: Path, name: str) -> AdapterError:
     if "lora_magnitude_vector" in name:
-        return AdapterError("vLLM does not serve DoRA", where=str(file), field=name)
+        return AdapterError(msg("error.engines.vllm_does_not_serve_dora"), where=str(file), field=name)
     return AdapterError(
-        "is not a LoRA weight that vLLM reads",
+        msg("error.engines.is_not_lora_weight_vllm"),
         where=str(file),
         field=name,
-        hint=f"save it with PEFT's save_pretrained (names end in lora_A.weight, lora_B.weight), or {_MERGE}",
+        hint=msg("error.engines.save_peft_s_save_pretrained", MERGE=_MERGE),
     )
 
 
@@ -319,18 +344,18 @@ def _check_rank(file: Path, pair: LoraPair, rank: int) -> None:
     for tensor, axis in ((pair.a, 0), (pair.b, 1)):
         if len(tensor.shape) != 2:
             raise AdapterError(
-                "vLLM serves LoRA of linear layers only",
+                msg("error.engines.vllm_serves_lora_linear_layers"),
                 where=str(file),
                 field=tensor.name,
                 found=tensor.shape,
             )
         if tensor.shape[axis] != rank:
             raise AdapterError(
-                f"has rank {tensor.shape[axis]}, but {CONFIG} says {rank}",
+                msg("error.engines.has_rank_but_says", value=tensor.shape[axis], CONFIG=CONFIG, rank=rank),
                 where=str(file),
                 field=tensor.name,
                 found=tensor.shape,
-                hint="the config and the weights are of two different trainings",
+                hint=msg("error.engines.config_weights_are_two_different"),
             )
 
 

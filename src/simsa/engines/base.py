@@ -12,8 +12,8 @@ from typing import Protocol, Self
 from simsa.engines.deployment import ServerPlan
 
 
-class InferenceEngine(Protocol):
-    """A server that runs inside its `async with` block and serves the variants of `plan`."""
+class RunningServer(Protocol):
+    """What the adapter checks need of a server that runs."""
 
     @property
     def plan(self) -> ServerPlan:
@@ -26,6 +26,10 @@ class InferenceEngine(Protocol):
     @property
     def key(self) -> str:
         """API key of the server."""
+
+
+class InferenceEngine(RunningServer, Protocol):
+    """A server that runs inside its `async with` block and serves the variants of `plan`."""
 
     async def died(self) -> None:
         """Waits until the server process ends, and then raises EngineError with the reason."""

@@ -53,7 +53,9 @@ class ChatTemplate:
             text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
-                f"the chat template cannot be read: {error}", where=str(file), field="serving.chat_template"
+                msg("error.engines.chat_template_cannot_read", error=error),
+                where=str(file),
+                field="serving.chat_template",
             ) from None
         return cls(text, model.tokens if model else {}, file)
 
@@ -73,7 +75,7 @@ class ChatTemplate:
             )
         except Exception as error:  # a template is a program and may raise anything
             raise ConfigError(
-                f"the chat template refuses a prompt of this run: {error}",
+                msg("error.engines.chat_template_refuses_prompt_run", error=error),
                 where=str(self.file) if self.file else None,
             ) from None
 

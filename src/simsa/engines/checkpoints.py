@@ -83,10 +83,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         config = read_object(file)
     except FileNotFoundError:
-        hint = "a model folder has config.json, weights as *.safetensors and the tokenizer's files"
+        hint = msg("error.engines.model_folder_has_config_json")
         if (folder / adapters.CONFIG).exists():
-            hint = 'this is a LoRA adapter: give it as `adapter = "…"`, and its base as serving.model'
-        raise AdapterError("has no config.json", where=str(folder), hint=hint) from None
+            hint = msg("error.engines.is_lora_adapter_give_adapter")
+        raise AdapterError(msg("error.engines.has_no_config_json"), where=str(folder), hint=hint) from None
     return Checkpoint(folder, config)
 
 
@@ -96,9 +96,9 @@ def check_checkpoint(checkpoint: Checkpoint) -> None:
         read_shapes(file)
     if not any((checkpoint.path / name).exists() for name in _TOKENIZERS):
         raise AdapterError(
-            "has no tokenizer",
+            msg("error.engines.has_no_tokenizer"),
             where=str(checkpoint.path),
-            hint="save the tokenizer into the same folder: tokenizer.save_pretrained(…)",
+            hint=msg("error.engines.save_tokenizer_into_same_folder"),
         )
 
 
@@ -162,10 +162,10 @@ def _in_other_tower(module: str) -> bool:
 def _other_base(adapter: Adapter, pair: LoraPair, base: Checkpoint, needs: str, has: str) -> AdapterError:
     trained = f" (it names {adapter.base_model})" if adapter.base_model else ""
     return AdapterError(
-        f"was made for another base model: it needs {needs}, {base.path.name} has {has}",
+        msg("error.engines.was_made_another_base_model", needs=needs, name=base.path.name, has=has),
         where=str(adapter.weights),
         field=pair.module,
-        hint=f"set serving.model to the model it was trained on{trained}",
+        hint=msg("error.engines.set_serving_model_model_was", trained=trained),
     )
 
 
@@ -176,22 +176,24 @@ def _weight_files(folder: Path) -> list[Path]:
         try:
             shards = sorted(set(orjson.loads(index.read_bytes())["weight_map"].values()))
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-            raise AdapterError("is not an index of weights", where=str(index)) from None
+            raise AdapterError(msg("error.engines.is_not_index_weights"), where=str(index)) from None
         missing = [name for name in shards if not (folder / name).is_file()]
         if missing:
             raise AdapterError(
-                f"{len(missing)} of {len(shards)} weight files are missing",
+                msg("error.engines.weight_files_are_missing", n=len(missing), n2=len(shards)),
                 where=str(folder),
                 found=missing[0],
-                hint="copy the whole folder",
+                hint=msg("error.engines.copy_whole_folder"),
             )
         return [folder / name for name in shards]
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         pickles = sorted(folder.glob("*.bin")) or sorted(folder.glob("*.pt*"))
         raise AdapterError(
-            "has weights only as a pickle" if pickles else "has no weights (*.safetensors)",
+            msg("error.engines.has_weights_only_pickle")
+            if pickles
+            else msg("error.engines.has_no_weights_safetensors"),
             where=str(pickles[0] if pickles else folder),
-            hint="save_pretrained(…, safe_serialization=True) writes safetensors" if pickles else None,
+            hint=msg("error.engines.save_pretrained_safe_serialization_true") if pickles else None,
         )
     return files

@@ -16,6 +16,7 @@ from simsa.engines.chat_template import TEMPLATE
 from simsa.engines.checkpoints import model_folder, read_checkpoint
 from simsa.engines.vllm_args import checked, to_argv
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 
 _KEY = "VLLM_API_KEY"
 
@@ -140,10 +141,10 @@ def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any], *, cpu: bool
     given = args.get("max_lora_rank")
     if isinstance(given, int) and given < needed:
         raise ConfigError(
-            f"is less than the rank of an adapter ({needed})",
+            msg("error.engines.is_less_than_rank_adapter", needed=needed),
             field="serving.args.max_lora_rank",
             found=given,
-            hint="leave it out: simsa reads it from the adapters",
+            hint=msg("error.engines.leave_out_simsa_reads_adapters"),
         )
     rank = next(rank for rank in RANKS if rank >= needed)
     # The LoRA kernels of vLLM for CPUs take "no adapter" (index -1) for the last slot: if every slot is used, the
@@ -152,10 +153,10 @@ def _lora(adapters: Mapping[str, Adapter], args: Mapping[str, Any], *, cpu: bool
     room = args.get("max_loras")
     if cpu and isinstance(room, int) and room < slots:
         raise ConfigError(
-            f"leaves no empty slot beside {len(adapters)} adapters: on a CPU the base would answer as an adapter",
+            msg("error.engines.leaves_no_empty_slot_beside", n=len(adapters)),
             field="serving.args.max_loras",
             found=room,
-            hint="leave it out",
+            hint=msg("error.engines.leave_out"),
         )
     return {"enable_lora": True, "max_loras": slots, "max_lora_rank": rank}
 
@@ -173,9 +174,9 @@ def _environment(config: Config, vllm: vllm_install.VllmInstall, *, local: bool)
     """The environment of the server process: ours without API keys, vLLM's settings, and the user's."""
     if _KEY in config.serving.env:
         raise ConfigError(
-            "is set by simsa itself, a new key for every server",
+            msg("error.engines.is_set_simsa_itself_new"),
             field=f"serving.env.{_KEY}",
-            hint="leave it out",
+            hint=msg("error.engines.leave_out"),
         )
     inherited = environment()
     keys = {_KEY, *(v.endpoint.api_key_env for v in config.variants if v.endpoint)}

@@ -30,38 +30,37 @@ _ECHO = re.compile(
 _HINTS = (
     (
         re.compile(r"out of memory|OutOfMemory|No available memory|MemoryError|Available memory", re.I),
-        "make room: a lower serving.max_model_len, args = { gpu_memory_utilization = 0.8 } or "
-        "{ kv_cache_memory_bytes = … }, fewer adapters, a smaller model",
+        "vllm.hint.memory",
     ),
     (
         re.compile(r"Free memory on device|desired GPU memory utilization", re.I),
-        "another process holds the GPU's memory: end it, or set args = { gpu_memory_utilization = … } lower",
+        "vllm.hint.gpu_busy",
     ),
     (
         re.compile(
             r"KV cache.*(?:max seq len|max model len|larger than|needed)|max_model_len|max seq len", re.I
         ),
-        "set serving.max_model_len to what your prompts need (2048, say)",
+        "vllm.hint.length",
     ),
     (
         re.compile(
             r"architectures?.*(?:not supported|failed to be inspected)|model type.*does not recognize|not recognize",
             re.I,
         ),
-        "this vLLM does not know the model's architecture: a newer vLLM may",
+        "vllm.hint.architecture",
     ),
     (
         re.compile(
             r"not a valid model identifier|Repository Not Found|LocalEntryNotFound|couldn't connect|offline mode|Invalid repository",
             re.I,
         ),
-        "check serving.model: a folder on this machine, or a name on the hub and a network to fetch it",
+        "vllm.hint.model",
     ),
     (
         re.compile(r"trust_remote_code", re.I),
-        "args = { trust_remote_code = true } if you trust the model's own code",
+        "vllm.hint.remote_code",
     ),
-    (re.compile(r"bfloat16 is only supported|Bfloat16 is only", re.I), 'set serving.dtype = "float16"'),
+    (re.compile(r"bfloat16 is only supported|Bfloat16 is only", re.I), "vllm.hint.dtype"),
 )
 PORT_TAKEN = re.compile(r"address already in use", re.I)
 _CLOSE_TO_THE_END = 400
@@ -96,7 +95,7 @@ def startup_failure(text: str) -> StartupFailure | None:
         if _ERROR.match(lines[n]) and not _ECHO.search(lines[n]):
             line = " ".join(_whole(lines[n : n + 4]))
             return StartupFailure(
-                line, next((hint for pattern, hint in _HINTS if pattern.search(line)), None)
+                line, next((msg(code) for pattern, code in _HINTS if pattern.search(line)), None)
             )
     return None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simsa.errors import AdapterError
+from simsa.i18n.messages import msg
 
 # dtype → numpy type of one number's bits, mask of the magnitude (without the sign), mask of the exponent
 _FLOATS = {
@@ -76,20 +77,24 @@ def _refuse_other_formats(file: Path) -> None:
         with file.open("rb") as stream:
             start = stream.read(8 + len(_LFS))
     except OSError as error:
-        raise AdapterError(f"cannot be read: {error.strerror}", where=str(file)) from None
+        raise AdapterError(
+            msg("error.engines.cannot_read", strerror=error.strerror), where=str(file)
+        ) from None
     if start[8:9] == b"{":  # a valid header; its length, the first eight bytes, may look like anything
         return
     if start.startswith(_PICKLE):
         raise AdapterError(
-            "is a pickle with the name of a safetensors file; it was not opened, because a pickle can run code",
+            msg("error.engines.is_pickle_name_safetensors_file"),
             where=str(file),
-            hint="save the weights with save_pretrained(…, safe_serialization=True)",
+            hint=msg("error.engines.save_weights_save_pretrained_safe"),
         )
     if start.startswith(_LFS):
-        raise AdapterError("is a Git LFS pointer, not the weights", where=str(file), hint="git lfs pull")
+        raise AdapterError(msg("error.engines.is_git_lfs_pointer_not"), where=str(file), hint="git lfs pull")
 
 
 def _broken(file: Path, error: Exception) -> AdapterError:
     return AdapterError(
-        f"is not a whole safetensors file: {error}", where=str(file), hint="copy or save the weights again"
+        msg("error.engines.is_not_whole_safetensors_file", error=error),
+        where=str(file),
+        hint=msg("error.engines.copy_or_save_weights_again"),
     )

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 
 # Arguments that simsa sets itself → the setting to use instead.
 _OURS = {
@@ -51,12 +52,14 @@ def checked(args: Mapping[str, Any]) -> dict[str, Any]:
         if head.replace("-", "_") in _OURS:
             instead = _OURS[head.replace("-", "_")]
             raise ConfigError(
-                "is set by simsa itself",
+                msg("error.engines.is_set_simsa_itself"),
                 field=f"serving.args.{given}",
-                hint=f"use {instead} instead" if instead else "leave it out",
+                hint=msg("error.engines.use_instead", instead=instead)
+                if instead
+                else msg("error.engines.leave_out"),
             )
         if name in found:
-            raise ConfigError("is given twice", field=f"serving.args.{given}")
+            raise ConfigError(msg("error.engines.is_given_twice"), field=f"serving.args.{given}")
         found[name] = value
     return found
 
@@ -90,11 +93,15 @@ def _words(name: str, value: Any) -> list[str]:
             return [f"--{flag}", *map(str, value)] if value else []
         case str() | int() | float():
             return [f"--{flag}={value}"]
-    raise ConfigError("cannot be put on vLLM's command line", field=f"serving.args.{name}", found=value)
+    raise ConfigError(
+        msg("error.engines.cannot_put_vllm_s_command"), field=f"serving.args.{name}", found=value
+    )
 
 
 def _json(name: str, value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError as error:
-        raise ConfigError(f"cannot be written as JSON: {error}", field=f"serving.args.{name}") from None
+        raise ConfigError(
+            msg("error.engines.cannot_written_json", error=error), field=f"serving.args.{name}"
+        ) from None

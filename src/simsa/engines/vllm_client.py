@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import orjson
 
 from simsa.errors import EndpointError
+from simsa.i18n.messages import msg
 from simsa.llm.base_url import BaseUrl
 from simsa.records import Message
 
@@ -62,7 +63,10 @@ class VllmClient:
         """The entries of `/v1/models`; adapters name their `parent`."""
         reply = await self._call("GET", self._address.route("models"))
         if not reply.ok:
-            raise EndpointError(f"does not list its models: {reply.complaint}", where=self._address.base_url)
+            raise EndpointError(
+                msg("error.engines.does_not_list_models", complaint=reply.complaint),
+                where=self._address.base_url,
+            )
         return [entry for entry in reply.body.get("data") or () if isinstance(entry, dict)]
 
     async def complete(self, model: str, messages: Sequence[Message], **how: Any) -> VllmReply:
@@ -100,12 +104,14 @@ class VllmClient:
                 status, raw = response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-            raise EndpointError(f"cannot be reached ({why})", where=self._address.base_url) from None
+            raise EndpointError(
+                msg("error.engines.cannot_reached", why=why), where=self._address.base_url
+            ) from None
         if status in _REFUSED_KEY:
             raise EndpointError(
-                f"refused the key (HTTP status {status})",
+                msg("error.engines.refused_key_http_status", status=status),
                 where=self._address.base_url,
-                hint="check the variable that api_key_env names",
+                hint=msg("error.engines.check_variable_api_key_env"),
             )
         return VllmReply(status, _json(raw))
 

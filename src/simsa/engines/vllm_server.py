@@ -150,7 +150,7 @@ class VllmServer:
             descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise EngineError(
-                f"vLLM's log cannot be written: {error.strerror}", where=str(self.log)
+                msg("error.engines.vllm_s_log_cannot_written", strerror=error.strerror), where=str(self.log)
             ) from None
         try:
             self._offset = os.fstat(descriptor).st_size
@@ -223,7 +223,7 @@ class VllmServer:
         found = startup_log.startup_failure(self._output())
         if found and status == 2 and ": error: " in found.line:
             return ConfigError(
-                f"vLLM refuses: {found.line.partition(': error: ')[2]}",
+                msg("error.engines.vllm_refuses", value=found.line.partition(": error: ")[2]),
                 field="serving.args",
                 hint=str(self.log),
             )
@@ -231,19 +231,26 @@ class VllmServer:
             return EngineError(f"{what}: {found.line}", where=str(self.log), hint=found.hint)
         if status in (_KILLED, -signal.SIGKILL):
             return EngineError(
-                f"{what}: it was killed (signal 9)",
+                msg("error.engines.was_killed_signal", what=what),
                 where=str(self.log),
-                hint="most likely the memory ran out: a smaller model, a lower serving.max_model_len, "
-                "or args = { kv_cache_memory_bytes = … }",
+                hint=msg("error.engines.most_likely_memory_ran_out"),
             )
-        return EngineError(f"{what}: exit status {status}", where=str(self.log), hint="its log tells more")
+        return EngineError(
+            msg("error.engines.exit_status", what=what, status=status),
+            where=str(self.log),
+            hint=msg("error.engines.log_tells_more"),
+        )
 
     def _late(self) -> EngineError:
         found = startup_log.startup_failure(self._output())
         return EngineError(
-            f"vLLM was not ready within {self.plan.start_timeout_s:.0f} s{f': {found.line}' if found else ''}",
+            msg(
+                "error.engines.vllm_was_not_ready_within",
+                start_timeout_s=self.plan.start_timeout_s,
+                value=f": {found.line}" if found else "",
+            ),
             where=str(self.log),
-            hint="raise serving.start_timeout_s if it only needs longer",
+            hint=msg("error.engines.raise_serving_start_timeout_s"),
         )
 
 
@@ -254,6 +261,8 @@ def _free_port(host: str) -> int:
             probe.bind((host, 0))
         except OSError as error:
             raise ConfigError(
-                f"nothing can listen there: {error.strerror}", field="--host", found=host
+                msg("error.engines.nothing_can_listen_there", strerror=error.strerror),
+                field="--host",
+                found=host,
             ) from None
         return int(probe.getsockname()[1])

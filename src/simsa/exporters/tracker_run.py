@@ -1,43 +1,50 @@
-"""A run as experiment trackers know one: for each variant parameters, figures, and tags that say whence."""
+"""A run as experiment trackers see it: for each variant parameters, figures, and tags that say where it is from."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simsa.errors import InputError
 from simsa.text import one_line
 
 if TYPE_CHECKING:
     from simsa.report.summary_model import Summary
 
-# Trackers take these characters in the name of a figure, and about this many of them.
+REPORT_EXAMPLES = 5
+"""How many examples of each kind the exported report has."""
+# Trackers allow these characters in the name of a figure, and about this many of them.
 _NOT_IN_NAMES = re.compile(r"[^\w .:-]+")
 _LONGEST_NAME = 200
 _LONGEST_VALUE = 2_000
-# What stands for the whole block of figures, which therefore takes the block's own name.
-_HEADS = ("mean", "mean_diff")
-# Blocks whose names would say nothing, since those inside are known by their own.
-_OPEN = ("criteria", "metrics")
-_LEFT_OUT = (
-    "name",
-    "info",
-    "notes",
-    "slices",
-    "counts",
-    "answer_counts",
-    "metrics_n",
-    "max",
-    "baseline",
-    "variant",
-    "criterion",
-    "too_kind",
-    "too_harsh",
+# Figures that represent their whole block and therefore take the block's name.
+_BLOCK_VALUES = ("mean", "mean_diff")
+# Blocks that do not appear in names, since the figures inside have names of their own.
+_OPEN_BLOCKS = ("criteria", "metrics")
+_LEFT_OUT = frozenset(
+    [
+        "name",
+        "info",
+        "notes",
+        "slices",
+        "counts",
+        "answer_counts",
+        "metrics_n",
+        "max",
+        "baseline",
+        "variant",
+        "criterion",
+        "too_kind",
+        "too_harsh",
+    ]
 )
 
 
-class Tracked(NamedTuple):
-    """One variant. `params` and `tags` are texts, `figures` finite numbers; what is missing is not there."""
+class TrackedVariant(NamedTuple):
+    """One variant. `params` and `tags` are texts, `figures` finite numbers; missing values are left out."""
 
     name: str
     params: dict[str, str]
@@ -45,12 +52,12 @@ class Tracked(NamedTuple):
     figures: dict[str, float]
 
 
-def variants(summary: Summary) -> list[Tracked]:
+def variants(summary: Summary) -> list[TrackedVariant]:
     """Every variant of a run, in its order.
 
-    A mean is `total` or `answer_correctness`, its interval `total.ci95_low` and
-    `.ci95_high`; `coverage` is the share that is scored; the difference to the baseline
-    is `difference.total`; a type's mean total is `type.NAME.total`.
+    A mean is named after its criterion, such as `total`, and its interval `total.ci95_low` and `.ci95_high`;
+    `coverage` is the share that is scored; the difference to the baseline is `difference.total`; a type's mean
+    total is `type.NAME.total`.
     """
     document = summary.to_dict()
     about = tags(summary)
@@ -62,12 +69,12 @@ def variants(summary: Summary) -> list[Tracked]:
         params = settings | dict(_texts("variant", entry["info"])) | {"baseline": summary.baseline}
         verdicts = [("simsa.verdict", c["verdict"]) for c in compared if c["criterion"] == "total"]
         figures = dict(_unique(_figures(entry, compared)))
-        found.append(Tracked(name, params, about | {"simsa.variant": name} | dict(verdicts), figures))
+        found.append(TrackedVariant(name, params, about | {"simsa.variant": name} | dict(verdicts), figures))
     return found
 
 
 def tags(summary: Summary) -> dict[str, str]:
-    """What has to be the same for two runs to be compared, and what made this one."""
+    """What must be the same for two runs to be comparable, and how this one was made."""
     run, judge = summary.run, summary.judge
     named = {
         "run_id": run.id,
@@ -83,7 +90,7 @@ def tags(summary: Summary) -> dict[str, str]:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, str]:
-    """The run's settings but its variants, which each speak for themselves, as dotted keys."""
+    """The run's settings as dotted keys, without the variants, whose settings are their own."""
     shared = {key: value for key, value in config.items() if key != "variants"}
     return dict(_texts("", shared))
 
@@ -112,7 +119,9 @@ def _numbers(prefix: str, value: Any) -> Iterator[tuple[str, float]]:
     if isinstance(value, Mapping):
         for key, inside in value.items():
             if key not in _LEFT_OUT:
-                inner = prefix if key in (*_HEADS, *_OPEN) else f"{prefix}.{key}" if prefix else key
+                inner = (
+                    prefix if key in (*_BLOCK_VALUES, *_OPEN_BLOCKS) else f"{prefix}.{key}" if prefix else key
+                )
                 yield from _numbers(inner, inside)
     elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
         for end, inside in zip(("low", "high"), value, strict=True):
@@ -122,13 +131,22 @@ def _numbers(prefix: str, value: Any) -> Iterator[tuple[str, float]]:
 
 
 def _name(text: str) -> str:
-    """A name that no tracker takes for a path."""
+    """A name that no tracker reads as a path."""
     return _NOT_IN_NAMES.sub("_", text).strip(". ")[:_LONGEST_NAME] or "_"
 
 
-def _unique(pairs: Iterator[tuple[str, float]]) -> Iterator[tuple[str, float]]:
-    """Names of types that differ only in what is not allowed in one get a number."""
-    seen: dict[str, int] = {}
+def _unique(pairs: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
+    """Numbers names that have become equal, such as those of types that differ only in forbidden characters."""
+    seen: Counter[str] = Counter()
     for name, value in pairs:
-        seen[name] = seen.get(name, 0) + 1
+        seen[name] += 1
         yield (name if seen[name] == 1 else f"{name}_{seen[name]}"), value
+
+
+def output_folder(folder: Path) -> Path:
+    """Creates `folder`. Raises InputError when that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+    return folder

@@ -20,6 +20,15 @@ class KoreanNoun(str):
         return self + particle(self, *spec.split("/"))
 
 
+class KoreanNumber(int):
+    """A whole number in a sentence; a format spec such as 이/가 appends the particle that fits it."""
+
+    def __format__(self, spec: str) -> str:
+        if "/" not in spec:
+            return int.__format__(self, spec)
+        return f"{int(self)}{particle(str(int(self)), *spec.split('/'))}"
+
+
 def particle(name: str, closed: str, opened: str) -> str:
     """The particle after `name`: `closed` behind a final consonant, `opened` behind a vowel.
 

@@ -1,29 +1,31 @@
 """The message catalogue: every text shown to people, by code, in Korean and English.
 
 The texts are in `ko.toml` and `en.toml`, in one table for each place that shows them: `messages` (the terminal,
-notes and errors), `report`, `page`, `calibration` and `help` (the command line). Both files have the same codes and the same blanks.
+notes and errors), `measures` (names of criteria and metrics), `report`, `page`,
+`calibration` and `help` (the command line). Both files have the same codes and the same blanks.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Literal, Protocol
 
-from simsa.i18n.language import LANGUAGES, KoreanNoun, Language, LocalizedText, localize
+from simsa.i18n.language import LANGUAGES, KoreanNoun, KoreanNumber, Language, LocalizedText, localize
 
-Section = Literal["messages", "report", "page", "calibration", "help"]
+Section = Literal["messages", "measures", "report", "page", "calibration", "help"]
 Words = Callable[..., str]
 """Maps a code, and the values of its blanks, to a text in one language."""
 
 
 @cache
-def catalogue(language: Language) -> Mapping[Section, Mapping[str, str]]:
+def catalogue(language: Language) -> Mapping[Section, dict[str, str]]:
     """All texts of `language`: section → code → text."""
     texts = resources.files("simsa.i18n").joinpath(f"{language}.toml").read_text(encoding="utf-8")
-    found: Mapping[Section, Mapping[str, str]] = tomllib.loads(texts)  # type: ignore[assignment]
+    found: Mapping[Section, dict[str, str]] = tomllib.loads(texts)  # type: ignore[assignment]
     return found
 
 
@@ -42,16 +44,22 @@ def has_message(code: str) -> bool:
 
 
 def words(language: Language, section: Section = "report") -> Words:
-    """A function that returns texts of `section` in `language`, or of the report where the section has none.
+    """A function that returns texts of `section` in `language`, else those of the report and of measures.
 
     It raises KeyError for an unknown code. Use `label` for names that a user may have chosen.
     """
-    own, shared = catalogue(language)[section], catalogue(language)["report"]
+    found = catalogue(language)
+    texts = ChainMap(found[section], found["report"], found["measures"])
 
     def say(code: str, /, **values: Any) -> str:
-        return _fill(own[code] if code in own else shared[code], values, language)
+        return _fill(texts[code], values, language)
 
     return say
+
+
+def has_text(code: str) -> bool:
+    """Whether `words` of the report knows `code`."""
+    return any(code in catalogue("en")[section] for section in ("report", "measures"))
 
 
 class CodedNote(Protocol):
@@ -76,8 +84,8 @@ def note_text(note: CodedNote, language: Language = "en") -> str:
 
 
 def label(name: str, language: Language) -> str:
-    """The text for a criterion's, metric's or status' `name`; the name itself where there is none."""
-    return catalogue(language)["report"].get(name, name)
+    """The title of a criterion or metric; the name itself where the catalogue has none."""
+    return catalogue(language)["measures"].get(name, name)
 
 
 def _fill(text: str, values: Mapping[str, Any], language: Language) -> str:
@@ -88,5 +96,9 @@ def _fill(text: str, values: Mapping[str, Any], language: Language) -> str:
 
 
 def _noun(value: Any, language: Language) -> Any:
-    """Strings become nouns that take the fitting Korean particle, as in `{name:은/는}`."""
-    return KoreanNoun(localize(value, language)) if isinstance(value, str) else value
+    """Texts and whole numbers take the fitting Korean particle, as in `{name:은/는}`. Other objects become texts."""
+    if isinstance(value, float | bool):
+        return value
+    if isinstance(value, int):
+        return KoreanNumber(value)
+    return KoreanNoun(localize(value, language) if isinstance(value, str) else str(value))

@@ -1,4 +1,4 @@
-"""The opposite of a statement, in Korean by its morphemes, in English by its auxiliary."""
+"""Negation of a statement: in Korean by its morphemes, in English by its auxiliary verb."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MOST_SENTENCES = 2
 _PREDICATES = {"VV", "VA", "VX", "XSV", "XSA", "VCP", "VCN"}
 _NOUNS = ("NN", "NP", "NR", "SN", "SL", "SH", "XSN", "SW")
 _PAST = {"었", "았", "였"}
-# Endings as they follow 않다, which ends in a consonant.
+# Endings as they follow 않다, whose stem ends in a consonant.
 _AFTER_NOT = {"ᆫ다": "는다", "ᆸ니다": "습니다", "에요": "어요", "예요": "어요"}
-_TURNED = {"네": "아니요", "예": "아니요", "아니요": "네", "아니오": "네", "Yes": "No", "No": "Yes"}
+_OPPOSITE = {"네": "아니요", "예": "아니요", "아니요": "네", "아니오": "네", "Yes": "No", "No": "Yes"}
 _LEADING = re.compile(r"(네|예|아니요|아니오|Yes|No)(?=[,.!\s])")
 
 _AUXILIARY = re.compile(
@@ -31,11 +31,11 @@ _NEGATED = re.compile(
     r"\b(?:(?:is|are|was|were|could|would|should|must|do|does|did)(?= not\b|n['’]t\b)|(?:can|will)(?= not\b)|can(?=not\b|['’]t\b))"
 )
 _NOT = re.compile(r" ?not\b|n?['’]t\b")
-_PHRASE = 5  # words of an answer that is no sentence
+_PHRASE = 5  # most words of an answer that is not a sentence
 
 
 class _Predicate(NamedTuple):
-    """The last predicate of a sentence: its stem and, behind it, prefinal endings and the final one."""
+    """The last predicate of a sentence: stem, prefinal endings and final ending."""
 
     place: int
     stem: Morpheme
@@ -45,25 +45,27 @@ class _Predicate(NamedTuple):
 
 
 def negate(text: str, *, korean: bool | None = None) -> str | None:
-    """`text` with each of its sentences saying the opposite; None for more than two sentences, or none.
+    """`text` with each sentence negated; None for more than two sentences, or none.
 
-    A phrase without a predicate ("1996년") becomes the sentence that it is not so. `korean`
-    is the language of the answer, by its own letters where it is not given.
+    A phrase without a predicate ("1996년") becomes a sentence that denies it. `korean` is the language of the
+    answer, by default that of its letters.
     """
     sentences = [part for part in _SENTENCE.split(strip_citations(clean(text)).strip()) if part.strip()]
     if not 1 <= len(sentences) <= _MOST_SENTENCES:
         return None
     in_korean = bool(_HANGUL.search(text)) if korean is None else korean
-    return " ".join(_turned(sentence, in_korean) for sentence in sentences)
+    return " ".join(_negated(sentence, in_korean) for sentence in sentences)
 
 
-def _turned(sentence: str, korean: bool) -> str:
+def _negated(sentence: str, korean: bool) -> str:
     said = _END.sub("", sentence)
     leading = _LEADING.match(sentence)
     if leading:
         rest = sentence[leading.end() :]
         body = rest.lstrip(",.! ")
-        return _TURNED[leading[1]] + (rest[: len(rest) - len(body)] + _turned(body, korean) if body else rest)
+        return _OPPOSITE[leading[1]] + (
+            rest[: len(rest) - len(body)] + _negated(body, korean) if body else rest
+        )
     if not korean:
         return _english(said)
     return _korean(said) or f"“{said}”{_particle(said, '이라는', '라는')} 말은 사실이 아닙니다."
@@ -111,14 +113,14 @@ def _predicate(found: Sequence[Morpheme]) -> _Predicate | None:
 
 
 def _denied(prefinal: Sequence[Morpheme], final: Morpheme) -> list[tuple[str, str]]:
-    """-지 않- and the endings as they follow it; an honorific stays with the verb."""
+    """-지 않- with the endings that follow it; an honorific stays with the verb."""
     honorific = [(m.form, "EP") for m in prefinal if m.form in ("시", "으시")]
     rest = [("었" if m.form in _PAST else m.form, "EP") for m in prefinal if m.form not in ("시", "으시")]
     return [*honorific, ("지", "EC"), ("않", "VX"), *rest, (_AFTER_NOT.get(final.form, final.form), "EF")]
 
 
 def _affirmed(said: str, found: Sequence[Morpheme], place: int, tail: list[tuple[str, str]]) -> str | None:
-    """ "-지 않는다" without its not."""
+    """The affirmative of "-지 않는다"."""
     if place < 2 or found[place - 1].form != "지":
         return None
     stem = found[place - 2]
@@ -140,7 +142,7 @@ def _with_subject(noun: str) -> str:
 
 
 def _particle(said: str, closed: str, opened: str) -> str:
-    """By the last letter or digit: "《구름 위의 풀》" is read to its end."""
+    """The particle by the last letter or digit, ignoring closing marks as in "《구름 위의 풀》"."""
     return particle(_NO_LETTER.sub("", said.replace("%", "퍼센트")), closed, opened)
 
 

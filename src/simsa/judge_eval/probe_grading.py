@@ -1,57 +1,58 @@
-"""What a judge's scores of known answers say of the judge."""
+"""Grades a judge's scores of probes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from simsa.judge_eval.probe_cases import CLAIM_KINDS, KINDS, Kind, ProbeCase
+from simsa.judge_eval.probe_cases import CLAIM_KINDS, KINDS, ProbeCase
 
 BAR = 0.95
-WITHIN = 0.3
-"""How far the mean of padded answers may be from that of the answers inside, in points."""
+_ALL_KINDS = (*KINDS, *CLAIM_KINDS)
 
-_EVERY = (*KINDS, *CLAIM_KINDS)
-
-Standing = Literal["passed", "weak", "unknown"]
+ProbeStanding = Literal["passed", "weak", "unknown"]
 Outcome = Literal["passed", "failed", "unscored"]
 
 
 class CaseScores(NamedTuple):
-    """What the judge said of a case: its scores, or why there are none."""
+    """The judge's scores of a case, and the status that says why scores are missing."""
 
     status: str
     scores: Mapping[str, int]
 
 
 class GradedCase(NamedTuple):
-    """A case with what was said, what was wanted in words such as "answer_correctness ≤ 2", and the outcome."""
+    """A case with the judge's scores, the expectation in words ("answer_correctness ≤ 2"), and the outcome.
+
+    `base` are the scores of the case that it is compared with.
+    """
 
     case: ProbeCase
-    heard: CaseScores
+    judged: CaseScores
     outcome: Outcome
     wanted: str
     base: Mapping[str, int]
 
     def to_dict(self) -> dict[str, Any]:
+        """An entry of `cases` in the JSON."""
         return {
             "kind": self.case.kind,
             "question_id": self.case.question.id,
             "form": self.case.form or None,
             "prediction": self.case.prediction,
             "outcome": self.outcome,
-            "status": self.heard.status,
+            "status": self.judged.status,
             "wanted": self.wanted,
-            "scores": {name: self.heard.scores.get(name) for name in self.case.criteria},
+            "scores": {name: self.judged.scores.get(name) for name in self.case.criteria},
             "against": {name: self.base[name] for name in self.case.criteria if name in self.base} or None,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class KindResult:
-    """One kind: how many of the scored cases passed. `mean_shift` is how far padding moved the mean."""
+    """One kind: `passed` of the `n` scored cases passed. `mean_shift` is how far padding moved the mean."""
 
     n: int
     passed: int
@@ -63,106 +64,121 @@ class KindResult:
         return self.passed / self.n if self.n else None
 
     def to_dict(self) -> dict[str, Any]:
+        """An entry of `kinds` in the JSON."""
         from simsa.stats import wilson
 
-        found = wilson(self.passed, self.n)
+        interval = wilson(self.passed, self.n)
         return {
             "n": self.n,
             "passed": self.passed,
             "unscored": self.unscored,
             "rate": self.rate,
-            "ci95": None if found is None else list(found),
+            "ci95": None if interval is None else list(interval),
             "mean_shift": self.mean_shift,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """All kinds that could be built, in a fixed order, and every case."""
+    """All kinds that have cases, in a fixed order, and every case.
 
-    kinds: Mapping[Kind, KindResult]
+    `untested` are the kinds whose criteria the rubric does not have.
+    """
+
+    kinds: Mapping[str, KindResult]
     cases: tuple[GradedCase, ...]
+    untested: tuple[str, ...] = ()
 
     @property
     def overall(self) -> KindResult:
+        """All kinds together."""
         found = self.kinds.values()
         return KindResult(
             sum(one.n for one in found), sum(one.passed for one in found), sum(one.unscored for one in found)
         )
 
     @property
-    def standing(self) -> Standing:
-        """Under the bar of 95 % a judge is flagged in every report made with it."""
+    def standing(self) -> ProbeStanding:
+        """Whether the pass rate reaches the bar of 95 %. Every report of a judge below it says so."""
         rate = self.overall.rate
         if rate is None:
             return "unknown"
         return "passed" if rate >= BAR else "weak"
 
     @property
-    def _offered(self) -> tuple[Kind, ...]:
-        """The kinds that this judge is asked for, if they can be built."""
-        return _EVERY if any(kind in CLAIM_KINDS for kind in self.kinds) else KINDS
+    def not_built(self) -> list[str]:
+        """The kinds without cases, which the test set or the rubric did not allow."""
+        extracts_claims = any(kind in CLAIM_KINDS for kind in self.kinds)
+        offered = _ALL_KINDS if extracts_claims else KINDS
+        return [kind for kind in offered if kind not in self.kinds]
 
     def to_dict(self) -> dict[str, Any]:
+        """The `probes` of the JSON document."""
         return {
             "bar": BAR,
             "standing": self.standing,
             "overall": self.overall.to_dict(),
             "kinds": {kind: found.to_dict() for kind, found in self.kinds.items()},
-            "not_built": [kind for kind in self._offered if kind not in self.kinds],
+            "not_built": self.not_built,
+            "untested": list(self.untested),
             "cases": [graded.to_dict() for graded in self.cases],
         }
 
 
-def grade(cases: Sequence[ProbeCase], heard: Mapping[str, CaseScores]) -> Probes:
-    """Holds what was heard, by the cases' keys, against what is known.
+def grade(
+    cases: Sequence[ProbeCase], judged: Mapping[str, CaseScores], untested: Iterable[str] = ()
+) -> Probes:
+    """Compares the judge's scores, by the cases' keys, with the expectations.
 
-    A case that has no score, or is held against one without, is unscored and counts
-    neither way. Padded answers pass together while their mean is within 0.3 of that of the
-    answers inside; beyond it, those that differ have failed.
+    A case without a score, or compared with one without, is unscored and counts neither way. Padded answers pass
+    together while their mean is close enough to that of the answers inside; otherwise those that differ fail.
     """
-    bases = {case.key: heard[case.key].scores for case in cases if case.key in heard}
-    shifts = {kind: _shift([c for c in cases if c.kind == kind], bases) for kind in _EVERY}
-    graded = tuple(_graded(case, heard.get(case.key), bases, shifts[case.kind]) for case in cases)
-    kinds: dict[Kind, KindResult] = {}
-    for kind in _EVERY:
+    scores = {case.key: judged[case.key].scores for case in cases if case.key in judged}
+    shifts = {kind: _mean_shift([c for c in cases if c.kind == kind], scores) for kind in _ALL_KINDS}
+    graded = tuple(_grade(case, judged.get(case.key), scores, shifts[case.kind]) for case in cases)
+    kinds: dict[str, KindResult] = {}
+    for kind in _ALL_KINDS:
         outcomes = [one.outcome for one in graded if one.case.kind == kind]
         if outcomes:
-            scored = len(outcomes) - outcomes.count("unscored")
+            unscored = outcomes.count("unscored")
             kinds[kind] = KindResult(
-                scored, outcomes.count("passed"), outcomes.count("unscored"), shifts[kind]
+                len(outcomes) - unscored, outcomes.count("passed"), unscored, shifts[kind]
             )
-    return Probes(kinds, graded)
+    return Probes(kinds, graded, tuple(untested))
 
 
-def _graded(
-    case: ProbeCase, heard: CaseScores | None, bases: Mapping[str, Mapping[str, int]], shift: float | None
+def _grade(
+    case: ProbeCase,
+    judged: CaseScores | None,
+    by_key: Mapping[str, Mapping[str, int]],
+    shift: float | None,
 ) -> GradedCase:
-    heard = heard or CaseScores("pending", {})
-    base = bases.get(case.against or "", {})
+    judged = judged or CaseScores("pending", {})
+    scores, base = judged.scores, by_key.get(case.against or "", {})
     wanted = _wanted(case)
-    missing = [name for name in case.criteria if name not in heard.scores]
+    missing = any(name not in scores for name in case.criteria)
     if missing or any(name not in base for name in (*case.no_gain, *case.same_mean)):
-        return GradedCase(case, heard, "unscored", wanted, base)
-    scores = heard.scores
-    moved = shift is not None and abs(shift) > WITHIN + 1e-9
-    held = (
+        return GradedCase(case, judged, "unscored", wanted, base)
+    passed = (
         all(scores[name] >= least for name, least in case.at_least.items())
         and all(scores[name] <= most for name, most in case.at_most.items())
         and all(scores[name] <= base[name] for name in case.no_gain)
-        and not (moved and any(scores[name] != base[name] for name in case.same_mean))
+        and all(
+            shift is None or abs(shift) <= limit + 1e-9 or scores[name] == base[name]
+            for name, limit in case.same_mean.items()
+        )
     )
-    return GradedCase(case, heard, "passed" if held else "failed", wanted, base)
+    return GradedCase(case, judged, "passed" if passed else "failed", wanted, base)
 
 
-def _shift(cases: Sequence[ProbeCase], bases: Mapping[str, Mapping[str, int]]) -> float | None:
-    """Mean difference of padded answers to the answers inside, over those that both have scores."""
+def _mean_shift(cases: Sequence[ProbeCase], scores: Mapping[str, Mapping[str, int]]) -> float | None:
+    """Mean difference of padded answers from the answers inside, over the pairs with both scores."""
     differences = [
-        bases[case.key][name] - bases[case.against][name]
+        scores[case.key][name] - scores[case.against][name]
         for case in cases
         if case.against is not None
         for name in case.same_mean
-        if name in bases.get(case.key, {}) and name in bases.get(case.against, {})
+        if name in scores.get(case.key, {}) and name in scores.get(case.against, {})
     ]
     return math.fsum(differences) / len(differences) if differences else None
 
@@ -173,6 +189,6 @@ def _wanted(case: ProbeCase) -> str:
             *(f"{name} ≥ {least}" for name, least in case.at_least.items()),
             *(f"{name} ≤ {most}" for name, most in case.at_most.items()),
             *(f"{name}: no gain" for name in case.no_gain),
-            *(f"{name}: mean within {WITHIN}" for name in case.same_mean),
+            *(f"{name}: mean within {limit:g}" for name, limit in case.same_mean.items()),
         ]
     )

@@ -1,4 +1,4 @@
-"""Who scores: a chat model by a rubric, or the lexical baseline."""
+"""Judges: a chat model with a rubric, a panel of them, the lexical baseline, or a function of the user's."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from simsa import request_hash, rubrics
 from simsa.config import Config, JudgeConfig, secret
 from simsa.errors import ConfigError
 from simsa.judges.aggregate import median_judgement, merge_criteria, merge_previous_usage
-from simsa.judges.base import JOINT, Judge, JudgeRequest, combine
+from simsa.judges.base import Judge, combine
+from simsa.judges.cost import price_of
+from simsa.judges.function import FunctionJudge
+from simsa.judges.request import JOINT, JudgeRequest
 from simsa.llm import price
 from simsa.records import content_hash
 from simsa.request_hash import weights_hash
 
 __all__ = [
     "JOINT",
+    "FunctionJudge",
     "Judge",
     "JudgeRequest",
     "combine",
+    "from_config",
     "make",
     "median_judgement",
     "merge_criteria",
     "merge_previous_usage",
-    "of",
     "require_prices",
 ]
 
 
-def of(
+def from_config(
     config: Config,
     judge: JudgeConfig | None = None,
     *,
@@ -38,11 +42,11 @@ def of(
     keyless: bool = False,
     capabilities: MutableMapping[str, Any] | None = None,
 ) -> Judge:
-    """The judge of `config`, or `judge`, which is the same with other settings. Raises as `make` does."""
-    one = judge or config.judge
-    assert one is not None, "there is no judge"
-    base = request_hash.of_served(config, None) if one.adapter else None
-    return make(one, root=config.root, base=base, say=say, keyless=keyless, capabilities=capabilities)
+    """The judge of `config`, or `judge`: the same judge with other settings. Raises as `make` does."""
+    chosen = judge or config.judge
+    assert chosen is not None, "there is no judge"
+    base = request_hash.of_served(config, None) if chosen.adapter else None
+    return make(chosen, root=config.root, base=base, say=say, keyless=keyless, capabilities=capabilities)
 
 
 def make(
@@ -55,14 +59,15 @@ def make(
     keyless: bool = False,
     capabilities: MutableMapping[str, Any] | None = None,
 ) -> Judge:
-    """The judge that `config` names; paths start at `root`. `base` is what an adapter of ours is served on.
+    """The judge that `config` names.
 
-    `salt` fixes the boundary codes around material (tests); by default they are new in
-    every process. `say` is told what a person should know of the endpoint. `keyless`: its
-    endpoint will not be asked, so it needs no key. `capabilities` is what the run has learned about
-    endpoints, and is updated. Raises RubricError for a rubric that
-    cannot be used, ConfigError for a key that is named and not set, and for a limit of
-    what it may cost where no price is known.
+    Paths are relative to `root`. `base` describes the base model of a judge that simsa serves itself. `salt`
+    fixes the boundary codes around material, for tests; by default they are random. `say` gets messages about
+    the endpoint. With `keyless` no API key is needed, because the endpoint is not asked. `capabilities` is what
+    the run has learned about endpoints; it is updated.
+
+    Raises RubricError for a rubric that cannot be used. Raises ConfigError where the variable with the API key
+    is not set, and for a cost limit where no price is known.
     """
     require_prices(config, config.max_cost_usd)
     rubric = rubrics.load(config.rubric, root)
@@ -74,26 +79,27 @@ def make(
     from simsa.judges.panel import Panel
 
     salt = salt or secrets.token_bytes(32)
-    made: dict[str, LLMJudge] = {}
+    members: dict[str, LLMJudge] = {}
     for name, given in config.each.items():
-        one = given.model_copy(update={"claims": config.claims and not made})  # one member's list is enough
-        made[name] = LLMJudge(
+        one = given.model_copy(
+            update={"claims": config.claims and not members}
+        )  # the first member's list counts
+        weights = _weights(one, root, base)
+        members[name] = LLMJudge(
             one,
             rubric,
             _key(one, keyless),
             name=name,
-            weights=_weights(one, root, base),
+            weights=weights,
             salt=salt,
             say=say,
             capabilities=capabilities,
         )
-    return Panel(config.model, made, say) if config.panel else made[config.model]
+    return Panel(config.model, members, say) if config.panel else members[config.model]
 
 
 def require_prices(config: JudgeConfig, limit_usd: float | None) -> None:
-    """Raises ConfigError where a limit could not be kept, for want of a price."""
-    from simsa.judges.llm import price_of
-
+    """Raises ConfigError where a price is missing that is needed to keep a cost limit."""
     unknown = [
         one.model for one in config.each.values() if not (one.is_local or price_of(one) or price(one.model))
     ]

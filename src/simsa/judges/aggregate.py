@@ -1,4 +1,4 @@
-"""Judgements made from judgements: a panel's from its members', one from several repeats or criteria."""
+"""Judgements combined from others: of a panel's members, of repeats, or of calls for some criteria each."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from dataclasses import replace
 
 import orjson
 
-from simsa.judges.base import JudgeRequest
-from simsa.records import Expected, Judgement, Status
+from simsa.judges.conversation import join_replies
+from simsa.judges.request import JudgeRequest
+from simsa.records import Expected, Judgement
 
 
 def merge_criteria(
     request: JudgeRequest, parts: Sequence[tuple[Sequence[str], Judgement]], rubric: str
 ) -> Judgement:
-    """The judgement on a group from those that each have some of its criteria.
+    """The judgement on a request from judgements that each have some of its criteria.
 
     Its status is that of the first part that is not scored; it has no scores then.
     """
     unscored = [made for _, made in parts if made.status != "scored"]
-    status: Status = unscored[0].status if unscored else "scored"
-    first = parts[0][1]
     return Judgement(
         request_hash=request.request_hash,
-        judge=first.judge,
+        judge=parts[0][1].judge,
         rubric=rubric,
-        status=status,
+        status=unscored[0].status if unscored else "scored",
         scores={} if unscored else {name: made.scores[name] for names, made in parts for name in names},
         analysis="\n".join(dict.fromkeys(made.analysis for _, made in parts if made.analysis)),
         cost_usd=0.0,
@@ -39,28 +38,30 @@ def merge_criteria(
 
 
 def median_judgement(
-    request: JudgeRequest, judge: str, rubric: str, voices: Mapping[str, Judgement], *, named: bool
+    request: JudgeRequest, judge: str, rubric: str, judgements: Mapping[str, Judgement], *, named: bool
 ) -> Judgement:
-    """The median of several judgements on the same, criterion by criterion.
+    """The median of several judgements on the same request, criterion by criterion.
 
-    Of an even number it is the lower of the two in the middle: a whole number that somebody
-    gave, and never kinder than half of them. More than half of them must have scores;
-    otherwise there are none, and the status is "no_majority", or the one that all share.
-    `named` puts each one's name before its words; otherwise the words are those of the
-    one that comes closest to the medians.
+    Of an even number of scores it is the lower one of the two in the middle: an integer that some judge gave,
+    and never higher than half of the scores. More than half of the judgements must have scores; otherwise the
+    status is "no_majority", or the one that all share. `named` puts the name of each judgement before its
+    analysis; otherwise the analysis is that of the judgement closest to the medians.
     """
-    scored = {name: made for name, made in voices.items() if made.status == "scored"}
-    none = Judgement(
+    scored = {name: made for name, made in judgements.items() if made.status == "scored"}
+    statuses = {made.status for made in judgements.values()}
+    unscored = Judgement(
         request.request_hash,
         judge,
         rubric,
-        _status(voices),
+        statuses.pop() if len(statuses) == 1 else "no_majority",
         cost_usd=0.0,
         attempts=0,
-        detail=_reasons(voices),
+        detail="; ".join(
+            f"{name}: {made.status}" for name, made in judgements.items() if made.status != "scored"
+        ),
     )
-    if 2 * len(scored) <= len(voices):
-        return none
+    if 2 * len(scored) <= len(judgements):
+        return unscored
     scores = {
         name: statistics.median_low(made.scores[name] for made in scored.values())
         for name in request.criteria
@@ -69,18 +70,17 @@ def median_judgement(
         analysis = "\n".join(f"{name}: {made.analysis}" for name, made in scored.items() if made.analysis)
     else:
         analysis = min(scored.values(), key=lambda made: _distance(made.scores, scores)).analysis
-    expected = _expected(request.criteria, list(scored.values()))
-    return replace(none, status="scored", scores=scores, analysis=analysis, expected=expected)
+    expected = _mean_expected(request.criteria, list(scored.values()))
+    return replace(unscored, status="scored", scores=scores, analysis=analysis, expected=expected)
 
 
 def merge_previous_usage(made: Judgement, before: Judgement) -> Judgement:
-    """`made` with what asking the same an earlier time has said and taken: that was paid for, too."""
-    texts = [*_texts(before.raw), *_texts(made.raw)]
+    """`made` with the replies and the usage of an earlier attempt at the same request, which was paid too."""
     costs = (before.cost_usd, made.cost_usd)
     cost = None if None in costs else sum(cost for cost in costs if cost is not None)
     return replace(
         made,
-        raw=texts[0] if len(texts) == 1 else orjson.dumps(texts).decode() if texts else "",
+        raw=join_replies([*_replies(before.raw), *_replies(made.raw)]),
         prompt_tokens=before.prompt_tokens + made.prompt_tokens,
         completion_tokens=before.completion_tokens + made.completion_tokens,
         cached_tokens=before.cached_tokens + made.cached_tokens,
@@ -91,8 +91,8 @@ def merge_previous_usage(made: Judgement, before: Judgement) -> Judgement:
     )
 
 
-def _texts(raw: str) -> list[str]:
-    """The answers that a judgement keeps: one as it is, several as a list in JSON."""
+def _replies(raw: str) -> list[str]:
+    """The replies that a judgement stores: one as it is, several as a JSON list."""
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -102,28 +102,20 @@ def _texts(raw: str) -> list[str]:
     return [raw] if raw else []
 
 
-def _status(voices: Mapping[str, Judgement]) -> Status:
-    found = {made.status for made in voices.values()}
-    return found.pop() if len(found) == 1 else "no_majority"
-
-
-def _reasons(voices: Mapping[str, Judgement]) -> str:
-    """Why those without scores have none."""
-    return "; ".join(f"{name}: {made.status}" for name, made in voices.items() if made.status != "scored")
-
-
 def _distance(scores: Mapping[str, int], others: Mapping[str, int]) -> int:
     return sum(abs(scores[name] - others[name]) for name in others)
 
 
-def _expected(criteria: Sequence[str], scored: Sequence[Judgement]) -> dict[str, Expected]:
-    """The mean of the expected scores; none unless every one of them has one."""
-    made = {}
+def _mean_expected(criteria: Sequence[str], scored: Sequence[Judgement]) -> dict[str, Expected]:
+    """The mean of the expected scores of each criterion; a reason unless every judgement has one."""
+    means = {}
     for name in criteria:
         given = [one.expected[name] for one in scored if name in one.expected]
         values = [one.score for one in given if one.score is not None]
         if given and len(values) == len(scored):
-            made[name] = Expected(statistics.fmean(values))
+            means[name] = Expected(statistics.fmean(values))
         elif given:
-            made[name] = Expected(None, next((one.reason for one in given if one.reason), "not all have one"))
-    return made
+            means[name] = Expected(
+                None, next((one.reason for one in given if one.reason), "not all have one")
+            )
+    return means

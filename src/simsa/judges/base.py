@@ -1,127 +1,94 @@
-"""What a judge is to the pipeline: requests named by their content, and a judgement for each."""
+"""The interface of a judge: requests named by their content, and one judgement for each request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 import orjson
 
+from simsa.judges.conversation import ChatJudge
+from simsa.judges.cost import NOTHING, CostEstimate
+from simsa.judges.request import JudgeRequest
 from simsa.records import Criteria, Judgement, Question, Verdict, content_hash
 
-JOINT = "joint"
-"""The one part of a verdict whose criteria are judged together."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeRequest:
-    """One call: `criteria` of a row, by a judge and rubric that `request_hash` stands for.
-
-    The hash covers all that can change the scores, and only what the call may show, so
-    rows that ask the same thing have the same hash: identical predictions of several
-    variants do, and in split mode every variant's context criteria. `prediction` is None
-    when the call does not show it.
-    """
-
-    request_hash: str
-    part: str
-    criteria: tuple[str, ...]
-    question: Question
-    prediction: str | None
-    material: Mapping[str, str] = field(default_factory=dict)
-    """What a rubric shows of the row, by field, where there is a rubric."""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """Hash of what is asked for each criterion, where its score may come from a call that also
-    asked for others: an edit to one of them then leaves it standing."""
-    voices: Mapping[str, JudgeRequest] = field(default_factory=dict)
-    """The requests whose judgements make the one on this, where it is no call itself: a panel's by
-    member, or the repeats by number."""
-    member: str = ""
-    """Which judge of a panel is asked."""
-    repeat: int = 0
-
-    def calls(self) -> Iterator[JudgeRequest]:
-        """The calls that it takes."""
-        if not self.voices:
-            yield self
-        for voice in self.voices.values():
-            yield from voice.calls()
-
-
-Affords = Callable[[float], bool]
+CanContinue = Callable[[float], bool]
+"""Whether a call that has cost this much so far (USD) may be repeated."""
 
 
 class Judge(Protocol):
-    """Something that scores. Used as an async context manager around all `judge` calls."""
+    """Scores predictions. Use it as an async context manager around all `judge` calls.
 
-    @property
-    def label(self) -> str:
-        """Who judges: `gpt-4o`, `lexical`."""
+    A class that inherits from this protocol needs the attributes, `requests` and `judge`; the other methods
+    have defaults for a judge that runs here and costs nothing.
+    """
 
-    @property
-    def rubric(self) -> str:
-        """By which rubric, with its version: `rag-ko@1a2b3c4d`."""
-
-    @property
-    def criteria(self) -> Criteria:
-        """The criteria that the rubric declares."""
-
-    @property
-    def mode(self) -> str:
-        """`joint` or `split`."""
-
-    @property
-    def key(self) -> str:
-        """Hash of everything that makes scores comparable: model, sampling, rubric, how it is split."""
-
-    @property
-    def task(self) -> str:
-        """Hash of everything that is asked: `key`, and what leaves the scores as they are. Verdicts are
-        made anew, from what is on file, when it changes."""
-
-    @property
-    def verdict_task(self) -> str:
-        """`task` without what is listed beside verdicts, an answer's claims: what scores stand under."""
-
-    @property
-    def width(self) -> int:
-        """How many rows it is worth to have under way at once."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should know before relying on it."""
+    label: str
+    """Name of the judge: `gpt-4o`, `lexical`."""
+    rubric: str
+    """The rubric with its version: `rag-ko@1a2b3c4d`."""
+    criteria: Criteria
+    """The criteria that the rubric declares."""
+    mode: str
+    """`joint` or `split`."""
+    key: str
+    """Hash of everything that makes scores comparable: model, sampling, rubric, mode."""
+    task: str
+    """Hash of everything that is asked: `key`, and what does not change the scores. When it changes, verdicts
+    are put together again from stored judgements."""
+    verdict_task: str
+    """`task` without the extraction of claims."""
+    width: int
+    """How many rows to judge at once."""
+    notes: tuple[str, ...] = ()
+    """What a user should know before relying on this judge."""
+    is_local: bool = True
+    """Whether it runs in this process, without a model or a price."""
 
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
-        """What has to be asked for the verdict on one prediction."""
+        """The requests for the verdict on one prediction."""
+        raise NotImplementedError
 
-    def prompt_text(self, request: JudgeRequest) -> str:
-        """All that a request says to a paid model, to estimate its tokens; empty where nothing is paid."""
+    async def judge(self, request: JudgeRequest, can_continue: CanContinue | None = None) -> Judgement:
+        """The judgement on one request. The failure of a row is a status; EndpointError ends the run.
 
-    def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
-        """A call of its own for some of the criteria of a request that has `keys`."""
-
-    async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
-        """The judgement on one request. A row's failure is its status; EndpointError is the run's end.
-
-        Where the same has to be asked once more, `affords` is told what it has cost so far (USD); where it says no, the
+        Before a call is repeated, `can_continue` gets the cost so far (USD); where it returns False, the
         status is "budget".
         """
+        raise NotImplementedError
 
-    async def __aenter__(self) -> Self: ...
+    def estimate(self, request: JudgeRequest) -> CostEstimate:
+        """What one call is expected to take."""
+        return NOTHING
+
+    def restrict_to(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
+        """A call for some of the criteria of a request that has `criterion_hashes`."""
+        return request
+
+    def set_base_url(self, base_url: str, key: str) -> None:
+        """Sets the address of a judge that simsa serves itself; before the judge is entered."""
+        return
+
+    def chat_models(self) -> Mapping[str, ChatJudge]:
+        """The chat models that are asked, by member name ("" for a judge alone); empty for other judges."""
+        return {}
+
+    async def __aenter__(self) -> Self:
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        return None
 
 
 def combine(question_id: str, variant: str, judgements: Sequence[Judgement]) -> Verdict:
     """One verdict from the judgements on its parts.
 
-    Its status is that of the first part that is not scored; scores of the other parts are
-    kept, and there is no total then. Tokens and cost are sums over the parts, each counted
-    in full in every verdict that shares it; a run's spending is the sum over judgements.
+    Its status is that of the first part that is not scored; scores of the other parts are kept, and there is
+    no total then. Tokens and cost are sums over the parts. A part that several verdicts share counts in full
+    in each; the spending of a run is the sum over judgements.
     """
     first = judgements[0]
     unscored = [judgement for judgement in judgements if judgement.status != "scored"]

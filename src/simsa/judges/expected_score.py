@@ -1,56 +1,65 @@
-"""What a score is worth by the judge's own token probabilities, beside the integer that it wrote."""
+"""Expected scores: the mean of the possible scores, weighted by the judge's token probabilities."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from simsa.records import MAX_SCORE, Expected
+from simsa.records import Criteria, Expected
 from simsa.rubrics import score_offsets
 
 ALTERNATIVES = 20
-"""How many tokens to ask for at each place; more is taken nowhere."""
+"""How many alternatives to request for each token: the most that endpoints accept."""
 ENOUGH = 0.95
-"""The probability that the five scores must have together."""
+"""The probability that the possible scores must have together."""
 NOT_GIVEN = "the endpoint gives no token probabilities"
 NOT_SPELT = "the tokens do not spell the answer"
 NOT_ENOUGH = f"the scores have less than {ENOUGH} of the probability"
+OTHER_SCALE = "expected scores need a scale within 0-9"
 
-# A score within a token: what leads to it, the digit, and nothing behind it that makes it another number.
-_SCORE = re.compile(rb"([^0-9]*)([1-5])(?![0-9.eE])")
+# A score within a token: what precedes it, the digit, and nothing after it that makes it another number.
+_SCORE = re.compile(rb"([^0-9]*)([0-9])(?![0-9.eE])")
 _LOOSE = re.compile(rb'[\s"]+')
 _UNSEEN_TOKENS = 3
 
 
-def expected_scores(text: str, logprobs: Any, scores: Mapping[str, int]) -> dict[str, Expected]:
-    """Σ k·p(k) / Σ p(k) over the scores k at the place of each of `scores` in `text`.
+def expected_scores(
+    text: str, logprobs: Any, scores: Mapping[str, int], criteria: Criteria
+) -> dict[str, Expected]:
+    """Σ k·p(k) / Σ p(k) over the possible scores k, where each of `scores` is written in `text`.
 
-    `logprobs` is a choice's, as OpenAI and vLLM give it. The place is that of the key's own
-    value, never that of the first digit. No expectation, but the reason, where the scores
-    have less than 0.95 of the probability there (the rest wanted to write something else).
+    `logprobs` are those of a choice in the format of OpenAI and vLLM. The position is that of the value of the
+    criterion's key, never that of the first digit. There is a reason in place of an expectation where the
+    possible scores have less than 0.95 of the probability, and on a scale that is not within 0–9.
     """
     tokens = _tokens(logprobs)
     if not tokens:
         return dict.fromkeys(scores, Expected(None, NOT_GIVEN))
-    places = score_offsets(text, scores)
+    offsets = score_offsets(text, scores)
     spans = _spans([_bytes(token) for token in tokens], text.encode("utf-8", "replace"))
     found = {}
     for name in scores:
-        at = len(text[: places[name]].encode("utf-8", "replace")) if name in places else -1
+        criterion = criteria.named(name)
+        at = len(text[: offsets[name]].encode("utf-8", "replace")) if name in offsets else -1
         here = next((n for n, (start, end) in spans.items() if start <= at < end), None)
-        found[name] = Expected(None, NOT_SPELT) if here is None else _at(tokens[here], at - spans[here][0])
+        if criterion is None or criterion.low < 0 or criterion.high > 9:
+            found[name] = Expected(None, OTHER_SCALE)
+        elif here is None:
+            found[name] = Expected(None, NOT_SPELT)
+        else:
+            found[name] = _expectation(tokens[here], at - spans[here][0], criterion.levels)
     return found
 
 
-def _at(token: Mapping[str, Any], offset: int) -> Expected:
-    """The expectation over what could have stood in place of `token`, whose score is at `offset`."""
+def _expectation(token: Mapping[str, Any], offset: int, levels: Collection[int]) -> Expected:
+    """The expectation over the alternatives to `token`, which has its score at `offset`."""
     lead = _bare(_bytes(token)[:offset])
-    shares = dict.fromkeys(range(1, MAX_SCORE + 1), 0.0)
+    shares = dict.fromkeys(levels, 0.0)
     for spelt, p in _alternatives(token):
         score = _SCORE.match(spelt)
-        if score and _bare(score[1]) == lead:
+        if score and int(score[2]) in shares and _bare(score[1]) == lead:
             shares[int(score[2])] += p
     whole = math.fsum(shares.values())
     if whole < ENOUGH:
@@ -59,7 +68,7 @@ def _at(token: Mapping[str, Any], offset: int) -> Expected:
 
 
 def _alternatives(token: Mapping[str, Any]) -> Iterator[tuple[bytes, float]]:
-    """Every token that could have stood here, once, with its probability; the one that does among them."""
+    """Every alternative to `token` and the token itself, each once, with its probability."""
     seen = set()
     for one in (*_list(token.get("top_logprobs")), token):
         spelt, logprob = _bytes(one), one.get("logprob")
@@ -69,10 +78,10 @@ def _alternatives(token: Mapping[str, Any]) -> Iterator[tuple[bytes, float]]:
 
 
 def _spans(tokens: Sequence[bytes], text: bytes) -> dict[int, tuple[int, int]]:
-    """Token → where it stands in `text`, in bytes, from the end on as far as tokens and text agree.
+    """Token number → its span in `text`, in bytes, from the end backwards as far as tokens and text agree.
 
-    The scores stand last. Before them there may be reasoning that is not part of the text,
-    or pieces of characters that an endpoint cannot spell; after them tokens that end an answer.
+    The scores are at the end. Before them there may be reasoning that is not part of the text, or parts of
+    characters that an endpoint cannot spell; after them there may be end-of-sequence tokens.
     """
     last = len(tokens)
     while last and not (tokens[last - 1] and text.endswith(tokens[last - 1])):
@@ -93,12 +102,12 @@ def _tokens(logprobs: Any) -> list[Mapping[str, Any]]:
 
 
 def _list(found: Any) -> list[Mapping[str, Any]]:
-    """The tokens of a list; none of what is no list."""
+    """The tokens of a list; empty for anything else."""
     return [token for token in found if isinstance(token, Mapping)] if isinstance(found, list) else []
 
 
 def _bytes(token: Mapping[str, Any]) -> bytes:
-    """A token's bytes; those of its text where they are not given."""
+    """The bytes of a token; those of its text where they are not given."""
     given = token.get("bytes")
     if isinstance(given, list) and all(isinstance(byte, int) and 0 <= byte < 256 for byte in given):
         return bytes(given)

@@ -1,4 +1,4 @@
-"""Where a judge was asked, and what stood there: a name alone does not say which model answers to it."""
+"""Where a judge was asked, and which model was there: a name alone does not say which model answers to it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from simsa.request_hash import weights_hash
 
 
 class JudgeLocation(NamedTuple):
-    """An address, the folder or name that the server says it serves there, and the hash of that folder's weights.
+    """An address, the folder or name that the server reports for the model, and the hash of that folder's weights.
 
-    `root` and `weights` are None where the server doesn't say, or serves it from another machine.
+    `root` and `weights` are None where the server does not report a folder, or is on another machine.
     """
 
     at: str
@@ -27,8 +27,8 @@ class JudgeLocation(NamedTuple):
     def __str__(self) -> str:
         return f"{self.at} ({self.root})" if self.root else self.at
 
-    def is_like(self, other: JudgeLocation) -> bool:
-        """Whether the same model is there, by the best evidence that both have: weights, what is served, the address."""
+    def same_model(self, other: JudgeLocation) -> bool:
+        """Whether both have the same model, by the best evidence that both have: weights, folder, address."""
         if self.weights and other.weights:
             return self.weights == other.weights
         if self.root and other.root:
@@ -37,45 +37,46 @@ class JudgeLocation(NamedTuple):
 
 
 def judge_locations(config: JudgeConfig, listed: Mapping[str, ModelInfo]) -> dict[str, JudgeLocation]:
-    """Judge → where it is, for those whose name alone does not say which model they are.
+    """Judge → its location, for judges whose name does not identify the model.
 
-    `listed` is what the endpoints that answered say of the model. A model of a public service is the same at
-    whatever address it is asked.
+    `listed` is what the endpoints that answered report of their models. A model of a public service is the
+    same at every address, so it has no location.
     """
     found = {}
-    for known_as, (name, one) in zip(identified(config), config.each.items(), strict=True):
+    for label, (name, one) in zip(identified_names(config), config.each.items(), strict=True):
         if name in listed and not _is_public(one):
-            found[known_as] = _place(one, listed[name])
+            found[label] = _location(one, listed[name])
     return found
 
 
-def identified(config: JudgeConfig) -> list[str]:
-    """Each judge's name with its identity, where it has one."""
+def identified_names(config: JudgeConfig) -> list[str]:
+    """The name of each judge, with its identity where it has one."""
     return [f"{name} ({one.identity})" if one.identity else name for name, one in config.each.items()]
 
 
 def merge_locations(
-    kept: Mapping[str, Sequence[Sequence[Any]]], new: Mapping[str, JudgeLocation]
+    stored: Mapping[str, Sequence[Sequence[Any]]], new: Mapping[str, JudgeLocation]
 ) -> dict[str, list[JudgeLocation]]:
-    """What a run has kept of its judges' places, with where they are now; one that is like another stands once."""
-    found = {name: [JudgeLocation(*place) for place in known] for name, known in kept.items()}
-    for name, place in new.items():
-        found[name] = [*(known for known in found.get(name, []) if not known.is_like(place)), place]
+    """The stored locations of each judge with the new ones; of several with the same model only the last."""
+    found = {name: [JudgeLocation(*one) for one in known] for name, known in stored.items()}
+    for name, location in new.items():
+        others = (known for known in found.get(name, []) if not known.same_model(location))
+        found[name] = [*others, location]
     return found
 
 
-def relocation_note(name: str, where: Sequence[JudgeLocation]) -> LocalizedText:
-    """A word on a judge that was in several places."""
-    return msg("judge.moved", name=name, list=", ".join(map(str, where)))
+def relocation_note(name: str, locations: Sequence[JudgeLocation]) -> LocalizedText:
+    """The note on a judge that was asked in several locations."""
+    return msg("judge.moved", name=name, list=", ".join(map(str, locations)))
 
 
-def apart(
+def relocated(
     first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> Iterator[tuple[str, JudgeLocation, JudgeLocation]]:
-    """Judges of one name that two runs have asked in places that are not alike."""
+    """Judges with one name that two runs asked in locations with different models."""
     for name in first.keys() & second.keys():
-        ours, theirs = ([JudgeLocation(*place) for place in kept[name]] for kept in (first, second))
-        if not any(a.is_like(b) for a in ours for b in theirs):
+        ours, theirs = ([JudgeLocation(*one) for one in stored[name]] for stored in (first, second))
+        if not any(a.same_model(b) for a in ours for b in theirs):
             yield name, ours[-1], theirs[-1]
 
 
@@ -84,12 +85,11 @@ def _is_public(config: JudgeConfig) -> bool:
     return known is not None or BaseUrl.parse(config.base_url).is_openai
 
 
-def _place(config: JudgeConfig, card: ModelInfo) -> JudgeLocation:
+def _location(config: JudgeConfig, info: ModelInfo) -> JudgeLocation:
     address = BaseUrl.parse(config.base_url)
-    at = (
-        address.base_url.replace(f"//{address.host}", "//localhost", 1)
-        if address.is_loopback
-        else address.base_url
-    )
-    is_here = address.is_loopback and card.root and Path(card.root).is_dir()
-    return JudgeLocation(at, card.root, weights_hash(card.root) if card.root and is_here else None)
+    at = address.base_url
+    if address.is_loopback:
+        at = at.replace(f"//{address.host}", "//localhost", 1)
+    if info.root and address.is_loopback and Path(info.root).is_dir():
+        return JudgeLocation(at, info.root, weights_hash(info.root))
+    return JudgeLocation(at, info.root)

@@ -1,11 +1,10 @@
-"""The floor that any real judge must beat: word overlap, dressed as the four criteria.
+"""The lexical baseline: word overlap, as scores for four criteria. Any real judge must be better.
 
-It reads nothing. It counts which content morphemes (Kiwi's; digits as numbers) of one
-text occur in another, and cuts the share into five levels. Paraphrase, word order and
-logic are beyond it. What it is good for: it is free, offline, the same everywhere, and it
-tells right from wrong on short factual answers often enough to show a pipeline at work.
+It counts which content morphemes (Kiwi's; digits as numbers) of one text occur in another, and cuts the share
+into five levels. It does not see paraphrase, word order or logic. It is free, offline and deterministic, and on
+short factual answers it is right often enough to try a pipeline with it.
 
-With Q, C, P, R the units of question, context, prediction and reference:
+With Q, C, P, R the words of question, context, prediction and reference:
 
     answer_correctness    share of R∖Q in P, times 0.7 + 0.3 · share of P in R∪Q; best reference.
                           At most 2 with a number that the reference lacks in place of one that
@@ -15,9 +14,9 @@ With Q, C, P, R the units of question, context, prediction and reference:
     context_faithfulness  share of P∖Q in C; at most 3 with a number that is in neither C nor Q
     context_recall        share of R∖Q in C; best reference
 
-Refusals are told by rule: to decline is right (5) exactly when the reference declines or
-the question is not answerable, wrong (1) otherwise, and always faithful. Where the
-reference declines, no context is lacking, so recall is 5.
+Refusals are detected by rules. Declining is right (5) exactly when the reference declines or the question is
+not answerable, and wrong (1) otherwise; it is always faithful. Where the reference declines, the context lacks
+nothing, so recall is 5.
 """
 
 from __future__ import annotations
@@ -28,21 +27,22 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple
 
 from simsa.i18n.messages import msg
-from simsa.judges.base import JOINT, Affords, JudgeRequest
+from simsa.judges.base import CanContinue
+from simsa.judges.function import FunctionJudge
+from simsa.judges.request import JudgeRequest
 from simsa.metrics.abstention import is_abstention
 from simsa.metrics.citations import strip_citations
 from simsa.metrics.morphology import content_morphemes
-from simsa.records import CRITERIA, Criteria, Criterion, Judgement, Question, content_hash
-from simsa.rubrics import instructions
+from simsa.records import Judgement, Question, content_hash
+from simsa.rubrics import built_in_criteria, instructions
 
 _RULES = "1"
-"""Counts up when a change to this file can change a score."""
+"""Version of the rules: raise it when a change to this file can change a score."""
 
-# The least share for 2, 3, 4 and 5. Relevance is lower: a question also has words of its own.
+# The smallest share for 2, 3, 4 and 5. That of relevance is lower: a question also has words of its own.
 _LEVELS = {
     "answer_correctness": (0.15, 0.4, 0.6, 0.8),
     "context_relevance": (0.1, 0.25, 0.45, 0.65),
@@ -57,9 +57,9 @@ _NEGATION = re.compile(
     r"|\b(?:not|never|no|none|nor|neither|without|cannot)\b|n['’]t\b",
     re.IGNORECASE,
 )
-_MARKS = ".,:;!?'’"
-# English words without content, and nothing; Kiwi tells Korean ones by their tags.
-_GLUE = re.compile(
+_PUNCTUATION = ".,:;!?'’"
+# English stop words, and the empty string; Kiwi tells Korean ones by their tags.
+_STOP_WORDS = re.compile(
     "|an?|and|are|as|at|be|been|by|did|do|does|for|from|had|has|have|in|is|its?|of|on|or|s|that|the|there|this|to|was|were|with"
 )
 _WORD = re.compile(r"\w+")
@@ -74,45 +74,27 @@ class Reason(NamedTuple):
     en: str
 
 
-class LexicalJudge:
-    """See the module. One request a row; `rubric` is the version of its rules."""
-
-    label = "lexical"
-    rubric = f"lexical@{_RULES}"
-    criteria = Criteria(map(Criterion, CRITERIA))
-    mode = JOINT
-    key = task = verdict_task = content_hash("lexical", _RULES)
-    width = 16
-    notes = (msg("judge.lexical"),)
+class LexicalJudge(FunctionJudge):
+    """Scores the four built-in criteria by the rules above. `language` is that of its analysis."""
 
     def __init__(self, language: str = "ko") -> None:
+        super().__init__(
+            lambda question, prediction: {}, built_in_criteria(), label="lexical", version=_RULES
+        )
+        self.key = self.task = self.verdict_task = content_hash("lexical", _RULES)
+        self.notes = (msg("judge.lexical"),)
         self._language = language
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
-        row = [
+    def _content(self, question: Question, prediction: str) -> list[Any]:
+        return [
             question.question,
             [[passage.title, passage.text] for passage in question.contexts] or instructions(question),
             question.reference,
             question.answerable,
             prediction,
         ]
-        return (JudgeRequest(content_hash(self.key, row), JOINT, CRITERIA, question, prediction),)
 
-    def prompt_text(self, request: JudgeRequest) -> str:
-        return ""
-
-    def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
-        return request
-
-    async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
+    async def judge(self, request: JudgeRequest, can_continue: CanContinue | None = None) -> Judgement:
         reasons = await asyncio.to_thread(score, request.question, request.prediction or "")
         return Judgement(
             request_hash=request.request_hash,
@@ -136,10 +118,10 @@ def score(question: Question, prediction: str) -> dict[str, Reason]:
     row = _LexicalRow(
         question=_words(question.question),
         passages=passages,
-        context=_joined(passages),
+        context=_join_words(passages),
         references=references,
         prediction=prediction,
-        said=_words(prediction),
+        answer=_words(prediction),
         declined=is_abstention(prediction, () if question.answerable else references),
         should_decline=not question.answerable or any(map(is_abstention, references)),
     )
@@ -152,36 +134,36 @@ def score(question: Question, prediction: str) -> dict[str, Reason]:
 
 
 class _Words(NamedTuple):
-    """A text's units, and the text in one piece, in which a word is found however Kiwi cut it."""
+    """The words of a text, and the whole text, in which a word is found however Kiwi split it."""
 
     units: frozenset[str]
-    flat: str
+    text: str
 
-    def holds(self, units: Iterable[str]) -> frozenset[str]:
-        """Those of `units` that occur here."""
+    def common(self, units: Iterable[str]) -> frozenset[str]:
+        """The `units` that occur in this text."""
         return frozenset(
             unit
             for unit in units
-            if unit in self.units or (len(unit) > 1 and not unit[0].isdigit() and unit in self.flat)
+            if unit in self.units or (len(unit) > 1 and not unit[0].isdigit() and unit in self.text)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _LexicalRow:
-    """A row, with its texts as words."""
+    """A row with its texts as words."""
 
     question: _Words
     passages: list[_Words]
     context: _Words
     references: list[str]
     prediction: str
-    said: _Words
+    answer: _Words
     declined: bool
     should_decline: bool
 
 
 def _correctness(row: _LexicalRow) -> Reason:
-    if not row.said.units and not row.declined:
+    if not row.answer.units and not row.declined:
         return Reason(1, "답변이 비어 있음", "the answer is empty")
     if row.should_decline:
         if row.declined:
@@ -194,17 +176,17 @@ def _correctness(row: _LexicalRow) -> Reason:
 
 def _agreement(row: _LexicalRow, reference: str) -> Reason:
     """How well the prediction agrees with one reference."""
-    wanted, said = _words(reference), row.said.units
-    asked = wanted.units - row.question.units or wanted.units
-    found = row.said.holds(asked)
-    apt = len(wanted.holds(said) | row.question.holds(said)) / len(said)
-    share = len(found) / len(asked) * (0.7 + 0.3 * apt) if asked else 0.0
+    expected, answer = _words(reference), row.answer.units
+    asked = expected.units - row.question.units or expected.units
+    found = row.answer.common(asked)
+    relevant = len(expected.common(answer) | row.question.common(answer)) / len(answer)
+    share = len(found) / len(asked) * (0.7 + 0.3 * relevant) if asked else 0.0
     level = _level("answer_correctness", share)
     ko = f"정답의 형태소 {len(asked)}개 중 {len(found)}개가 답변에 있음"
     en = f"{len(found)} of the reference's {len(asked)} content words are in the answer"
-    if _numbers(asked - found) and _numbers(said - wanted.units - row.question.units):
+    if _numbers(asked - found) and _numbers(answer - expected.units - row.question.units):
         level, ko, en = min(level, _MOSTLY_WRONG), f"{ko}, 숫자가 다름", f"{en}, but a number differs"
-    elif _is_negated(row.prediction, wanted) != _is_negated(reference, wanted):
+    elif _is_negated(row.prediction, expected) != _is_negated(reference, expected):
         level, ko, en = min(level, _MOSTLY_WRONG), f"{ko}, 긍정과 부정이 다름", f"{en}, but one is negated"
     return Reason(level, ko, en)
 
@@ -213,24 +195,24 @@ def _relevance(row: _LexicalRow) -> Reason:
     if not row.context.units:
         return Reason(1, "검색 결과가 없음", "there is no context")
     asked = row.question.units
-    shares = [len(passage.holds(asked)) / len(asked) if asked else 0.0 for passage in row.passages]
+    shares = [len(passage.common(asked)) / len(asked) if asked else 0.0 for passage in row.passages]
     best = max(shares)
-    bearing = sum(share >= best / 2 for share in shares) if best else 0
-    level = _level("context_relevance", best * (0.1 + 0.9 * bearing / len(shares)))
+    related = sum(share >= best / 2 for share in shares) if best else 0
+    level = _level("context_relevance", best * (0.1 + 0.9 * related / len(shares)))
     return Reason(
         level,
-        f"질문의 형태소 {best:.0%}가 한 문서에 있고 문서 {len(shares)}개 중 {bearing}개가 질문과 닿음",
-        f"{best:.0%} of the question's content words are in one passage; {bearing} of {len(shares)} passages touch on it",
+        f"질문의 형태소 {best:.0%}가 한 문서에 있고 문서 {len(shares)}개 중 {related}개가 질문과 닿음",
+        f"{best:.0%} of the question's content words are in one passage; {related} of {len(shares)} passages touch on it",
     )
 
 
 def _faithfulness(row: _LexicalRow) -> Reason:
     if row.declined:
         return Reason(5, "답할 수 없다고만 하여 더한 내용이 없음", "declined, adding nothing")
-    if not row.said.units:
+    if not row.answer.units:
         return Reason(1, "답변이 비어 있음", "the answer is empty")
-    claimed = row.said.units - row.question.units
-    found = row.context.holds(claimed)
+    claimed = row.answer.units - row.question.units
+    found = row.context.common(claimed)
     level = _level("context_faithfulness", len(found) / len(claimed)) if claimed else 5
     ko = f"답변의 형태소 {len(claimed)}개 중 {len(found)}개가 검색 결과에 있음"
     en = f"{len(found)} of the answer's {len(claimed)} content words are in the context"
@@ -254,10 +236,10 @@ def _recall(row: _LexicalRow) -> Reason:
 
 
 def _support(row: _LexicalRow, reference: str) -> Reason:
-    """How much of one reference the context holds."""
-    wanted = _words(reference).units
-    asked = wanted - row.question.units or wanted
-    found = row.context.holds(asked)
+    """How much of one reference is in the context."""
+    expected = _words(reference).units
+    asked = expected - row.question.units or expected
+    found = row.context.common(asked)
     return Reason(
         _level("context_recall", len(found) / len(asked) if asked else 0.0),
         f"정답의 형태소 {len(asked)}개 중 {len(found)}개가 검색 결과에 있음",
@@ -271,19 +253,19 @@ def _analysis(reasons: Mapping[str, Reason], language: str) -> str:
     return " ".join([head, *(f"{name}: {r.ko if korean else r.en}." for name, r in reasons.items())])
 
 
-@lru_cache(maxsize=2048)  # questions, passages and references come back for every variant
+@lru_cache(maxsize=2048)  # questions, passages and references are the same for every variant
 def _words(text: str) -> _Words:
-    """Content morphemes of `text`, its numbers written alike; its plain words where there are none."""
+    """Content morphemes of `text`, with numbers in one notation; its plain words where it has none."""
     bare = strip_citations(text)
     numbers = {number.replace(",", "") for number in _NUMBER.findall(bare)}
-    words = (unit.strip(_MARKS) for unit in content_morphemes(bare))
-    units = numbers | {word for word in words if not _GLUE.fullmatch(word) and not word[0].isdigit()}
+    words = (unit.strip(_PUNCTUATION) for unit in content_morphemes(bare))
+    units = numbers | {word for word in words if not _STOP_WORDS.fullmatch(word) and not word[0].isdigit()}
     return _Words(frozenset(units or _WORD.findall(bare.lower())), bare.lower())
 
 
-def _joined(passages: Iterable[_Words]) -> _Words:
+def _join_words(passages: Iterable[_Words]) -> _Words:
     parts = list(passages)
-    return _Words(frozenset().union(*(p.units for p in parts)), "\n".join(p.flat for p in parts))
+    return _Words(frozenset().union(*(p.units for p in parts)), "\n".join(p.text for p in parts))
 
 
 def _numbers(units: Iterable[str]) -> list[str]:
@@ -291,9 +273,9 @@ def _numbers(units: Iterable[str]) -> list[str]:
 
 
 def _is_negated(text: str, about: _Words) -> bool:
-    """Whether the sentence of `text` that shares most with `about` denies something."""
+    """Whether the sentence of `text` that has most words of `about` is negated."""
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
-    nearest = max(sentences, key=lambda sentence: len(about.holds(_words(sentence).units)), default="")
+    nearest = max(sentences, key=lambda sentence: len(about.common(_words(sentence).units)), default="")
     return _NEGATION.search(nearest) is not None
 
 

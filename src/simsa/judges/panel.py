@@ -1,4 +1,4 @@
-"""Several judges in place of one: each is asked for itself, and the median of their scores counts."""
+"""Several judges in place of one: each is asked separately, and the median of their scores counts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import Self
 
 from simsa.errors import ServiceError
 from simsa.i18n.messages import msg
-from simsa.judges.base import Affords, JudgeRequest
+from simsa.judges.base import CanContinue, Judge
+from simsa.judges.cost import CostEstimate
 from simsa.judges.llm import LLMJudge
-from simsa.records import CLAIMS, Judgement, Question, content_hash
+from simsa.judges.request import JudgeRequest
+from simsa.records import Judgement, Question, content_hash
 
 
-class Panel:
-    """Members under one rubric and mode. A member whose endpoint ends is done without while a majority is left.
+class Panel(Judge):
+    """Members with one rubric and one mode.
 
-    Claims are listed by the members that are made to: lists have no median.
+    When the endpoint of a member fails for good, the panel goes on without that member while a majority is
+    left. Claims come from the members that are configured to list them: lists have no median.
     """
+
+    is_local = False
 
     def __init__(
         self, label: str, members: Mapping[str, LLMJudge], say: Callable[[str], None] | None = None
@@ -39,7 +44,7 @@ class Panel:
         self.verdict_task = content_hash("panel", [[name, m.verdict_task] for name, m in members.items()])
         self._members = members
         self._say = say or (lambda text: None)
-        self._gone: dict[str, ServiceError] = {}
+        self._failed: dict[str, ServiceError] = {}
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -52,37 +57,43 @@ class Panel:
     ) -> None:
         await self._open.aclose()
 
+    def chat_models(self) -> Mapping[str, LLMJudge]:
+        return self._members
+
     def requests(self, question: Question, prediction: str) -> tuple[JudgeRequest, ...]:
-        asked = {name: member.requests(question, prediction) for name, member in self._members.items()}
-        scoring = [[r for r in requests if r.part != CLAIMS] for requests in asked.values()]
-        together = [
-            self._together(dict(zip(asked, part, strict=True))) for part in zip(*scoring, strict=True)
-        ]
-        listing = [_for(name, r) for name, requests in asked.items() for r in requests if r.part == CLAIMS]
-        return (*together, *listing)
+        asked = {
+            name: [_for_member(name, request) for request in member.requests(question, prediction)]
+            for name, member in self._members.items()
+        }
+        scoring = [[request for request in requests if not request.is_claims] for requests in asked.values()]
+        joined = [self._join(dict(zip(asked, part, strict=True))) for part in zip(*scoring, strict=True)]
+        claims = [request for requests in asked.values() for request in requests if request.is_claims]
+        return (*joined, *claims)
 
-    def _together(self, requests: Mapping[str, JudgeRequest]) -> JudgeRequest:
-        voices = {name: _for(name, request) for name, request in requests.items()}
+    def _join(self, requests: Mapping[str, JudgeRequest]) -> JudgeRequest:
+        """One request for the same part from every member."""
         hashes = [[name, request.request_hash] for name, request in requests.items()]
-        first = next(iter(requests.values()))
-        return replace(first, request_hash=content_hash("panel", hashes), voices=voices, keys={})
+        return replace(
+            next(iter(requests.values())),
+            request_hash=content_hash("panel", hashes),
+            sub_requests=requests,
+            criterion_hashes={},
+            member="",
+        )
 
-    def voice(self, name: str) -> LLMJudge:
-        return self._members[name]
+    def estimate(self, request: JudgeRequest) -> CostEstimate:
+        return self._members[request.member].estimate(request)
 
-    def prompt_text(self, request: JudgeRequest) -> str:
-        return self._members[request.member].prompt_text(request)
+    def restrict_to(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
+        return self._members[request.member].restrict_to(request, criteria)
 
-    def narrowed(self, request: JudgeRequest, criteria: tuple[str, ...]) -> JudgeRequest:
-        return self._members[request.member].narrowed(request, criteria)
-
-    async def judge(self, request: JudgeRequest, affords: Affords | None = None) -> Judgement:
+    async def judge(self, request: JudgeRequest, can_continue: CanContinue | None = None) -> Judgement:
         name = request.member
-        if name not in self._gone:
+        if name not in self._failed:
             try:
-                return await self._members[name].judge(request, affords)
+                return await self._members[name].judge(request, can_continue)
             except ServiceError as error:
-                self._do_without(name, error)
+                self._drop(name, error)
         return Judgement(
             request.request_hash,
             self._members[name].label,
@@ -90,21 +101,21 @@ class Panel:
             "failed",
             cost_usd=0.0,
             attempts=0,
-            detail=str(self._gone[name]),
+            detail=str(self._failed[name]),
         )
 
-    def _do_without(self, name: str, error: ServiceError) -> None:
-        """Raises `error` when no majority is left without this member."""
-        first = name not in self._gone
-        self._gone.setdefault(name, error)
-        left = len(self._members) - len(self._gone)
+    def _drop(self, name: str, error: ServiceError) -> None:
+        """Goes on without a member. Raises `error` when no majority is left."""
+        first = name not in self._failed
+        self._failed.setdefault(name, error)
+        left = len(self._members) - len(self._failed)
         if 2 * left <= len(self._members):
             raise error
         if first:
             self._say(msg("judge.member_stopped", name=name, left=left, error=str(error)))
 
 
-def _for(name: str, request: JudgeRequest) -> JudgeRequest:
-    """`request` and its voices, to be asked of the member `name`."""
-    voices = {repeat: _for(name, voice) for repeat, voice in request.voices.items()}
-    return replace(request, member=name, voices=voices)
+def _for_member(name: str, request: JudgeRequest) -> JudgeRequest:
+    """`request` and its repeats, addressed to the member `name`."""
+    repeats = {number: _for_member(name, repeat) for number, repeat in request.sub_requests.items()}
+    return replace(request, member=name, sub_requests=repeats)

@@ -15,12 +15,13 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from simsa.errors import EndpointError
+from simsa.i18n.messages import msg
 from simsa.llm.base_url import BaseUrl
 from simsa.llm.chat import FailureKind
 from simsa.text import one_line
 
 _MAX_MESSAGE = 400
-_RESUME = "run again then: it goes on where it stopped"
+_RESUME = msg("error.llm.run_again_then_goes_where")
 
 # The messages of OpenAI, vLLM (old and new), llama.cpp, TGI and their imitators.
 _TOO_LONG = re.compile(
@@ -175,22 +176,26 @@ def _validation_text(detail: Any) -> str:
 def unreachable(address: BaseUrl, detail: str, *, answered_before: bool) -> EndpointError:
     """The error for an endpoint without a connection."""
     if answered_before:
-        return EndpointError(f"does not answer any more: {detail}", where=address.base_url, hint=_RESUME)
+        return EndpointError(
+            msg("error.llm.does_not_answer_any_more", detail=detail), where=address.base_url, hint=_RESUME
+        )
     hint = "check base_url" + (
         ", and that the server is running" if address.is_loopback else " and the network"
     )
-    return EndpointError(f"cannot be reached: {detail}", where=address.base_url, hint=hint)
+    return EndpointError(msg("error.llm.cannot_reached", detail=detail), where=address.base_url, hint=hint)
 
 
 def untrusted(address: BaseUrl, detail: str) -> EndpointError:
     """The error for a failed TLS handshake."""
-    hint = "check base_url (http or https?); set SSL_CERT_FILE for a private certificate authority"
-    return EndpointError(f"no secure connection: {detail}", where=address.base_url, hint=hint)
+    hint = msg("error.llm.check_base_url_http_or")
+    return EndpointError(
+        msg("error.llm.no_secure_connection", detail=detail), where=address.base_url, hint=hint
+    )
 
 
 def no_answers(address: BaseUrl, detail: str, requests: int) -> EndpointError:
     """The error after `requests` failed requests in a row; `detail` is about the last one."""
-    message = f"has not answered {requests} requests in a row; the last: {detail}"
+    message = msg("error.llm.has_not_answered_requests_row", requests=requests, detail=detail)
     return EndpointError(message, where=address.base_url, hint=_RESUME)
 
 
@@ -198,7 +203,7 @@ def wait_too_long(address: BaseUrl, seconds: float, error: ErrorResponse) -> End
     """The error for a rate limit that is longer than the client waits."""
     minutes = max(1, round(seconds / 60))
     duration = f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-    message = f"lets nothing through for {duration}: {error.detail}"
+    message = msg("error.llm.lets_nothing_through", duration=duration, detail=error.detail)
     return EndpointError(message, where=address.base_url, hint=_RESUME)
 
 
@@ -215,7 +220,9 @@ def missing_model(
         f"available: {shown}{more}" if listed else "",
     ]
     hint = "; ".join(part for part in parts if part) or "check the model's name"
-    return EndpointError(f"has no model {model!r} ({error.detail})", where=address.base_url, hint=hint)
+    return EndpointError(
+        msg("error.llm.has_no_model", model=model, detail=error.detail), where=address.base_url, hint=hint
+    )
 
 
 def rejected(
@@ -229,17 +236,19 @@ def rejected(
         case 401 | 407:
             message, hint = f"requires a key: {detail}", f"set {key_name}"
         case 402 | 429:
-            message = f"has no credit left: {detail}"
-            hint = f"top up the account or raise its limit; {_RESUME}"
+            message = msg("error.llm.has_no_credit_left", detail=detail)
+            hint = msg("error.llm.top_up_account_or_raise", RESUME=_RESUME)
         case 403:
-            message = f"forbids this: {detail}"
-            hint = f"check the permissions of {key_name}, and from which networks it may be used"
+            message = msg("error.llm.forbids", detail=detail)
+            hint = msg("error.llm.check_permissions_which_networks_may", key_name=key_name)
         case 404 | 405 | 410:
-            message = f"has no chat completions here: {detail}"
-            hint = "check base_url: the part before /chat/completions"
+            message = msg("error.llm.has_no_chat_completions_here", detail=detail)
+            hint = msg("error.llm.check_base_url_part_before")
         case status if status < 400:
-            message = f"redirects to {location.split('?')[0] or 'another address'} (HTTP {status})"
-            hint = "redirects are not followed; if you trust that address, use it as base_url"
+            message = msg(
+                "error.llm.redirects_http", value=location.split("?")[0] or "another address", status=status
+            )
+            hint = msg("error.llm.redirects_are_not_followed_if")
         case _:
             message, hint = f"rejects requests: {detail}", "check base_url, model and key"
     return EndpointError(message, where=address.base_url, hint=hint)

@@ -76,8 +76,8 @@ class BaseUrl(NamedTuple):
 def check_key(key: str | None, name: str | None) -> None:
     """Raises ConfigError if `key` cannot be sent in a header; `name` is its environment variable."""
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
-        message = "contains characters that no key has: a space, a line break, or a non-ASCII character"
-        raise ConfigError(message, field=name or "key", hint="copy the key again")
+        message = msg("error.llm.contains_characters_no_key_has")
+        raise ConfigError(message, field=name or "key", hint=msg("error.llm.copy_key_again"))
 
 
 def _invalid(message: str, found: object = None, hint: str | None = None) -> ConfigError:

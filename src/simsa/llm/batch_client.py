@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 
 from simsa.errors import EndpointError
+from simsa.i18n.messages import msg
 from simsa.llm import api_errors
 from simsa.llm.api_errors import ApiResponse, ErrorClass, ErrorResponse, TransportFailure, parse_error
 from simsa.llm.base_url import BaseUrl
@@ -125,7 +126,7 @@ class BatchEndpoint(Endpoint):
                         return _required(item, "id")
             return None
 
-        found = await self._submit("the upload of a file", send, search, perhaps_sent, settle_s=0.0)
+        found = await self._submit("the upload of a file", send, search, perhaps_sent)
         return found if isinstance(found, str) else _required(found, "id")
 
     async def create(
@@ -146,9 +147,9 @@ class BatchEndpoint(Endpoint):
             )
 
         async def search() -> BatchState | None:
-            return await self.find(key, since=since)
+            return await self.find(key, since=since, settle=True)
 
-        found = await self._submit("the start of a batch", send, search, perhaps_sent, settle_s=self.settle_s)
+        found = await self._submit("the start of a batch", send, search, perhaps_sent)
         return found if isinstance(found, BatchState) else BatchState.from_json(found)
 
     async def _submit(
@@ -157,18 +158,17 @@ class BatchEndpoint(Endpoint):
         send: Call,
         search: Callable[[], Awaitable[T | None]],
         perhaps_sent: bool,
-        settle_s: float,
     ) -> T | Mapping[str, Any]:
         """Sends something exactly once: searches for it before it is sent again after an unclear result."""
         begun, lost, reason = time.monotonic(), 0, ""
         while True:
-            if perhaps_sent and (found := await _search_for(search, settle_s)) is not None:
+            if perhaps_sent and (found := await search()) is not None:
                 return found
             if lost >= self.max_attempts:
                 raise EndpointError(
-                    f"{what} failed {lost} times: {reason}",
+                    msg("error.llm.failed_times", what=what, lost=lost, reason=reason),
                     where=self.base_url,
-                    hint="run again later: it goes on where it stopped, and submits nothing twice",
+                    hint=msg("error.llm.run_again_later_goes_where"),
                 )
             response, wait = await send(), None
             if isinstance(response, TransportFailure):
@@ -196,16 +196,21 @@ class BatchEndpoint(Endpoint):
 
     # Reading --------------------------------------------------------------------------------
 
-    async def find_surely(self, key: str, *, since: float) -> BatchState | None:
-        """As `find`, but waits until a batch whose submission was interrupted must be listed."""
+    async def find(self, key: str, *, since: float, settle: bool = False) -> BatchState | None:
+        """The batch named `key`, created after `since` (less a day, because clocks differ); None if there is none.
 
-        async def search() -> BatchState | None:
-            return await self.find(key, since=since)
+        `settle`: search for `settle_s`, until a batch whose submission was interrupted must be listed.
+        """
+        until, pause = time.monotonic() + self.settle_s, self.settle_s / 16
+        while True:
+            found = await self._find(key, since)
+            left = until - time.monotonic()
+            if found is not None or not settle or left <= 0:
+                return found
+            await asyncio.sleep(min(pause, left))
+            pause *= 2
 
-        return await _search_for(search, self.settle_s)
-
-    async def find(self, key: str, *, since: float) -> BatchState | None:
-        """The batch named `key`, created after `since` (less a day, because clocks differ); None if there is none."""
+    async def _find(self, key: str, since: float) -> BatchState | None:
         async for page in self._pages("batches", {}):
             states = [BatchState.from_json(item) for item in page]
             for state in states:
@@ -284,16 +289,15 @@ class BatchEndpoint(Endpoint):
         if failure.kind == "untrusted":
             raise api_errors.untrusted(self.address, failure.detail)
         if failure.kind == "too_big":
-            raise EndpointError(f"sends {failure.detail}", where=self.base_url)
+            raise EndpointError(msg("error.llm.sends", detail=failure.detail), where=self.base_url)
 
     def _rejected(self, error: ErrorResponse, response: ApiResponse) -> EndpointError:
         if error.status not in (404, 405, 410):
             return super()._rejected(error, response)
         return EndpointError(
-            f"does not know this batch, or has no Batch API: {error.detail}",
+            msg("error.llm.does_not_know_batch_or", detail=error.detail),
             where=self.base_url,
-            hint="check base_url and the key's project; `simsa judge CONFIG --cancel` gives up a batch that is gone;"
-            ' where there is no Batch API: judge.via = "direct", or `simsa judge CONFIG --write-batch DIR`',
+            hint=msg("error.llm.check_base_url_key_s"),
         )
 
     def _backoff(self, times: int, requested_s: float | None) -> float:
@@ -302,30 +306,18 @@ class BatchEndpoint(Endpoint):
         return max(requested_s or 0.0, span * random.uniform(0.5, 1.0))
 
 
-async def _search_for(search: Callable[[], Awaitable[T | None]], settle_s: float) -> T | None:
-    """Repeats `search` until it finds something or `settle_s` have passed."""
-    until, pause = time.monotonic() + settle_s, settle_s / 16
-    while True:
-        found = await search()
-        left = until - time.monotonic()
-        if found is not None or left <= 0:
-            return found
-        await asyncio.sleep(min(pause, left))
-        pause *= 2
-
-
 def _parse_object(response: ApiResponse, address: BaseUrl) -> Mapping[str, Any]:
     try:
         found = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
-        raise EndpointError("answers with something that is no JSON object", where=address.base_url)
+        raise EndpointError(msg("error.llm.answers_something_is_no_json"), where=address.base_url)
     return found
 
 
 def _required(found: Mapping[str, Any], name: str) -> str:
     value = found.get(name)
     if not isinstance(value, str) or not value:
-        raise EndpointError(f"answers without {name!r}")
+        raise EndpointError(msg("error.llm.answers_without", name=name))
     return value

@@ -128,7 +128,7 @@ class ChatEndpoint(Endpoint):
         try:
             return parse_models(response.body)
         except MalformedResponse as malformed:
-            raise EndpointError(f"answers with {malformed}", where=self.base_url) from None
+            raise EndpointError(msg("error.llm.answers", malformed=malformed), where=self.base_url) from None
 
     async def probe(self, extra_body: Mapping[str, Any] | None = None) -> CapabilityReport | None:
         """Sends one small request with every optional field to find out which fields the endpoint accepts.

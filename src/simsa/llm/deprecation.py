@@ -1,4 +1,4 @@
-"""When models leave their API: from the endpoint where it says so, else from a small dated table."""
+"""When models are retired from their API: as the endpoint says, or from a small dated table."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from simsa.i18n.messages import msg
 from simsa.llm.pricing import family
 
 SOON_DAYS = 90
-_AGED_DAYS = 120
-"""After so many days the table may have been overtaken."""
+# The table may be out of date after this time.
+_MAX_TABLE_AGE_DAYS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Deprecation:
-    """A model's last day. `date` is None when it has passed on a day that is not known."""
+    """A model's last day. `date` is None if the model was retired on an unknown day."""
 
     model: str
     date: datetime.date | None
     today: datetime.date
     successor: str | None = None
     advice: LocalizedText | None = None
-    """How the successor wants to be called."""
+    """How to call the successor."""
     as_of: str | None = None
-    """Year and month in which the date was last seen; None: the endpoint itself says it."""
+    """The year and month in which the date was last checked; None if the endpoint itself gives it."""
 
     @property
     def days_left(self) -> int:
-        """Days until then; negative when it has passed."""
+        """The days until then; negative if it has passed."""
         return (self.date - self.today).days if self.date else -1
 
     @property
     def is_soon(self) -> bool:
-        """Within 90 days, or passed: people should hear of it."""
+        """Whether it is within `SOON_DAYS` or has passed, so that users should be told."""
         return self.days_left <= SOON_DAYS
 
     @property
     def is_aged(self) -> bool:
-        """Whether the date was seen so long ago that another may hold by now."""
+        """Whether the date was checked so long ago that it may have changed."""
         if self.as_of is None:
             return False
-        return (self.today - datetime.date.fromisoformat(f"{self.as_of}-01")).days > _AGED_DAYS
+        return (self.today - datetime.date.fromisoformat(f"{self.as_of}-01")).days > _MAX_TABLE_AGE_DAYS
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; `days_left` counts from today."""
+        """As JSON; `days_left` counts from `today`."""
         return {
             "model": self.model,
             "date": self.date and self.date.isoformat(),
@@ -64,7 +64,7 @@ class Deprecation:
 
     @property
     def said(self) -> LocalizedText:
-        """When it leaves, and what is to be taken instead."""
+        """The message for users: when the model is retired, and its successor."""
         what = {"model": self.model, "date": str(self.date)}
         if self.days_left >= 0:
             text = msg("retires.in", days=self.days_left, **what)
@@ -83,10 +83,10 @@ class Deprecation:
 def deprecation(
     model: str, today: datetime.date | None = None, listed: datetime.date | None = None
 ) -> Deprecation | None:
-    """When `model`, or the model it is a snapshot of, retires; None: no date is known.
+    """When `model`, or the model of which it is a snapshot, is retired; None if no date is known.
 
-    `listed` is the date that the endpoint itself gives (`ModelInfo.shutdown_date`); it
-    wins over the table. `today` is today by default.
+    `listed` is the date that the endpoint itself gives (`ModelInfo.shutdown_date`), and takes
+    precedence over the table. `today` is the current day (UTC) by default.
     """
     table = _table()
     entry = table["models"].get(model) or table["models"].get(family(model))
@@ -98,11 +98,8 @@ def deprecation(
     note = table["notes"].get(successor)
     advice = LocalizedText(note["en"], note["ko"]) if note else None
     as_of = None if listed else table["as_of"]
-    return Deprecation(model, date, today or _today(), successor, advice, as_of)
-
-
-def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()
+    today = today or datetime.datetime.now(datetime.UTC).date()
+    return Deprecation(model, date, today, successor, advice, as_of)
 
 
 @cache

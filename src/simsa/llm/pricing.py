@@ -1,7 +1,4 @@
-"""What calls cost: one dated table, which the user can overrule.
-
-How many tokens a text has, roughly, where nobody counts them for us.
-"""
+"""Prices of models from one dated table, which the user can override, and estimates of token counts."""
 
 from __future__ import annotations
 
@@ -13,20 +10,22 @@ from typing import Any, NamedTuple
 import orjson
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+# Tokens per character of Hangul and other wide scripts, and of all other text.
+_TOKENS_PER_WIDE, _TOKENS_PER_OTHER = 0.7, 0.27
 
 
 class Price(NamedTuple):
-    """USD per million tokens: prompt tokens, those of them read from a cache, completion tokens."""
+    """USD per million prompt tokens, cached prompt tokens and completion tokens."""
 
     input: float
     cached: float
     output: float
     as_of: str | None = None
-    """Year and month in which it was last seen."""
+    """The year and month in which the price was last checked; None for a price of the user's."""
 
 
 def price(model: str) -> Price | None:
-    """The last seen price of a model or dated snapshot of it (`gpt-4o-2024-08-06`); None: not known."""
+    """The price of a model or of a dated snapshot of it (`gpt-4o-2024-08-06`); None if it is unknown."""
     table = _table()
     entry = table.get(model) or table.get(family(model))
     return None if entry is None else Price(entry["input"], entry["cached"], entry["output"], entry["as_of"])
@@ -35,19 +34,19 @@ def price(model: str) -> Price | None:
 def cost(
     model: str, prompt: int, cached: int, completion: int, override: Price | None = None
 ) -> float | None:
-    """USD for `prompt` tokens, of which `cached` came from a cache, and `completion` tokens.
+    """The cost in USD of `prompt` tokens (`cached` of them from a cache) and `completion` tokens.
 
-    None when the price is not known.
+    `override` replaces the price in the table. None if the price is unknown.
     """
-    each = override or price(model)
-    if each is None:
+    usd = override or price(model)
+    if usd is None:
         return None
-    read = min(cached, prompt)
-    return ((prompt - read) * each.input + read * each.cached + completion * each.output) / 1e6
+    cached = min(cached, prompt)
+    return ((prompt - cached) * usd.input + cached * usd.cached + completion * usd.output) / 1e6
 
 
 def family(model: str) -> str:
-    """A snapshot's model: `gpt-4o-2024-08-06` is a `gpt-4o`."""
+    """The model of a dated snapshot: `gpt-4o` for `gpt-4o-2024-08-06`."""
     return _SNAPSHOT.sub("", model)
 
 
@@ -58,14 +57,9 @@ def _table() -> dict[str, Any]:
     return found
 
 
-# Tokens a character, roughly, for tokenizers of the size of GPT-4o's: Hangul and other
-# wide scripts, and everything else.
-_PER_WIDE, _PER_OTHER = 0.7, 0.27
-
-
 def tokens(text: str) -> float:
-    """An estimate from the characters of `text`."""
-    # Of UTF-8 a wide letter takes two bytes more than one, and what lies between, as Cyrillic, one:
-    # half as wide, which is about what it costs. Counted like this it takes no time for each letter.
+    """Estimates the number of tokens in `text` for a tokenizer of the size of GPT-4o's."""
+    # A Hangul character takes two extra bytes in UTF-8 and a Cyrillic one takes one, which matches their cost
+    # in tokens. Counting bytes needs no loop over the characters.
     wide = (len(text.encode("utf-8", "surrogatepass")) - len(text)) / 2
-    return wide * _PER_WIDE + (len(text) - wide) * _PER_OTHER
+    return wide * _TOKENS_PER_WIDE + (len(text) - wide) * _TOKENS_PER_OTHER

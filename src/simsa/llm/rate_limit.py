@@ -41,7 +41,6 @@ _IGNORED_REQUESTS = 500
 _MAX_PAUSE_S = 15.0
 _MAX_REJECTED_IN_A_ROW = 4
 _TOLERANCE_S = 0.01
-_CATCH_UP_S, _CATCH_UP_FACTOR = 2.0, 2.0
 
 # While no rate is known, requests restart slowly after a pause, so that a pause which was too short costs few
 # 429s. Their rate doubles until there is no limit.
@@ -130,8 +129,8 @@ class RateEstimator:
         if self._in_block == _BLOCK:
             self._close_block(now, sent)
 
-    def record_rejection(self, permit: Permit, now: float, sent: int, *, caught_up: bool) -> None:
-        """A request was rejected, of `sent` so far; `caught_up`: it was sent faster than this rate."""
+    def record_rejection(self, permit: Permit, now: float, sent: int) -> None:
+        """A request was rejected, of `sent` so far."""
         self._rejected += 1
         for exhaustion in self._exhaustions:
             exhaustion.accepted -= exhaustion.at >= permit.at
@@ -151,8 +150,7 @@ class RateEstimator:
                 self._in_block = self._overruns_in_block = self._bad_blocks = 0
         elif not self.rejected_in_a_row:
             self._overruns_in_block += 1
-            if not caught_up:
-                self._correct(self.rate, measured, now)
+            self._correct(self.rate, measured, now)
 
     def settle(self, now: float) -> None:
         """Evaluates the last overrun once all its responses have come."""
@@ -199,7 +197,7 @@ class RateLimiter:
 
     Immediately, while the headers announce some quota and no request was rejected. Otherwise evenly
     spaced at the lowest announced or estimated rate, and never in a pause that the endpoint
-    has asked for. After a pause, requests catch up, unless the endpoint has rejected that before.
+    has asked for.
     """
 
     def __init__(self) -> None:
@@ -210,11 +208,7 @@ class RateLimiter:
         self._requests = Quota("requests", each=1.0)
         self._tokens = Quota("tokens")
         self._next_at = -math.inf
-        self._slot = -math.inf
         self._delayed = False
-        self._may_catch_up = True
-        self._behind_since = math.inf
-        self._last_caught_up = -math.inf
 
     @property
     def rate(self) -> float | None:
@@ -239,7 +233,7 @@ class RateLimiter:
         self._tokens.left -= self._tokens.each
         rate = self.rate
         if rate is not None:
-            self._space(permit, rate)
+            self._next_at = max(self._next_at, now - _TOLERANCE_S) + 1 / rate
         elif now - self.resume_at < _RESTART_S:
             self._next_at = now + 1 / self._restart_rate(now)
         self._estimator.record_send(now, self.sent, delayed=self._delayed and rate == self._estimator.rate)
@@ -262,9 +256,7 @@ class RateLimiter:
         self._requests.update(headers, permit.number, self.sent)
         self._tokens.update(headers, permit.number, self.sent)
         estimator = self._estimator
-        caught_up = permit.number <= self._last_caught_up + 2
-        self._may_catch_up = self._may_catch_up and not caught_up
-        estimator.record_rejection(permit, now, self.sent, caught_up=caught_up)
+        estimator.record_rejection(permit, now, self.sent)
         if estimator.ignores(self.sent):
             return
         if retry_after is None:
@@ -275,24 +267,11 @@ class RateLimiter:
             doubled = _SETTLE_S * 2 ** (estimator.rejected_in_a_row - _MAX_REJECTED_IN_A_ROW)
             retry_after = max(retry_after, min(_MAX_PAUSE_S, doubled))
         self.resume_at = max(self.resume_at, now + retry_after)
-        self._behind_since = max(now, self.resume_at - _CATCH_UP_S) if self._may_catch_up else math.inf
 
     def _restart_rate(self, now: float) -> float:
         """The requests per second shortly after a pause."""
         doubling = _CAREFUL_DOUBLING_S if self._estimator.is_limit else _RESTART_DOUBLING_S
         return min(_RESTART_MAX, _RESTART_RATE * math.exp2((now - self.resume_at) / doubling))
-
-    def _space(self, permit: Permit, rate: float) -> None:
-        """Sets when the request after `permit` may be sent."""
-        in_time = permit.at - _TOLERANCE_S
-        slot = max(self._slot, min(in_time, self._behind_since))
-        self._slot = slot + 1 / rate
-        if slot >= in_time:
-            self._behind_since = math.inf
-            self._next_at = self._slot
-        else:
-            self._last_caught_up = permit.number
-            self._next_at = max(self._slot, permit.at + 1 / (_CATCH_UP_FACTOR * rate))
 
 
 class ConcurrencyWindow:

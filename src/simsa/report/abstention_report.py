@@ -13,13 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simsa.metrics.abstention import AbstentionTable
-from simsa.records import MAX_SCORE
 
 if TYPE_CHECKING:
-    from simsa.report.score_matrix import Part, Table
-
-_CORRECTNESS = "answer_correctness"
-_RIGHT = MAX_SCORE - 1  # the rule's refusals with this much correctness were none
+    from simsa.report.score_matrix import Part, ScoreMatrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ class JudgedAbstention:
         return counts | {"disputed": list(self.disputed), "recall": self.recall}
 
 
-def abstention(table: Table, variant: str, part: Part) -> AbstentionTable | None:
+def abstention(table: ScoreMatrix, variant: str, part: Part) -> AbstentionTable | None:
     """The 2×2 by rule over all answers; None when there are none."""
     import numpy as np
 
@@ -70,18 +66,23 @@ def abstention(table: Table, variant: str, part: Part) -> AbstentionTable | None
     return AbstentionTable(a, b, c, d, (p, q, r, s))
 
 
-def by_judge(table: Table, variant: str, part: Part) -> JudgedAbstention | None:
+def by_judge(table: ScoreMatrix, variant: str, part: Part) -> JudgedAbstention | None:
     """What the scores of an LLM judge say of abstentions; None where it scored no answer that could tell."""
     import numpy as np
 
     abstained = table.answers(variant, "abstained")[:, part.places]
-    correctness = table.answers(variant, _CORRECTNESS)[:, part.places]
+    criterion = table.criteria.of_aspect("correctness")
+    if criterion is None:
+        return None
+    correctness = table.answers(variant, criterion.name)[:, part.places]
     answerable = np.array(table.answerable, dtype=bool)[part.places]
     known = np.isfinite(abstained)
     asked, scored = known & ~answerable, np.isfinite(correctness)
-    declined, answered = asked & (correctness == MAX_SCORE), asked & (correctness == 1)
+    declined, answered = asked & (correctness == criterion.high), asked & (correctness == criterion.low)
     disputed = (declined & (abstained == 0)) | (answered & (abstained == 1))
-    disputed |= known & answerable & (abstained == 1) & (correctness >= _RIGHT)
+    # A refusal that is scored as right, with 4 or more on a scale of 1–5, was none.
+    right = correctness >= criterion.high - criterion.span / 4
+    disputed |= known & answerable & (abstained == 1) & right
     if not (scored & (asked | disputed)).any():
         return None
     doubtful = disputed.any(axis=0)

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.i18n.messages import note_text
+from simsa.records import Criteria, Criterion
 from simsa.report.score_matrix import CLAIMS_SUPPORTED, CLAIMS_TOTAL, CLAIMS_UNFOUND, MISSING, SHARE
 from simsa.report.shared_questions import ScoreDifference, difference
 
 if TYPE_CHECKING:
-    from simsa.report.score_matrix import Floats, Part, Table
+    from simsa.report.score_matrix import Floats, Part, ScoreMatrix
     from simsa.stats import Clusters, Distribution
     from simsa.store import Claimed, Result
-
-_FAITHFULNESS = "context_faithfulness"
-# Scores that say of an answer that all, or most, of it is in no passage.
-_KIND, _HARSH = 5, 2
 
 
 class Disputed(NamedTuple):
@@ -76,7 +73,7 @@ class ClaimsInfo:
 
 
 def claims_of_variant(
-    table: Table, name: str, whole: Part, clusters: Clusters | None, baseline: str
+    table: ScoreMatrix, name: str, whole: Part, clusters: Clusters | None, baseline: str
 ) -> ClaimsInfo | None:
     """None where no claims were asked for."""
     import numpy as np
@@ -105,7 +102,7 @@ def claims_of_variant(
     )
 
 
-def contradiction(table: Table, variant: str) -> Floats:
+def contradiction(table: ScoreMatrix, variant: str) -> Floats:
     """By how many points the score of faithfulness lies off what the claims would make it: a row for each of
     several answers, a column a question.
 
@@ -113,28 +110,45 @@ def contradiction(table: Table, variant: str) -> Floats:
     """
     import numpy as np
 
-    score, share = table.answers(variant, _FAITHFULNESS), table.answers(variant, SHARE)
-    contradict = ((score == _KIND) & (share < 1)) | ((score <= _HARSH) & (share == 1))
-    found: Floats = np.where(contradict, np.abs(score - (1 + 4 * share)), MISSING)
+    faithfulness, share = table.criteria.of_aspect("faithfulness"), table.answers(variant, SHARE)
+    if faithfulness is None:
+        return np.full_like(share, MISSING)
+    score = table.answers(variant, faithfulness.name)
+    contradict = ((score == faithfulness.high) & (share < 1)) | (
+        (score <= _harsh(faithfulness)) & (share == 1)
+    )
+    deviation = np.abs(score - (faithfulness.low + faithfulness.span * share))
+    found: Floats = np.where(contradict, deviation, MISSING)
     return found
 
 
-def format_contradiction(answer: Result, listed: Claimed | None) -> float:
+def answer_contradiction(answer: Result, listed: Claimed | None, criteria: Criteria) -> float:
     """The same of one answer; -1 where score and claims do not contradict each other, or one is not there."""
-    score, claims = answer.scores.get(_FAITHFULNESS), listed.claims if listed else None
-    if score is None or not claims:
+    faithfulness, claims = criteria.of_aspect("faithfulness"), listed.claims if listed else None
+    score = answer.scores.get(faithfulness.name) if faithfulness else None
+    if faithfulness is None or score is None or not claims:
         return -1.0
     share = sum(claim.supported for claim in claims) / len(claims)
-    contradict = share < 1 if score == _KIND else score <= _HARSH and share == 1
-    return abs(score - (1 + 4 * share)) if contradict else -1.0
+    contradict = share < 1 if score == faithfulness.high else score <= _harsh(faithfulness) and share == 1
+    return abs(score - (faithfulness.low + faithfulness.span * share)) if contradict else -1.0
 
 
-def _disputes(table: Table, name: str) -> tuple[list[Disputed], list[Disputed]]:
+def _harsh(faithfulness: Criterion) -> float:
+    """The highest score that calls most of an answer unsupported: 2 on a scale of 1–5."""
+    return faithfulness.low + faithfulness.span / 4
+
+
+def _disputes(table: ScoreMatrix, name: str) -> tuple[list[Disputed], list[Disputed]]:
     """Answers that were judged too kindly and too harshly, in the order of the test set."""
-    columns = [table.answers(name, column) for column in (_FAITHFULNESS, CLAIMS_SUPPORTED, CLAIMS_TOTAL)]
+    faithfulness = table.criteria.of_aspect("faithfulness")
+    if faithfulness is None:
+        return [], []
+    columns = [table.answers(name, column) for column in (faithfulness.name, CLAIMS_SUPPORTED, CLAIMS_TOTAL)]
     places, samples = (contradiction(table, name) >= 0).T.nonzero()
     found = [
         Disputed._make((table.question_ids[place], *(int(column[n, place]) for column in columns), n))
         for place, n in zip(places.tolist(), samples.tolist(), strict=True)
     ]
-    return [d for d in found if d.faithfulness == _KIND], [d for d in found if d.faithfulness != _KIND]
+    return [d for d in found if d.faithfulness == faithfulness.high], [
+        d for d in found if d.faithfulness != faithfulness.high
+    ]

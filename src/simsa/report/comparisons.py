@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError, RunError
 from simsa.i18n.language import LANGUAGES, Language
 from simsa.i18n.messages import note_text, words
-from simsa.records import CRITERIA
+from simsa.records import Criteria, Criterion, Number
 from simsa.report import gates
 from simsa.report.cross_judge_report import Bridged, bridged, judged_apart
 from simsa.report.gates import Gate, GateResult
-from simsa.report.notes import of_comparing, of_samples
-from simsa.report.score_matrix import SHARE, TOTAL, Table, load
+from simsa.report.notes import comparison_notes, of_samples
+from simsa.report.score_matrix import SHARE, TOTAL, ScoreMatrix, load
 from simsa.report.shared_questions import Common, ScoreDifference, common, difference, narrowed
 from simsa.report.summary import calibration_of, compared
 from simsa.report.summary_model import Note
@@ -59,6 +59,7 @@ class ComparisonReport:
     bridged: Bridged | None = None
     common: Common | None = None
     notes: tuple[Note, ...] = ()
+    criteria: Criteria = field(default_factory=Criteria)
 
     @property
     def passed(self) -> bool:
@@ -114,8 +115,8 @@ def comparison_report(
         raise ConfigError("no such variant", field="--baseline", found=baseline, hint=hint)
     comparisons, found = compared(table, baseline), None
     if bridge is not None:
-        _require_one_judge(wanted, sides, baseline)
-        found, comparisons = judged_apart(bridged(bridge), comparisons, sides)
+        _require_one_judge(wanted, sides, baseline, table.criteria)
+        found, comparisons = judged_apart(bridged(bridge, table.criteria), comparisons, sides)
     spoken: Language = language or first.meta("language") or LANGUAGES[0]
     return ComparisonReport(
         runs=tuple((store.meta("run") or {}).get("id", "") for store in stores),
@@ -128,19 +129,21 @@ def comparison_report(
         outcomes=tuple(gates.evaluate(wanted, table, baseline)),
         bridged=found,
         common=shared if only_common else None,
+        criteria=table.criteria,
         notes=(
-            *of_comparing(
+            *comparison_notes(
                 spoken,
                 map(calibration_of, stores),
                 comparisons,
                 [store.meta("judge_places") or {} for store in stores],
+                table.criteria,
             ),
             *_noise(table, baseline, spoken, bridged=bridge is not None),
         ),
     )
 
 
-def _noise(table: Table, baseline: str, language: Language, *, bridged: bool) -> Iterator[Note]:
+def _noise(table: ScoreMatrix, baseline: str, language: Language, *, bridged: bool) -> Iterator[Note]:
     """Of questions that were answered several times, how much of the differences' uncertainty is generation's.
 
     Differences between scores of two judges are not split: the bridge's own uncertainty is in them.
@@ -153,7 +156,7 @@ def _noise(table: Table, baseline: str, language: Language, *, bridged: bool) ->
 
 
 def _differences(
-    table: Table, baseline: str, sides: Mapping[str, int], *, bridged: bool
+    table: ScoreMatrix, baseline: str, sides: Mapping[str, int], *, bridged: bool
 ) -> Iterator[ScoreDifference]:
     """Of every variant to `baseline`; claims only where one judge has listed both."""
     for variant in table.variants:
@@ -201,12 +204,14 @@ def _common_hint(found: Common) -> str:
     return f"{n} of the {first} and {second} questions are the same: `--common` compares on those"
 
 
-def _require_one_judge(wanted: Sequence[Gate], sides: Mapping[str, int], baseline: str) -> None:
+def _require_one_judge(
+    wanted: Sequence[Gate], sides: Mapping[str, int], baseline: str, criteria: Criteria
+) -> None:
     """A gate holds on one judge's scores; a bridge is too little for it to lean on."""
     for gate in wanted:
         spoken_of = [gate.variant] if gate.variant else [name for name in sides if name != baseline]
         across = any(sides.get(name, sides[baseline]) != sides[baseline] for name in spoken_of)
-        if gate.relative and gate.metric in (*CRITERIA, TOTAL, SHARE) and across:
+        if gate.relative and gate.metric in (*criteria.names, TOTAL, SHARE) and across:
             raise ConfigError(
                 "compares scores of two judges",
                 field="--gate",
@@ -220,17 +225,37 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _joined(first: Table, second: Table, name: str, shared: Common | None) -> Table:
+def _joined(first: ScoreMatrix, second: ScoreMatrix, name: str, shared: Common | None) -> ScoreMatrix:
     """`first` with the variants of `second`, over the questions in the order of `first`."""
     pairs = [(q, q) for q in first.question_ids] if shared is None else shared.pairs
     ids = [one for one, _ in pairs]
     kept = first if shared is None else narrowed(first, ids, ids)
     moved = narrowed(second, [other for _, other in pairs], ids) if shared else _reordered(second, ids)
     others = {f"{variant}@{name}": found for variant, found in moved.variants.items()}
-    return replace(kept, variants={**kept.variants, **others})
+    return replace(
+        kept,
+        variants={**kept.variants, **others},
+        criteria=_shared_criteria(first.criteria, second.criteria),
+    )
 
 
-def _reordered(table: Table, question_ids: Sequence[str]) -> Table:
+def _shared_criteria(first: Criteria, second: Criteria) -> Criteria:
+    """The criteria that both rubrics declare on the same scale; in the total only where both totals are the same."""
+
+    def key(criterion: Criterion) -> tuple[str, int, int]:
+        return criterion.name, criterion.low, criterion.high
+
+    def parts(criteria: Criteria) -> set[tuple[tuple[str, int, int], Number]]:
+        return {(key(criterion), criterion.weight) for criterion in criteria.in_total}
+
+    known = set(map(key, second))
+    shared = Criteria(criterion for criterion in first if key(criterion) in known)
+    if parts(first) == parts(second):
+        return shared
+    return Criteria(replace(criterion, in_total=False) for criterion in shared)
+
+
+def _reordered(table: ScoreMatrix, question_ids: Sequence[str]) -> ScoreMatrix:
     """`table` with its questions in another order."""
     places = {question_id: place for place, question_id in enumerate(table.question_ids)}
     order = [places[question_id] for question_id in question_ids]

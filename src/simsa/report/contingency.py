@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsa.records import CRITERIA, MAX_SCORE
+from simsa.records import Criteria
 from simsa.report.score_matrix import TOTAL
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from simsa.report.score_matrix import Floats, Table
+    from simsa.report.score_matrix import Floats, ScoreMatrix
 
 MOST_VARIANTS = 12
 """With more, only pairs with the baseline are counted: there would be hundreds of others."""
 _STEPS = 5
+_MOST_LEVELS = 7
 _SAME = 1e-9
 
 
@@ -33,8 +35,25 @@ class Range(NamedTuple):
         return str(self.low) if self.low == self.high else f"{self.low}–{self.high}"
 
 
-LEVELS = tuple(Range(n, n) for n in range(1, MAX_SCORE + 1))
-TOTALS = (Range(4, 4), *(Range(4 * n + 1, 4 * n + 4) for n in range(1, MAX_SCORE)))
+def ranges_of(criteria: Criteria) -> dict[str, tuple[Range, ...]]:
+    """The rows and columns of the grid of each criterion, and of the total where there is one.
+
+    A criterion with few levels has a row for each; others, and the total, have one for the lowest
+    score and four of equal width above it.
+    """
+    found = {
+        c.name: tuple(Range(n, n) for n in c.levels) if c.span < _MOST_LEVELS else _split(c.low, c.high)
+        for c in criteria
+    }
+    low, high = criteria.min_total, criteria.max_total
+    if low is not None and high is not None:
+        found[TOTAL] = _split(math.floor(low), math.ceil(high))
+    return found
+
+
+def _split(low: int, high: int) -> tuple[Range, ...]:
+    ends = [low, *(low + (2 * n * (high - low) + 4) // 8 for n in range(1, 5))]
+    return (Range(low, low), *(Range(a + 1, b) for a, b in pairwise(ends) if b > a))
 
 
 class ScoreContingency(NamedTuple):
@@ -53,10 +72,7 @@ class ScoreContingency(NamedTuple):
     ties: int
     losses: int
     lacking: tuple[int, int, int]
-
-    @property
-    def ranges(self) -> tuple[Range, ...]:
-        return TOTALS if self.criterion == TOTAL else LEVELS
+    ranges: tuple[Range, ...]
 
     @property
     def n(self) -> int:
@@ -68,7 +84,15 @@ class ScoreContingency(NamedTuple):
         first, second, both = self.lacking
         turned = tuple(zip(*self.counts, strict=True))
         return ScoreContingency(
-            self.b, self.a, self.criterion, turned, self.losses, self.ties, self.wins, (second, first, both)
+            self.b,
+            self.a,
+            self.criterion,
+            turned,
+            self.losses,
+            self.ties,
+            self.wins,
+            (second, first, both),
+            self.ranges,
         )
 
 
@@ -83,14 +107,15 @@ class ContingencyCell(NamedTuple):
     step: int
 
 
-def contingencies(table: Table, baseline: str) -> Iterator[ScoreContingency]:
+def contingencies(table: ScoreMatrix, baseline: str) -> Iterator[ScoreContingency]:
     """Every pair of variants, the baseline as `b`; empty where a pair has no score in common."""
     names = [baseline, *(name for name in table.variants if name != baseline)]
     many = len(names) > MOST_VARIANTS
     pairs = [(names[0], other) for other in names[1:]] if many else combinations(names, 2)
+    ranges = ranges_of(table.criteria)
     for b, a in pairs:
-        for criterion in (TOTAL, *CRITERIA):
-            found = _head(table, a, b, criterion)
+        for criterion in sorted(ranges, key=lambda name: name != TOTAL):
+            found = _head(table, a, b, criterion, ranges[criterion])
             if found.n:
                 yield found
 
@@ -127,25 +152,28 @@ def _step(n: int, most: int) -> int:
     return 0 if not n else max(1, round(_STEPS * (n / most) ** 0.5))
 
 
-def _head(table: Table, a: str, b: str, criterion: str) -> ScoreContingency:
+def _head(table: ScoreMatrix, a: str, b: str, criterion: str, ranges: tuple[Range, ...]) -> ScoreContingency:
     import numpy as np
 
     ours, theirs = table.column(a, criterion), table.column(b, criterion)
     has_a, has_b = np.isfinite(ours), np.isfinite(theirs)
     both = has_a & has_b
     ours, theirs = ours[both], theirs[both]
-    places = _levels(ours, criterion) * MAX_SCORE + _levels(theirs, criterion)
-    counts = np.bincount(places, minlength=MAX_SCORE * MAX_SCORE).reshape(MAX_SCORE, MAX_SCORE)
+    n = len(ranges)
+    places = _places(ours, ranges) * n + _places(theirs, ranges)
+    counts = np.bincount(places, minlength=n * n).reshape(n, n)
     differences = ours - theirs
     wins, losses = int((differences > _SAME).sum()), int((differences < -_SAME).sum())
     lacking = int((~has_a & has_b).sum()), int((has_a & ~has_b).sum()), int((~has_a & ~has_b).sum())
     rows = tuple(tuple(row) for row in counts.tolist())
-    return ScoreContingency(a, b, criterion, rows, wins, len(differences) - wins - losses, losses, lacking)
+    return ScoreContingency(
+        a, b, criterion, rows, wins, len(differences) - wins - losses, losses, lacking, ranges
+    )
 
 
-def _levels(scores: Floats, criterion: str) -> NDArray[np.intp]:
+def _places(scores: Floats, ranges: Sequence[Range]) -> NDArray[np.intp]:
     """Which of the ranges each score is in, from 0."""
     import numpy as np
 
-    whole = np.floor(scores + 0.5).astype(np.intp)
-    return np.clip((whole - 1) // len(CRITERIA) if criterion == TOTAL else whole - 1, 0, MAX_SCORE - 1)
+    found = np.searchsorted([one.high for one in ranges], np.floor(scores + 0.5))
+    return np.minimum(found, len(ranges) - 1)

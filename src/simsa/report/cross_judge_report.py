@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.i18n.language import KoreanNoun, Language
 from simsa.i18n.messages import Words, words
-from simsa.records import CRITERIA, MAX_SCORE, MAX_TOTAL
+from simsa.records import Criteria, Number
 from simsa.report.format import (
     DASH,
     Grid,
@@ -20,6 +20,7 @@ from simsa.report.format import (
     interval,
     percent,
 )
+from simsa.report.score_matrix import TOTAL, score_names
 from simsa.run.cross_judge import Bridge, DoublyJudged
 from simsa.text import usd
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from simsa.stats import Agreement, Comparison
     from simsa.stats.comparison import Conclusion
 
-TOTAL = "total"
 Range = tuple[float, float]
 
 
@@ -113,40 +113,49 @@ class Bridged:
         }
 
 
-def bridged(bridge: Bridge) -> Bridged:
-    """The shift of every criterion and of the total."""
-    return Bridged(bridge, {name: _shift(name, bridge.answers) for name in (*CRITERIA, TOTAL)})
+def bridged(bridge: Bridge, criteria: Criteria) -> Bridged:
+    """The shift of each of `criteria`, which both judges' rubrics declare, and of the total."""
+    shifts = {name: _shift(name, bridge.answers, criteria) for name in score_names(criteria)}
+    return Bridged(bridge, shifts)
 
 
-def _shift(criterion: str, answers: Sequence[DoublyJudged]) -> JudgeOffset:
+def _shift(name: str, answers: Sequence[DoublyJudged], criteria: Criteria) -> JudgeOffset:
     from simsa.stats import agree, estimate
 
     held = [
         (one, a, b)
         for one in answers
-        if (a := _score(one, 0, criterion)) and (b := _score(one, 1, criterion))
+        if (a := _score(one.scores[0], name, criteria)) is not None
+        and (b := _score(one.scores[1], name, criteria)) is not None
     ]
     firsts, seconds = [a for _, a, _ in held], [b for _, _, b in held]
     found = estimate([b - a for _, a, b in held], [one.cluster for one, _, _ in held])
     apart = [[b - a for one, a, b in held if one.side == side] for side in (0, 1)]
-    levels = range(len(CRITERIA), MAX_TOTAL + 1) if criterion == TOTAL else range(1, MAX_SCORE + 1)
     return JudgeOffset(
-        criterion,
+        name,
         len(held),
         (_mean(firsts), _mean(seconds)),
         found.mean,
         found.ci95,
         (_mean(apart[0]), _mean(apart[1])),
-        agree(firsts, seconds, levels, items=[one.question_id for one, _, _ in held]),
+        agree(
+            list(map(round, firsts)),
+            list(map(round, seconds)),
+            _levels(name, criteria),
+            items=[one.question_id for one, _, _ in held],
+        ),
     )
 
 
-def _score(one: DoublyJudged, judge: int, criterion: str) -> int | None:
-    """1 and more, or None where there is no score."""
-    scores = one.scores[judge]
-    if criterion != TOTAL:
-        return scores.get(criterion)
-    return sum(scores.values()) if len(scores) == len(CRITERIA) else None
+def _score(scores: Mapping[str, int], name: str, criteria: Criteria) -> Number | None:
+    return criteria.total(scores) if name == TOTAL else scores.get(name)
+
+
+def _levels(name: str, criteria: Criteria) -> range:
+    criterion = criteria.named(name)
+    if criterion:
+        return criterion.levels
+    return range(math.floor(criteria.min_total or 0), math.ceil(criteria.max_total or 0) + 1)
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -199,7 +208,7 @@ def _net(comparison: Comparison, shift: JudgeOffset, side: int) -> AdjustedDiffe
 def sentences(found: Bridged, language: Language) -> list[str]:
     """What was done, what it shows, and what it means for the comparison."""
     say = words(language)
-    b, total = found.bridge, found.shifts[TOTAL]
+    b, total = found.bridge, found.shifts.get(TOTAL)
     lines = [
         say(
             "bridge.made",
@@ -212,7 +221,8 @@ def sentences(found: Bridged, language: Language) -> list[str]:
     ]
     if b.stopped:
         lines.append(say("bridge.stopped", n=len(b.answers), drawn=b.n_drawn))
-    lines.append(_shown(total, say))
+    if total:
+        lines.append(_shown(total, say))
     lines += [_net_sentence(net, say) for net in found.nets if net.criterion == TOTAL]
     return lines
 
@@ -287,7 +297,7 @@ def net_grid(found: Bridged, language: Language) -> Grid:
             tuple(_net_cell(by_place.get((name, variant)), say) for variant in variants),
             "strong" if name == TOTAL else "normal",
         )
-        for name in (*CRITERIA, TOTAL)
+        for name in found.shifts
         if any((name, variant) in by_place for variant in variants)
     )
     return Grid(say("head.net"), variants, rows)

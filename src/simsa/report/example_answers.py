@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from simsa.report.claim_summary import contradiction, format_contradiction
-from simsa.report.score_matrix import MISSING, TOTAL, Table
+from simsa.records import Criteria, Number
+from simsa.report.claim_summary import answer_contradiction, contradiction
+from simsa.report.score_matrix import MISSING, TOTAL, ScoreMatrix
 from simsa.report.summary_model import Example, ExampleAnswer, Kind
-from simsa.store import Claimed, Result, Store, analyses, claimed, results
+from simsa.store import Claimed, Result, Store, analyses, claimed, criteria_of, results
 
 if TYPE_CHECKING:
     from simsa.report.score_matrix import Floats
 
 
 def pick(
-    table: Table, kind: Kind, n: int, variants: Sequence[str] = (), type: str | None = None
+    table: ScoreMatrix, kind: Kind, n: int, variants: Sequence[str] = (), type: str | None = None
 ) -> list[str]:
     """Ids of the `n` best, worst or most different questions, the most striking first.
 
@@ -41,14 +42,14 @@ def pick(
     return [table.question_ids[place] for place in order[:n]]
 
 
-def _rank(table: Table, kind: Kind, names: Sequence[str]) -> Floats:
+def _rank(table: ScoreMatrix, kind: Kind, names: Sequence[str]) -> Floats:
     """What the questions go by, the lowest first; NaN: not at all."""
     import numpy as np
 
     if kind == "disputed":
         return _farthest([contradiction(table, name) for name in names])
-    # Where the rubric asks for fewer criteria there is no total, but a sum of what it asks for.
-    of = (TOTAL,) if TOTAL in table.scored else table.asked
+    # A rubric without a total is ranked by the sum of its criteria.
+    of = (TOTAL,) if TOTAL in table.score_names else table.criteria.names
     if kind == "unsteady":
         spans = [_range(np.sum([table.answers(name, one) for one in of], axis=0)) for name in names]
         return _farthest([np.where(span > 0, span, MISSING) for span in spans])
@@ -97,16 +98,20 @@ def _example(store: Store, kind: Kind, question_id: str) -> Example | None:
     given: dict[str, list[Result]] = {}
     for result in results(store, question_id=question_id, sample=None):
         given.setdefault(result.variant, []).append(result)
+    criteria = criteria_of(store)
     answers = (
         _answer(store, one, listed.get((one.variant, one.sample)), [a for a in found if a is not one])
         for found in given.values()
-        for one in _shown(kind, found, listed)
+        for one in _shown(kind, found, listed, criteria)
     )
-    return Example(kind, question, tuple(answers))
+    return Example(kind, question, tuple(answers), criteria)
 
 
 def _shown(
-    kind: Kind, answers: Sequence[Result], listed: Mapping[tuple[str, int], Claimed]
+    kind: Kind,
+    answers: Sequence[Result],
+    listed: Mapping[tuple[str, int], Claimed],
+    criteria: Criteria,
 ) -> Iterator[Result]:
     """Which of a variant's answers the list is about; the first where none has a total."""
     scored = sorted((a for a in answers if a.status == "scored"), key=_worth)
@@ -120,16 +125,18 @@ def _shown(
         case "differs":
             yield min(scored, key=lambda a: abs(_worth(a) - mean))
         case "disputed":
-            yield max(scored, key=lambda a: format_contradiction(a, listed.get((a.variant, a.sample))))
+            yield max(
+                scored, key=lambda a: answer_contradiction(a, listed.get((a.variant, a.sample)), criteria)
+            )
         case "unsteady" if _worth(scored[0]) != _worth(scored[-1]):
             yield from (scored[0], max(scored, key=_worth))
         case _:
             yield scored[0]
 
 
-def _worth(answer: Result) -> int:
-    """Its total, or the sum of the criteria that a rubric with fewer asks for."""
-    return sum(answer.scores.values())
+def _worth(answer: Result) -> Number:
+    """Its total, or the sum of its scores where the rubric has no total."""
+    return sum(answer.scores.values()) if answer.total is None else answer.total
 
 
 def _answer(store: Store, result: Result, listed: Claimed | None, others: Sequence[Result]) -> ExampleAnswer:
@@ -144,4 +151,5 @@ def _answer(store: Store, result: Result, listed: Claimed | None, others: Sequen
         listed,
         result.sample,
         tuple(others),
+        result.total,
     )

@@ -1,25 +1,33 @@
-"""How figures look to people. What is missing is a dash, never a number.
+"""How figures, names and tables look to people, whatever the output format.
 
-Long names where there is little room: cut in the middle, since names of one family begin and end alike.
-
-A table as cells of text, the same for the terminal, Markdown and HTML.
+A missing figure is a dash, never a number. Tables are cells of text (`Grid`) that the terminal, Markdown and HTML share.
 """
 
 from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, Self
 
 from rich.cells import cell_len
 
-from simsa.i18n.messages import Words
+from simsa.i18n.language import Language
+from simsa.i18n.messages import Words, has_text, words
+from simsa.i18n.messages import label as catalogue_label
+from simsa.records import Criterion
 from simsa.text import count as count
 from simsa.text import one_line
 from simsa.text import usd as usd
 
 DASH = "–"
+Weight = Literal["normal", "strong", "sub"]
+Tone = Literal["plain", "good", "bad"]
+_TONES: dict[str, Tone] = {"better": "good", "worse": "bad"}
+_ELLIPSIS = "…"
+
+
+# Numbers -------------------------------------------------------------------------------
 
 
 def format_fixed(value: float | None, places: int = 2) -> str:
@@ -43,6 +51,17 @@ def interval(ci95: Sequence[float] | None, places: int = 2) -> str:
     return DASH if ci95 is None else f"[{format_fixed(ci95[0], places)}, {format_fixed(ci95[1], places)}]"
 
 
+def format_estimate(value: float | None, ci95: Sequence[float] | None, places: int = 2) -> str:
+    """2.10 [1.80, 2.40]; without an interval the value alone."""
+    shown = format_fixed(value, places)
+    return shown if ci95 is None else f"{shown} {interval(ci95, places)}"
+
+
+def format_difference(value: float | None, ci95: Sequence[float] | None, places: int = 2) -> str:
+    """+0.30 [0.10, 0.50]."""
+    return f"{format_signed(value, places)} {interval(ci95, places)}"
+
+
 def p_value(p: float | None) -> str:
     """.034 or <.001."""
     if p is None:
@@ -56,54 +75,88 @@ def percent(share: float | None, places: int = 0) -> str:
 
 
 def half(value: float) -> str:
-    """A median of whole numbers: 11 or 11.5."""
+    """A median of integers: 11 or 11.5."""
     return format_fixed(value, 0 if value == int(value) else 1)
 
 
-_CUT = "…"
+# Names ---------------------------------------------------------------------------------
+
+
+def labels(language: Language, criteria: Iterable[Criterion] = ()) -> Callable[[str], str]:
+    """A function from a criterion's or metric's name to its title in `language`.
+
+    The title is the catalogue's, else the one that the criterion or metric declares, else the name itself.
+    """
+    titles = {criterion.name: criterion.title for criterion in criteria}
+
+    def title(name: str) -> str:
+        found = catalogue_label(name, language)
+        return found if found != name else titles.get(name) or _metric_label(name) or name
+
+    return title
+
+
+def short_labels(language: Language) -> Callable[[str], str]:
+    """A function from a criterion's name to its short title for narrow places: the catalogue's, else the name."""
+    say = words(language)
+    return lambda name: say(f"short.{name}") if has_text(f"short.{name}") else name
+
+
+def label(say: Words, name: str) -> str:
+    """The text `name` of `say`, else the label that a metric of this name declares, else the name itself."""
+    try:
+        return say(name)
+    except KeyError:
+        return _metric_label(name) or name
+
+
+def _metric_label(name: str) -> str:
+    from simsa.metrics.registry import METRICS
+
+    return METRICS[name].label if name in METRICS else ""
 
 
 def short_names(names: Iterable[str], cells: int) -> dict[str, str]:
-    """Each name as it is shown in `cells` cells of a terminal: whole, or without its middle.
+    """Each name as shown in at most `cells` terminal cells (from 12 on): whole, or without its middle.
 
-    No two look the same: where the middle is what tells names apart, it is kept, and where
-    nothing visible does, they are numbered. Takes `cells` from 12 on.
+    No two look the same: a middle that tells names apart is kept, and names that differ in nothing
+    visible are numbered.
     """
-    whole = {name: _whole(name) for name in names}
+    whole = {name: _normalized(name) for name in names}
     shown = {name: _ends(text, cells) for name, text in whole.items()}
-    for alike in _groups(shown):
+    for alike in _same_text(shown):
         if any(shown[name] != whole[name] for name in alike):
             texts = [whole[name] for name in alike]
             shown |= zip(alike, _differing(texts, cells), strict=True)
-    # Who is whole is what he seems: a number goes to the others.
+    # Numbers go to shortened names first, so that a name shown whole stays as it is.
     order = sorted(shown, key=lambda name: shown[name] != whole[name])
     return _numbered(shown, order, cells)
 
 
 def shortened(shown: Mapping[str, str]) -> dict[str, str]:
-    """What `short_names` did not leave as it was: what is shown → the name, both on one line."""
-    return {text: _whole(name) for name, text in shown.items() if text != _whole(name)}
+    """The names that `short_names` changed: shown text → whole name, both on one line."""
+    return {text: _normalized(name) for name, text in shown.items() if text != _normalized(name)}
 
 
-def _whole(name: str) -> str:
-    """Letters that are composed in one name and not in another look the same."""
+def _normalized(name: str) -> str:
+    """Composed and decomposed letters look the same, so both become composed ones."""
     return unicodedata.normalize("NFC", one_line(name))
 
 
-def _groups(shown: Mapping[str, str]) -> list[list[str]]:
-    by_look: dict[str, list[str]] = {}
+def _same_text(shown: Mapping[str, str]) -> list[list[str]]:
+    by_text: dict[str, list[str]] = {}
     for name, text in shown.items():
-        by_look.setdefault(text, []).append(name)
-    return [names for names in by_look.values() if len(names) > 1]
+        by_text.setdefault(text, []).append(name)
+    return [names for names in by_text.values() if len(names) > 1]
 
 
 def _differing(texts: Sequence[str], cells: int) -> list[str]:
-    """A beginning, the place where the texts first differ, and an end, of each text."""
+    """The beginning, the place where the texts first differ, and the end of each text."""
     places = range(min(map(len, texts)))
     first = next((n for n in places if len({text[n] for text in texts}) > 1), len(places))
-    part = (cells - 2 * len(_CUT)) // 3
+    part = (cells - 2 * len(_ELLIPSIS)) // 3
     return [
-        f"{_head(text, part)}{_CUT}{_head(text[first:], part)}{_CUT}{_tail(text, part)}" for text in texts
+        _ELLIPSIS.join((_head(text, part), _head(text[first:], part), _tail(text, part))) for text in texts
     ]
 
 
@@ -111,10 +164,10 @@ def _numbered(shown: Mapping[str, str], order: Iterable[str], cells: int) -> dic
     taken: dict[str, str] = {}
     for name in order:
         text = shown[name]
-        marks = (f" #{n}" for n in itertools.count(2))
-        while text in taken:
-            mark = next(marks)
-            text = _ends(shown[name], cells - len(mark)) + mark
+        for n in itertools.count(2):
+            if text not in taken:
+                break
+            text = f"{_ends(shown[name], cells - len(f' #{n}'))} #{n}"
         taken[text] = name
     return {name: text for text, name in taken.items()}
 
@@ -123,7 +176,7 @@ def _ends(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     head = cells // 2
-    return f"{_head(text, head)}{_CUT}{_tail(text, cells - head - len(_CUT))}"
+    return f"{_head(text, head)}{_ELLIPSIS}{_tail(text, cells - head - len(_ELLIPSIS))}"
 
 
 def _head(text: str, cells: int) -> str:
@@ -138,8 +191,7 @@ def _tail(text: str, cells: int) -> str:
     return _head(text[::-1], cells)[::-1]
 
 
-Weight = Literal["normal", "strong", "sub"]
-Tone = Literal["plain", "good", "bad"]
+# Tables --------------------------------------------------------------------------------
 
 
 class TableCell(NamedTuple):
@@ -154,20 +206,25 @@ class TableRow(NamedTuple):
     cells: tuple[TableCell, ...]
     weight: Weight = "normal"
 
+    @classmethod
+    def of(cls, label: str, cells: Iterable[TableCell | str | None], weight: Weight = "normal") -> Self:
+        """A row from texts and cells; what is missing or empty becomes a dash."""
+        made = (one if isinstance(one, TableCell) else TableCell(one or DASH) for one in cells)
+        return cls(label, tuple(made), weight)
+
 
 class Grid(NamedTuple):
-    """A table with a heading, a head over every column but the first, and rows."""
+    """A table with a title, a head over every column but the first, and rows."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[TableRow, ...]
 
+    @classmethod
+    def of(cls, title: str, head: Iterable[str], rows: Iterable[TableRow] = ()) -> Self:
+        return cls(title, tuple(head), tuple(rows))
 
-def label(say: Words, name: str) -> str:
-    """A criterion's or metric's name for people; its own where it has none."""
-    try:
-        return say(name)
-    except KeyError:
-        from simsa.metrics.registry import METRICS
 
-        return (METRICS[name].label if name in METRICS else "") or name
+def tone_of(conclusion: str | None) -> Tone:
+    """The colour of a comparison's conclusion: good for "better", bad for "worse"."""
+    return _TONES.get(conclusion or "", "plain")

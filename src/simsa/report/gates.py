@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from simsa.errors import ConfigError
 from simsa.i18n.language import Language
 from simsa.i18n.messages import words
-from simsa.records import CRITERIA
 from simsa.report.format import format_fixed, format_signed
-from simsa.report.score_matrix import SHARE, TOTAL, Table
+from simsa.report.score_matrix import SHARE, TOTAL, ScoreMatrix
 from simsa.text import format_number, list_choices
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class GateResult:
         }
 
 
-def evaluate(gates: Sequence[Gate], table: Table, baseline: str) -> list[GateResult]:
+def evaluate(gates: Sequence[Gate], table: ScoreMatrix, baseline: str) -> list[GateResult]:
     """Every gate on every variant that it speaks of. Raises ConfigError for an unknown metric or variant."""
     return [
         _outcome(gate, table, baseline, variant)
@@ -162,7 +161,7 @@ def evaluate(gates: Sequence[Gate], table: Table, baseline: str) -> list[GateRes
     ]
 
 
-def _spoken_of(gate: Gate, table: Table, baseline: str) -> list[str]:
+def _spoken_of(gate: Gate, table: ScoreMatrix, baseline: str) -> list[str]:
     known = known_metrics(table)
     if gate.metric not in known:
         raise ConfigError(
@@ -186,14 +185,16 @@ def _spoken_of(gate: Gate, table: Table, baseline: str) -> list[str]:
     return [gate.variant]
 
 
-def known_metrics(table: Table) -> list[str]:
+def known_metrics(table: ScoreMatrix) -> list[str]:
     """What a gate can speak of."""
     from simsa.metrics.registry import METRICS
 
-    return list(dict.fromkeys((TOTAL, *CRITERIA, COVERAGE, *_RATIOS, *METRICS, *table.metrics, SHARE)))
+    return list(
+        dict.fromkeys((TOTAL, *table.criteria.names, COVERAGE, *_RATIOS, *METRICS, *table.metrics, SHARE))
+    )
 
 
-def _outcome(gate: Gate, table: Table, baseline: str, variant: str) -> GateResult:
+def _outcome(gate: Gate, table: ScoreMatrix, baseline: str, variant: str) -> GateResult:
     from simsa.stats import estimate
 
     if gate.metric == COVERAGE:
@@ -212,7 +213,7 @@ def _outcome(gate: Gate, table: Table, baseline: str, variant: str) -> GateResul
     return GateResult(gate, variant, gate.holds(bound), found.mean, bound, basis.n)
 
 
-def _coverage(gate: Gate, table: Table, baseline: str, variant: str) -> GateResult:
+def _coverage(gate: Gate, table: ScoreMatrix, baseline: str, variant: str) -> GateResult:
     found, base = table.variants[variant], table.variants[baseline]
     if not found.n or (gate.relative and not base.n):
         return GateResult(gate, variant, False, None, None, 0, "gate.no_values")
@@ -237,7 +238,7 @@ class _Basis(NamedTuple):
     rate: tuple[float, float] | None = None
 
 
-def _basis(gate: Gate, table: Table, compared: Sequence[str]) -> _Basis:
+def _basis(gate: Gate, table: ScoreMatrix, compared: Sequence[str]) -> _Basis:
     import numpy as np
 
     from simsa.stats import wilson

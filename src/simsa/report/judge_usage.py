@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from simsa.records import CRITERIA
 from simsa.store import UsageShare
 
 
@@ -48,6 +47,8 @@ class UsageInfo:
     """The shares of a run, each call in exactly one of them."""
 
     shares: tuple[UsageShare, ...] = ()
+    names: tuple[str, ...] = ()
+    """The criteria of the run, in the rubric's order."""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class UsageInfo:
     def criteria(self, part: str) -> list[str]:
         """The criteria that a part has scores for."""
         found = {name for share in self.shares if share.part == part for name in share.criteria}
-        return [name for name in CRITERIA if name in found]
+        return [name for name in self.names if name in found]
 
     def by_criterion(self, variant: str | None = None) -> dict[str, Spent]:
         """What each criterion took: of a call that asks for several, each has an even part.
@@ -73,7 +74,7 @@ class UsageInfo:
                 names = share.criteria or self.criteria(share.part) or [share.part]
                 for name in names:
                     found[name] = found.get(name, Spent(0.0, 0.0, 0.0)).plus(share, len(names))
-        return {name: found[name] for name in (*CRITERIA, *found) if name in found}
+        return {name: found[name] for name in (*self.names, *found) if name in found}
 
     @property
     def shares_calls(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsa.records import CRITERIA, Claim
+from simsa.records import Claim, Criteria
 from simsa.store import Result, Store, claimed, criteria_of, measures, pending_claims, results, snapshot
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ MISSING = float("nan")
 _BLOCK = 256
 
 
+def score_names(criteria: Criteria) -> tuple[str, ...]:
+    """The names of `criteria`, and `total` where one of them enters it."""
+    return (*criteria.names, TOTAL) if criteria.in_total else criteria.names
+
+
 class Mean(NamedTuple):
     """A mean and how many rows it rests on."""
 
@@ -37,7 +42,7 @@ class Mean(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Some of the questions: their places in a `Table`, and their ids."""
+    """Some of the questions: their places in a `ScoreMatrix`, and their ids."""
 
     places: NDArray[np.intp]
     ids: list[str]
@@ -48,7 +53,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ScoreMatrix:
     """Several variants over the same questions; every sequence goes by question, in the test set's order."""
 
     question_ids: tuple[str, ...]
@@ -56,28 +61,29 @@ class Table:
     answerable: tuple[bool, ...]
     clusters: tuple[str, ...]
     variants: Mapping[str, Variant]
-    asked: tuple[str, ...] = CRITERIA
-    """The criteria that the judge has scores for; only where these are all there is a total."""
+    criteria: Criteria
+    """The criteria that the run's rubric declares; none without a judge."""
 
     @property
-    def scored(self) -> tuple[str, ...]:
-        """The names of the scores that there can be."""
-        return (*self.asked, TOTAL) if len(self.asked) == len(CRITERIA) else self.asked
+    def score_names(self) -> tuple[str, ...]:
+        """The criteria, and `total` where the rubric has one."""
+        return score_names(self.criteria)
 
     def whole(self, variant: str) -> NDArray[np.bool_]:
         """Which questions have all scores that the judge was asked for."""
         import numpy as np
 
-        names = (TOTAL,) if TOTAL in self.scored else self.asked
-        found: NDArray[np.bool_] = np.logical_and.reduce(
-            [np.isfinite(self.column(variant, n)) for n in names]
-        )
+        names = [TOTAL] if self.criteria.in_total else []
+        names += [criterion.name for criterion in self.criteria if not criterion.in_total]
+        found = np.full(len(self.question_ids), bool(names))
+        for name in names:
+            found &= np.isfinite(self.column(variant, name))
         return found
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the deterministic metrics that some row has, in the order in which they were stored."""
-        known = {*CRITERIA, TOTAL, *FACTS, *_CLAIMS}
+        known = {*self.criteria.names, TOTAL, *FACTS, *_CLAIMS}
         return tuple(dict.fromkeys(n for v in self.variants.values() for n in v.columns if n not in known))
 
     def column(self, variant: str, name: str) -> Floats:
@@ -104,7 +110,7 @@ class Table:
         if not any(variant.samples for variant in self.variants.values()):
             return found
         for variant, of in self.variants.items():
-            for name in (*CRITERIA, TOTAL):
+            for name in self.score_names:
                 first = of.first if of.samples else of.columns
                 answers = [first.get(name), *(answer.get(name) for answer in of.samples)]
                 found[variant, name] = [
@@ -248,13 +254,13 @@ def claim_figures(claims: Sequence[Claim]) -> dict[str, float | None]:
     return {SHARE: share, CLAIMS_TOTAL: total, CLAIMS_SUPPORTED: supported, CLAIMS_UNFOUND: unfound}
 
 
-def load(store: Store) -> Table:
+def load(store: Store) -> ScoreMatrix:
     """Reads a whole run as it is at one moment. Metrics that an interrupted run has not stored yet are computed."""
     with snapshot(store):
         return _load(store)
 
 
-def _load(store: Store) -> Table:
+def _load(store: Store) -> ScoreMatrix:
     ids, types, answerable, clusters = _columns(store)
     places = {question_id: place for place, question_id in enumerate(ids)}
     variants = {name: Variant(len(ids)) for name in store.variants()}
@@ -275,13 +281,13 @@ def _load(store: Store) -> Table:
             of.put(places[row.question_id], claim_figures(row.claims), row.sample)
     for variant in variants.values():
         variant.fold()
-    return Table(
+    return ScoreMatrix(
         ids,
         types=types,
         answerable=answerable,
         clusters=clusters,
         variants=variants,
-        asked=criteria_of(store).names,
+        criteria=criteria_of(store),
     )
 
 

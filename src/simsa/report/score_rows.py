@@ -9,11 +9,11 @@ import orjson
 
 from simsa.judges import combine
 from simsa.metrics.registry import METRICS
-from simsa.records import CRITERIA, Claim, Judgement
-from simsa.report.panel_agreement import of_row
-from simsa.store import Store, claimed, judgements, measures, results, snapshot
+from simsa.records import Claim, Criteria, Judgement
+from simsa.report.judge_reliability import sub_scores
+from simsa.store import Store, claimed, criteria_of, judgements, measures, results, snapshot
 
-COLUMNS = (
+_BEFORE_SCORES = (
     "question_id",
     "variant",
     "type",
@@ -26,7 +26,8 @@ COLUMNS = (
     "judge",
     "rubric",
     "status",
-    *CRITERIA,
+)
+_AFTER_SCORES = (
     "total",
     "analysis",
     *METRICS,
@@ -49,8 +50,13 @@ COLUMNS = (
 )
 
 
+def columns(criteria: Criteria) -> tuple[str, ...]:
+    """The keys of the rows of a run with `criteria`, in order."""
+    return (*_BEFORE_SCORES, *criteria.names, *_AFTER_SCORES)
+
+
 def rows(store: Store) -> Iterator[dict[str, Any]]:
-    """Every planned row in the order of the test set, with the keys of `COLUMNS`.
+    """Every planned row in the order of the test set, with the keys of `columns`.
 
     Where a question was answered several times each answer is a row; `sample` counts them from 0.
     What is missing is None. `contexts` and `reference` are lists of texts. The columns from
@@ -63,9 +69,9 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
         yield from _rows(store)
 
 
-def _expected(parts: Iterable[Judgement]) -> dict[str, float | None] | None:
+def _expected(parts: Iterable[Judgement], criteria: Criteria) -> dict[str, float | None] | None:
     found = {name: one.score for part in parts for name, one in part.expected.items()}
-    return {name: found.get(name) for name in CRITERIA} if found else None
+    return {name: found.get(name) for name in criteria.names} if found else None
 
 
 def _claims(found: tuple[Claim, ...] | None) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def _claims(found: tuple[Claim, ...] | None) -> dict[str, Any]:
 
 
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
-    judge = store.meta("judge") or {}
+    judge, criteria = store.meta("judge") or {}, criteria_of(store)
     question, several = None, bool(store.count("sub_judgements"))
     voices: dict[int, dict[str, dict[str, Any]]] = {}
     listed: dict[tuple[str, int], tuple[Claim, ...] | None] = {}
@@ -91,7 +97,7 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             listed = {(one.variant, one.sample): one.claims for one in found}
         assert question is not None  # results are joined with the questions
         if several and result.sample not in voices:
-            voices[result.sample] = of_row(store, result.question_id, result.sample)
+            voices[result.sample] = sub_scores(store, result.question_id, criteria, result.sample)
         said = voices.get(result.sample, {}).get(result.variant, {})
         parts = judgements(store, result.question_id, result.variant, result.sample)
         verdict = combine(result.question_id, result.variant, parts) if parts else None
@@ -108,7 +114,7 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "judge": judge.get("model"),
             "rubric": judge.get("rubric"),
             "status": result.status,
-            **{name: result.scores.get(name) for name in CRITERIA},
+            **{name: result.scores.get(name) for name in criteria.names},
             "total": result.total,
             "analysis": verdict.analysis if verdict else "",
             **{name: (figures or {}).get(name) for name in METRICS},
@@ -122,7 +128,7 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "cost_usd": verdict and verdict.cost_usd,
             "request_hash": verdict and verdict.request_hash,
             **{name: said.get(name) for name in ("members", "repeats")},
-            "expected": _expected(parts),
+            "expected": _expected(parts, criteria),
             **_claims(listed.get((result.variant, result.sample))),
             "sample": result.sample,
         }

@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from simsa.records import Question, content_hash
-from simsa.report.score_matrix import Table, Variant
+from simsa.report.score_matrix import ScoreMatrix, Variant
 from simsa.store import Store
-
-if TYPE_CHECKING:
-    from simsa.report.score_matrix import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +49,11 @@ def common(first: Store, second: Store) -> Common:
     return Common(tuple(pairs), (n_first, n_second))
 
 
-def narrowed(table: Table, question_ids: Sequence[str], named: Sequence[str]) -> Table:
+def narrowed(table: ScoreMatrix, question_ids: Sequence[str], named: Sequence[str]) -> ScoreMatrix:
     """`table` with only `question_ids`, in their order, called `named`."""
     places = {question_id: place for place, question_id in enumerate(table.question_ids)}
     kept = [places[question_id] for question_id in question_ids]
-    return Table(
+    return ScoreMatrix(
         tuple(named),
         types=tuple(table.types[place] for place in kept),
         answerable=tuple(table.answerable[place] for place in kept),
@@ -65,7 +62,7 @@ def narrowed(table: Table, question_ids: Sequence[str], named: Sequence[str]) ->
             name: _narrowed(variant, kept, int(table.whole(name)[kept].sum()))
             for name, variant in table.variants.items()
         },
-        asked=table.asked,
+        criteria=table.criteria,
     )
 
 
@@ -96,7 +93,7 @@ class ScoreDifference(NamedTuple):
     ci95: tuple[float, float] | None
 
 
-def difference(table: Table, metric: str, variant: str, baseline: str) -> ScoreDifference | None:
+def difference(table: ScoreMatrix, metric: str, variant: str, baseline: str) -> ScoreDifference | None:
     """`variant` − `baseline` over the questions on which both have a value; None where there is none."""
     import numpy as np
 

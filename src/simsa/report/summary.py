@@ -7,16 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from simsa.i18n.language import LANGUAGES, Language
-from simsa.records import CRITERIA, MAX_SCORE, Criteria, Criterion
+from simsa.records import Criteria
 from simsa.report import abstention_report, claim_summary, example_answers
 from simsa.report.contingency import contingencies
-from simsa.report.expected_scores import expected_scores
+from simsa.report.judge_reliability import context_spread, expected_scores, length_biases, panel, repeated
 from simsa.report.judge_usage import UsageInfo
-from simsa.report.notes import context_spread, notes
-from simsa.report.panel_agreement import panel, repeated
-from simsa.report.probe_report import length_biases
+from simsa.report.notes import notes
 from simsa.report.run_settings import shareable
-from simsa.report.score_matrix import TOTAL, Mean, Part, Table, load
+from simsa.report.score_matrix import TOTAL, Mean, Part, ScoreMatrix, load
 from simsa.report.summary_model import Example, JudgeInfo, Kind, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.variance_report import Judgements, decisive, noises, sentence
 from simsa.store import Store, count_parse_failures, judge_usage, snapshot, usage_shares
@@ -24,9 +22,7 @@ from simsa.store import Store, count_parse_failures, judge_usage, snapshot, usag
 if TYPE_CHECKING:
     from simsa.llm import Deprecation
     from simsa.report.score_matrix import Floats
-    from simsa.stats import Comparison, Distribution, Scale
-
-SCORED = (*CRITERIA, TOTAL)
+    from simsa.stats import Comparison, Distribution
 
 
 def summary(store: Store, language: Language | None = None, n_examples: int = 1) -> Summary:
@@ -44,7 +40,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     whole, types, clusters = table.part(), table.parts(), table.clusters_if_any()
     spoken: Language = language or store.meta("language") or LANGUAGES[0]
     info = store.variants()
-    expected = expected_scores(store)
+    expected = expected_scores(store, table.criteria)
     variants = tuple(
         replace(_variant(table, name, facts, whole, types, clusters), expected=expected.get(name))
         for name, facts in info.items()
@@ -65,7 +61,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     calibration = calibration_of(store)
     repeats = judge.repeats if judge else None
     answers = table.judgements()
-    variants = tuple(replace(v, answer_counts=_levels(answers, v.name)) for v in variants)
+    variants = tuple(replace(v, answer_counts=_levels(answers, v.name, table.criteria)) for v in variants)
     variance = noises((repeats and repeats.judgements) or answers, baseline)
     said = [Note("variance", sentence(noise, spoken)) for noise in decisive(variance)]
     return Summary(
@@ -74,6 +70,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
         language=spoken,
         baseline=baseline,
         data=store.meta("data") or {},
+        criteria=table.criteria,
         variants=variants,
         comparisons=comparisons,
         notes=(
@@ -86,6 +83,7 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
                 stopped,
                 calibration,
                 count_parse_failures(store),
+                table.criteria,
             ),
             *said,
         ),
@@ -99,9 +97,10 @@ def _summary(store: Store, language: Language | None, n_examples: int) -> Summar
     )
 
 
-def compared(table: Table, baseline: str) -> list[Comparison]:
+def compared(table: ScoreMatrix, baseline: str) -> list[Comparison]:
     """Every other variant against `baseline`, each criterion and the total; empty before anything is scored."""
     from simsa.stats import compare_all
+    from simsa.stats.comparison import scales_of
 
     if not any(variant.n_scored for variant in table.variants.values()):
         return []
@@ -111,49 +110,40 @@ def compared(table: Table, baseline: str) -> list[Comparison]:
         {name: _Scores(table, name, whole) for name in names},
         baseline,
         table.clusters_if_any(),
-        scales=_scales(),
+        scales=scales_of(table.criteria),
     )
-
-
-def _scales() -> dict[str, Scale | None]:
-    """The scale of each criterion and of the total."""
-    from simsa.stats import Scale
-
-    criteria = Criteria(Criterion(name) for name in CRITERIA)
-    scales: dict[str, Scale | None] = {criterion.name: Scale.of(criterion) for criterion in criteria}
-    return scales | {TOTAL: Scale.of_total(criteria)}
 
 
 class _Scores(Mapping[str, "Mapping[str, float | None]"]):
     """A variant's scores by criterion, made when asked for: of a large run there isn't room for all at once."""
 
-    def __init__(self, table: Table, variant: str, part: Part) -> None:
+    def __init__(self, table: ScoreMatrix, variant: str, part: Part) -> None:
         self._of = table, variant, part
 
     def __getitem__(self, criterion: str) -> Mapping[str, float | None]:
         table, variant, part = self._of
-        if criterion not in table.scored:
+        if criterion not in table.score_names:
             raise KeyError(criterion)
         return table.scores(variant, criterion, part)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._of[0].scored)
+        return iter(self._of[0].score_names)
 
     def __len__(self) -> int:
-        return len(self._of[0].scored)
+        return len(self._of[0].score_names)
 
 
-def _levels(answers: Judgements, variant: str) -> dict[str, dict[str, int]]:
+def _levels(answers: Judgements, variant: str, criteria: Criteria) -> dict[str, dict[str, int]]:
     """Criterion → level → how many answers have it; nothing where a score is no level."""
-    found = {name: [score for *_, score in answers.get((variant, name), ())] for name in CRITERIA}
+    found = {c: [score for *_, score in answers.get((variant, c.name), ())] for c in criteria}
     return {
-        name: {str(level): scores.count(level) for level in range(1, MAX_SCORE + 1)}
-        for name, scores in found.items()
+        c.name: {str(level): scores.count(level) for level in c.levels}
+        for c, scores in found.items()
         if scores and all(score == int(score) for score in scores)
     }
 
 
-def _run(store: Store, table: Table, stopped: str | None) -> RunInfo:
+def _run(store: Store, table: ScoreMatrix, stopped: str | None) -> RunInfo:
     facts: Mapping[str, Any] = store.meta("run") or {}
     known = {
         key: facts.get(key, "") for key in ("id", "created", "config_hash", "data_hash", "simsa_version")
@@ -161,7 +151,7 @@ def _run(store: Store, table: Table, stopped: str | None) -> RunInfo:
     return RunInfo(**known, n_questions=len(table.question_ids), stopped=stopped)
 
 
-def _judge(store: Store, table: Table) -> JudgeInfo | None:
+def _judge(store: Store, table: ScoreMatrix) -> JudgeInfo | None:
     facts = store.meta("judge")
     if not facts:
         return None
@@ -170,15 +160,15 @@ def _judge(store: Store, table: Table) -> JudgeInfo | None:
         model=facts["model"],
         rubric=facts.get("rubric", ""),
         mode=mode,
-        criteria=table.asked,
+        criteria=table.criteria.names,
         **judge_usage(store)._asdict(),
         retiring=_retiring(store, facts),
         context_spread=context_spread(table) if mode == "joint" else {},
-        panel=panel(store, [one["name"] for one in facts.get("members", ())]),
-        repeats=repeated(store, facts.get("repeats", 1), facts.get("temperature")),
+        panel=panel(store, [one["name"] for one in facts.get("members", ())], table.criteria),
+        repeats=repeated(store, facts.get("repeats", 1), facts.get("temperature"), table.criteria),
         examination=store.probe_result(facts.get("key", "")),
         length_bias=length_biases(table),
-        usage=UsageInfo(tuple(usage_shares(store))),
+        usage=UsageInfo(tuple(usage_shares(store)), table.criteria.names),
     )
 
 
@@ -199,7 +189,7 @@ def calibration_of(store: Store) -> Mapping[str, Any] | None:
 
 
 def _variant(
-    table: Table,
+    table: ScoreMatrix,
     name: str,
     info: Mapping[str, Any],
     whole: Part,
@@ -224,13 +214,12 @@ def _variant(
     )
 
 
-def _slice(table: Table, variant: str, part: Part, clusters: Mapping[str, str] | None) -> Slice:
-    from simsa.stats import summarise
+def _slice(table: ScoreMatrix, variant: str, part: Part, clusters: Mapping[str, str] | None) -> Slice:
+    from simsa.stats.comparison import scales_of, summarise
 
-    scales = _scales()
     found: dict[str, Distribution] = {}
-    for name in SCORED:
-        distribution = summarise(table.scores(variant, name, part), clusters, scale=scales[name])
+    for name, scale in scales_of(table.criteria).items():
+        distribution = summarise(table.scores(variant, name, part), clusters, scale=scale)
         if distribution:
             found[name] = distribution
     total = found.pop(TOTAL, None)
@@ -249,7 +238,7 @@ def _slice(table: Table, variant: str, part: Part, clusters: Mapping[str, str] |
     )
 
 
-def _examples(store: Store, table: Table, n: int) -> tuple[Example, ...]:
+def _examples(store: Store, table: ScoreMatrix, n: int) -> tuple[Example, ...]:
     """The best, the worst, the most different and the unsteadiest questions; none is shown twice."""
     kinds: list[Kind] = ["best", "worst"]
     if len(table.variants) > 1:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simsa.i18n.messages import note_text
-from simsa.records import CRITERIA, MAX_TOTAL, Question
+from simsa.records import Criteria, Number, Question
 
 if TYPE_CHECKING:
     from simsa.i18n.language import Language
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from simsa.report.abstention_report import JudgedAbstention
     from simsa.report.claim_summary import ClaimsInfo
     from simsa.report.contingency import ScoreContingency
-    from simsa.report.expected_scores import ExpectedScores
+    from simsa.report.judge_reliability import ExpectedScores, PanelInfo, RepeatsInfo
     from simsa.report.judge_usage import UsageInfo
-    from simsa.report.panel_agreement import PanelInfo, RepeatsInfo
     from simsa.report.score_matrix import Mean
     from simsa.report.variance_report import VarianceReport
     from simsa.stats import Comparison, Distribution, LengthBias, Spread
@@ -67,7 +66,7 @@ class JudgeInfo:
     completion_tokens: int
     cached_tokens: int
     cost_usd: float | None
-    criteria: tuple[str, ...] = CRITERIA
+    criteria: tuple[str, ...] = ()
     retiring: tuple[Deprecation, ...] = ()
     context_spread: Mapping[str, Spread] = field(default_factory=dict)
     panel: PanelInfo | None = None
@@ -126,23 +125,24 @@ class Slice:
     metrics: Mapping[str, Mean]
     abstention: AbstentionTable | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, criteria: Criteria) -> dict[str, Any]:
+        """The JSON block of a slice, with every criterion of the run."""
         return {
             "n": self.n,
             "n_scored": self.n_scored,
-            "criteria": {name: _figures(self.criteria.get(name)) for name in CRITERIA},
-            "total": None if self.total is None else _figures(self.total, max=MAX_TOTAL),
+            "criteria": {name: _figures(self.criteria.get(name)) for name in criteria.names},
+            "total": None if self.total is None else _figures(self.total, max=criteria.max_total),
             "metrics": {name: found.mean for name, found in self.metrics.items()},
             "metrics_n": {name: found.n for name, found in self.metrics.items()},
             "abstention": None if self.abstention is None else self.abstention.to_dict(),
-            "notes": list(self._notes()),
+            "notes": list(self._notes(criteria)),
         }
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self, criteria: Criteria) -> Iterator[str]:
         """Why a figure is None, in English as those of the statistics."""
-        yield from (f"{name}: no scores" for name in CRITERIA if name not in self.criteria)
+        yield from (f"{name}: no scores" for name in criteria.names if name not in self.criteria)
         if self.total is None:
-            yield "total: no question has all four scores"
+            yield f"total: {_why_no_total(criteria)}"
         if self.abstention is None:
             yield "abstention: no answers"
         else:
@@ -184,15 +184,16 @@ class VariantSummary:
     def total(self) -> Distribution | None:
         return self.whole.total
 
-    def to_dict(self) -> dict[str, Any]:
-        whole = self.whole.to_dict()
+    def to_dict(self, criteria: Criteria) -> dict[str, Any]:
+        """An entry of `variants` in the JSON; `criteria` are the run's."""
+        whole = self.whole.to_dict(criteria)
         head = {"name": self.name, "n": self.whole.n, "n_predicted": self.n_predicted}
         head |= {"n_scored": whole["n_scored"], "unscored": dict(self.unscored)}
         return (
             head
             | whole
             | {
-                "slices": {"type": {name: found.to_dict() for name, found in self.types.items()}},
+                "slices": {"type": {name: found.to_dict(criteria) for name, found in self.types.items()}},
                 "n_cut": self.n_cut,
                 "latency_median_s": self.latency_median_s,
                 "completion_tokens_mean": self.completion_tokens_mean,
@@ -217,7 +218,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExampleAnswer:
-    """One variant's answer in an example. `total` is None unless all four criteria were scored.
+    """One variant's answer in an example. `total` is None unless every criterion of the total was scored.
 
     Where the variant answered several times `sample` counts this answer from 0, and `others` are the rest.
     """
@@ -231,13 +232,11 @@ class ExampleAnswer:
     """Its claims, where they were asked for."""
     sample: int = 0
     others: tuple[Result, ...] = ()
+    total: Number | None = None
 
-    @property
-    def total(self) -> int | None:
-        return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
-
-    def to_dict(self) -> dict[str, Any]:
-        scores = {name: self.scores.get(name) for name in CRITERIA}
+    def to_dict(self, criteria: Criteria) -> dict[str, Any]:
+        """The JSON of an answer, with every criterion of the run."""
+        scores = {name: self.scores.get(name) for name in criteria.names}
         listed = self.claimed.claims if self.claimed else None
         return {
             "variant": self.variant,
@@ -250,7 +249,7 @@ class ExampleAnswer:
             "sample": self.sample,
             "others": [
                 {"sample": one.sample, "status": one.status, "total": one.total}
-                | {name: one.scores.get(name) for name in CRITERIA}
+                | {name: one.scores.get(name) for name in criteria.names}
                 for one in self.others
             ],
         }
@@ -263,6 +262,7 @@ class Example:
     kind: Kind
     question: Question
     answers: tuple[ExampleAnswer, ...]
+    criteria: Criteria
 
     def to_dict(self) -> dict[str, Any]:
         q = self.question
@@ -274,7 +274,7 @@ class Example:
             "question": q.question,
             "contexts": [passage.to_json() for passage in q.contexts],
             "reference": list(q.reference),
-            "answers": [answer.to_dict() for answer in self.answers],
+            "answers": [answer.to_dict(self.criteria) for answer in self.answers],
         }
 
 
@@ -286,6 +286,8 @@ class Summary:
     judge: JudgeInfo | None
     language: Language
     baseline: str
+    criteria: Criteria
+    """The criteria that the run's rubric declares; none without a judge."""
     data: Mapping[str, Any]
     variants: tuple[VariantSummary, ...]
     comparisons: tuple[Comparison, ...]
@@ -309,7 +311,7 @@ class Summary:
             "run": asdict(self.run),
             "judge": None if self.judge is None else self.judge.to_dict(),
             "baseline": self.baseline,
-            "variants": [variant.to_dict() for variant in self.variants],
+            "variants": [variant.to_dict(self.criteria) for variant in self.variants],
             "comparisons": [comparison.to_dict(note_text) for comparison in self.comparisons],
             "variance": [noise.to_dict() for noise in self.variance],
             "notes": [note._asdict() for note in self.notes],
@@ -324,6 +326,16 @@ class Summary:
         """The comparison of `variant` with the baseline, where there are pairs."""
         found = (c for c in self.comparisons if c.variant == variant and c.criterion == criterion)
         return next(found, None)
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def _why_no_total(criteria: Criteria) -> str:
+    n = len(criteria.in_total)
+    if not n:
+        return "no criterion of the rubric enters it"
+    return f"no question has all {_NUMBERS[n] if n < len(_NUMBERS) else n} scores"
 
 
 def _figures(distribution: Distribution | None, **more: Any) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ A rubric is a readable file: a TOML file of criteria, or any text with `{questio
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -52,9 +53,28 @@ def load(name: str, root: Path = Path()) -> Rubric:
     text = read(
         file, f"{suggestion(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file"
     )
-    if file.suffix == ".toml":
+    if name in BUILT_IN:
         return criteria.parse(text, file.stem, str(file))
-    return template.parse(text, file.stem, str(file), built_in_criteria().names)
+    if file.suffix == ".toml":
+        rubric: Rubric = criteria.parse(text, file.stem, str(file))
+    else:
+        rubric = template.parse(text, file.stem, str(file), built_in_criteria().names)
+    return replace(rubric, criteria=_like_built_in(rubric.criteria, is_text=file.suffix != ".toml"))
+
+
+def _like_built_in(criteria: Criteria, *, is_text: bool) -> Criteria:
+    """Gives criteria with a built-in name the built-in aspect, unless the rubric sets one.
+
+    A text does not say which criteria depend on the prediction; the built-in names do.
+    """
+    found = []
+    for criterion in criteria:
+        known = built_in_criteria().named(criterion.name)
+        if known and not criterion.aspect:
+            sees = criterion.sees_prediction and (known.sees_prediction or not is_text)
+            criterion = replace(criterion, aspect=known.aspect, sees_prediction=sees)
+        found.append(criterion)
+    return Criteria(found)
 
 
 def read(file: Path, hint: str | None = None) -> str:

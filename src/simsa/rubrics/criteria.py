@@ -66,6 +66,10 @@ class CriterionText(Declaration):
     ask: Text
     levels: dict[str, Text] = Field(default={})
 
+    @property
+    def sees_prediction(self) -> bool:
+        return "prediction" in self.sees
+
     @model_validator(mode="after")
     def _sees_something(self) -> Self:
         if not self.sees:

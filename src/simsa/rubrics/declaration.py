@@ -68,12 +68,27 @@ class Declaration(TomlPart):
     scale: Annotated[Scale, BeforeValidator(_scale)] = Scale()
     weight: Annotated[int | float, Field(gt=0, allow_inf_nan=False)] = 1
     in_total: bool = True
+    aspect: records.Aspect = ""
+
+    @property
+    def sees_prediction(self) -> bool:
+        """Whether the score depends on the prediction."""
+        return True
 
 
 def declared(criteria: Mapping[str, Declaration]) -> Criteria:
     """The criteria as records."""
     return Criteria(
-        records.Criterion(name, one.scale.low, one.scale.high, one.weight, one.in_total, one.title)
+        records.Criterion(
+            name,
+            one.scale.low,
+            one.scale.high,
+            one.weight,
+            one.in_total,
+            one.title,
+            one.sees_prediction,
+            one.aspect,
+        )
         for name, one in criteria.items()
     )
 

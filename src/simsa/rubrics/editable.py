@@ -45,6 +45,7 @@ split     mode = "split"에서 한 번의 호출로 함께 묻는 기준들입�
           scale   (선택) 다른 척도: [0, 10] 또는 "yes/no". 그때 levels는 일부만 적어도 됩니다. intro와
                   rules에 적힌 1~5도 함께 고치세요.
           weight  (선택) 총점에 더할 때 곱하는 수. in_total = false이면 총점에 넣지 않습니다.
+          aspect  (선택) "correctness"는 규칙으로 찾은 거절과, "faithfulness"는 주장의 근거와 견줍니다.
 """,
         "[words]": "words     요청의 나머지 글입니다. {{이름}}은 채워지는 자리입니다.",
     },
@@ -77,6 +78,8 @@ each criterion  title   the name that the judge reads
                 scale   (optional) another scale: [0, 10] or "yes/no". Levels may then be left out. Change
                         the 1 to 5 in intro and rules as well.
                 weight  (optional) factor in the total. With in_total = false it does not count.
+                aspect  (optional) "correctness" is compared with abstentions found by rule, "faithfulness"
+                        with the support of claims.
 """,
         "[words]": "words     the rest of the request. {{names}} are filled in.",
     },

@@ -1,18 +1,19 @@
-"""What judging would take, before anything is spent."""
+"""What judging is expected to take, before anything is spent."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from simsa.config import Config, JudgeConfig
+from simsa.config import Config
 from simsa.errors import SimsaError
 from simsa.judges import Judge, JudgeRequest
-from simsa.judges.cost import NOTHING, CostEstimate, answer_tokens, of_call, whole
-from simsa.judges.llm import price_of
+from simsa.judges.cost import NOTHING, CostEstimate, price_of
 from simsa.llm import price
 from simsa.records import Question
 from simsa.store import TRANSIENT, Store, results
@@ -23,11 +24,11 @@ _ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class RunEstimate:
-    """What judging would take. Tokens are estimated from characters; `cost_usd` is None without a price.
+    """What judging is expected to take. Tokens are estimated from characters; `cost_usd` is None without a price.
 
-    `prices_as_of` is the month in which the oldest price of simsa's own table was seen; None: none of it was used.
-    `judges` has the share of each member of a panel, `parts` that of each part of a verdict, `criteria` that of
-    each criterion: what is asked for together is divided evenly.
+    `prices_as_of` is the month of the oldest price from simsa's own table; None: no price is from there.
+    `judges` has the share of each member of a panel, `parts` that of each part of a verdict, `criteria` that
+    of each criterion: the cost of one call is divided evenly among its criteria.
     """
 
     calls: int
@@ -46,97 +47,100 @@ class RunEstimate:
         return {name: getattr(self, name) for name in names} | found | {"criteria_usd": dict(self.criteria)}
 
 
-def estimate_run(config: Config, folder: Path, judge: Judge, questions: list[Question]) -> RunEstimate:
-    """Calls and tokens for what is not judged yet, from a sample of the rows.
+def estimate_requests(
+    judge: Judge, requests: Iterable[JudgeRequest], store: Store | None = None, known: Collection[str] = ()
+) -> CostEstimate:
+    """What the calls of `requests` are expected to take.
 
-    Answers that the run has are looked up with the judgements on them; for those still to
-    come the reference stands in.
+    Requests in `known` are judged already, and identical calls are made once. Repeats and members of a panel
+    are calls of their own, each at its judge's price.
     """
-    if config.judge is None or config.judge.is_local:
+    calls = {c.request_hash: c for request in requests for c in missing_calls(judge, request, store, known)}
+    return _sum(judge.estimate(call) for call in calls.values())
+
+
+def missing_calls(
+    judge: Judge, request: JudgeRequest, store: Store | None, known: Collection[str]
+) -> Iterator[JudgeRequest]:
+    """The calls that a judging session would make for `request`."""
+    if request.request_hash in known:
+        return
+    if request.sub_requests:
+        for sub_request in request.sub_requests.values():
+            yield from missing_calls(judge, sub_request, store, known)
+        return
+    hashes = request.criterion_hashes
+    cached = store.cached_criteria(list(hashes.values())) if store and hashes else {}
+    missing = tuple(name for name in request.criteria if hashes.get(name) not in cached)
+    if not cached:
+        yield request
+    elif missing:
+        yield from missing_calls(judge, judge.restrict_to(request, missing), store, known)
+
+
+def estimate_run(config: Config, folder: Path, judge: Judge, questions: list[Question]) -> RunEstimate:
+    """What the judging that the run in `folder` lacks is expected to take, from a sample of the questions.
+
+    Answers that are not generated yet are assumed to equal the reference.
+    """
+    if config.judge is None or judge.is_local:
         return RunEstimate(0, 0, 0, 0.0, None)
-    rows = questions[:: max(1, len(questions) // _ROWS)]
-    names = [
+    sample = questions[:: max(1, len(questions) // _ROWS)]
+    answers = [
         (variant.name, n)
         for variant in config.variants
         for n in range(1 if variant.predictions else config.generation.samples)
     ]
-    asked: dict[tuple[str, str], CostEstimate] = {}
-    criteria: dict[str, float | None] = {}
+    shares: dict[tuple[str, str], CostEstimate] = defaultdict(lambda: NOTHING)
+    criteria: dict[str, CostEstimate] = defaultdict(lambda: NOTHING)
+    scale = len(questions) / len(sample)
     with contextlib.ExitStack() as opened:
-        store = _store(opened, folder)
+        store = None
+        with contextlib.suppress(SimsaError):
+            store = opened.enter_context(Store.read(folder))
         known = store.judged_requests(TRANSIENT) | BatchTable(store).under_way() if store else set()
-        for question in rows:
+        for question in sample:
             calls: dict[str, JudgeRequest] = {}
-            for answer in _answers(store, question, names):
+            for answer in _answers(store, question, answers):
                 for request in judge.requests(question, answer):
-                    calls |= {call.request_hash: call for call in _open(request, known, store, judge)}
+                    calls |= {c.request_hash: c for c in missing_calls(judge, request, store, known)}
             for call in calls.values():
-                one = of_call(_asked(config.judge, call), judge.prompt_text(call), answer_tokens(call))
-                key = call.member, call.part
-                asked[key] = asked.get(key, NOTHING).plus(one)
-                parts = call.criteria or (call.part,)
-                for name in parts:
-                    criteria[name] = _plus(criteria.get(name, 0.0), one.cost_usd, 1 / len(parts))
-    scale = len(questions) / len(rows)
-    return _sum(
-        config.judge,
-        {key: found.scaled(scale) for key, found in asked.items()},
-        {name: _plus(0.0, usd, scale) for name, usd in criteria.items()},
+                one = judge.estimate(call)
+                key = call.member or config.judge.model, call.part
+                shares[key] = shares[key].plus(one)
+                names = call.criteria or (call.part,)
+                for name in names:
+                    criteria[name] = criteria[name].plus(
+                        one._replace(cost_usd=_times(one.cost_usd, 1 / len(names)))
+                    )
+    by_judge: dict[str, CostEstimate] = defaultdict(lambda: NOTHING)
+    by_part: dict[str, CostEstimate] = defaultdict(lambda: NOTHING)
+    for (name, part), share in shares.items():
+        by_judge[name] = by_judge[name].plus(share.scaled(scale))
+        by_part[part] = by_part[part].plus(share.scaled(scale))
+    prices = [price_of(one) or price(one.model) for one in config.judge.each.values()]
+    dates = [one.as_of for one in prices if one and one.as_of]
+    return RunEstimate(
+        *_sum(by_part.values()),
+        min(dates, default=None),
+        by_judge,
+        by_part,
+        {name: _times(share.cost_usd, scale) for name, share in criteria.items()},
     )
 
 
-def _asked(config: JudgeConfig, call: JudgeRequest) -> JudgeConfig:
-    """Who is asked by a call."""
-    return config.each[call.member] if call.member else config
+def _sum(estimates: Iterable[CostEstimate]) -> CostEstimate:
+    return reduce(CostEstimate.plus, estimates, NOTHING)
 
 
-def _plus(so_far: float | None, usd: float | None, share: float) -> float | None:
-    return None if so_far is None or usd is None else so_far + usd * share
-
-
-def _store(opened: contextlib.ExitStack, folder: Path) -> Store | None:
-    try:
-        return opened.enter_context(Store.read(folder))
-    except SimsaError:
-        return None
+def _times(usd: float | None, factor: float) -> float | None:
+    return None if usd is None else usd * factor
 
 
 def _answers(store: Store | None, question: Question, wanted: list[tuple[str, int]]) -> list[str]:
-    """Every variant's answers; one that is not there yet is a guess, different from the others."""
+    """Every variant's answers; the assumed ones differ from each other, as answers do."""
     found = results(store, question_id=question.id, sample=None) if store else ()
     given = {(r.variant, r.sample): r.prediction for r in found}
-    guess = question.reference[0] if question.reference else ""
-    said = ((given.get(key), f"{guess}{' ' * n}") for n, key in enumerate(wanted))
-    return [guessed if answer is None else answer for answer, guessed in said]
-
-
-def _open(
-    request: JudgeRequest, known: set[str], store: Store | None, judge: Judge
-) -> Iterator[JudgeRequest]:
-    """The calls of a request that a run would make."""
-    if request.request_hash in known:
-        return
-    for voice in request.voices.values():
-        yield from _open(voice, known, store, judge)
-    if request.voices:
-        return
-    kept = store.cached_criteria(list(request.keys.values())) if store and request.keys else {}
-    rest = tuple(name for name in request.criteria if request.keys.get(name) not in kept)
-    if kept and rest:
-        yield from _open(judge.narrowed(request, rest), known, store, judge)
-    elif not kept:
-        yield request
-
-
-def _sum(
-    config: JudgeConfig, asked: Mapping[tuple[str, str], CostEstimate], criteria: Mapping[str, float | None]
-) -> RunEstimate:
-    judges: dict[str, CostEstimate] = {}
-    parts: dict[str, CostEstimate] = {}
-    for (member, part), share in asked.items():
-        name = member or config.model
-        judges[name] = judges.get(name, NOTHING).plus(share)
-        parts[part] = parts.get(part, NOTHING).plus(share)
-    used = [price_of(one) or price(one.model) for one in config.each.values()]
-    dates = [one.as_of for one in used if one and one.as_of]
-    return RunEstimate(*whole(parts.values()), min(dates, default=None), judges, parts, criteria)
+    reference = question.reference[0] if question.reference else ""
+    answers = ((given.get(key), f"{reference}{' ' * n}") for n, key in enumerate(wanted))
+    return [assumed if answer is None else answer for answer, assumed in answers]

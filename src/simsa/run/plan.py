@@ -1,7 +1,7 @@
-"""What is to be asked: each variant's request for each question, named by its content.
+"""The plan of a run: each variant's request for each question, named by its content.
 
-A request's hash covers everything that can change the answer: the weights, the
-adapter, the template, the messages, the sampling. Work is found again by it.
+The hash of a request covers everything that can change the answer: weights, adapter, chat template, messages,
+sampling. Stored answers are found by it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from simsa.store import Planned, Store
 
 
 def prepare(store: Store, config: Config, progress: Progress) -> None:
-    """Reads the test set into the run and plans every request; answers from files are taken over."""
+    """Reads the test set into the run, plans every request, and stores the answers that files give."""
     n = store.set_questions(read_questions(config))
     if n == 0:
         raise DataError("has no questions", where=config.data.path)
     store.set_variants((variant.name, _describe(config, variant)) for variant in config.variants)
-    given = {v.name: _given(store, config, v, progress) for v in config.variants if v.predictions}
+    given = {v.name: _store_given(store, config, v, progress) for v in config.variants if v.predictions}
     store.set_plan(_planned(store, config, given))
 
 
@@ -45,7 +45,7 @@ def read_questions(config: Config) -> Iterator[Question]:
 def _planned(store: Store, config: Config, given: dict[str, dict[str, str]]) -> Iterator[Planned]:
     prompt = prompts.load(config.generation.prompt, config.root)
     sampling = config.generation.model_dump(mode="json", exclude={"prompt", "max_attempts", "samples"})
-    several = [sampling | _of_sample(config, n) for n in range(config.generation.samples)]
+    samples = [sampling | _sample_settings(config, n) for n in range(config.generation.samples)]
     asked = {v.name: _identity(config, v) for v in config.variants if v.name not in given}
     for question_id in store.question_ids():
         for name, answers in given.items():
@@ -55,23 +55,23 @@ def _planned(store: Store, config: Config, given: dict[str, dict[str, str]]) -> 
         for question in store.questions():
             messages = [message.to_json() for message in prompt.messages(question)]
             for name, identity in asked.items():
-                for n, how in enumerate(several):
-                    yield Planned(question.id, name, content_hash(identity, messages, how), n)
+                for n, settings in enumerate(samples):
+                    yield Planned(question.id, name, content_hash(identity, messages, settings), n)
 
 
-def _of_sample(config: Config, n: int) -> dict[str, Any]:
-    """What tells the request for the n-th answer from that for the first: its seed, or where there is none its number."""
+def _sample_settings(config: Config, n: int) -> dict[str, Any]:
+    """How the request for the n-th answer differs from the first: in its seed, or without one in its number."""
     seed = config.generation.seed
     if n == 0:
         return {}
     return {"sample": n} if seed is None else {"seed": seed + n}
 
 
-def _given(store: Store, config: Config, variant: VariantConfig, progress: Progress) -> dict[str, str]:
-    """Takes over a file's answers; returns question id → request hash."""
+def _store_given(store: Store, config: Config, variant: VariantConfig, progress: Progress) -> dict[str, str]:
+    """Stores the answers of a file; returns question id → request hash."""
     path = config.path(variant.predictions or "")
     known = store.question_ids()
-    taken: dict[str, Prediction] = {}
+    given: dict[str, Prediction] = {}
     unknown = 0
     for row in data.read_predictions(path):
         if row.variant not in (None, variant.name):
@@ -79,7 +79,7 @@ def _given(store: Store, config: Config, variant: VariantConfig, progress: Progr
         if row.question_id not in known:
             unknown += 1
             continue
-        if row.question_id in taken:
+        if row.question_id in given:
             raise DataError(
                 "two predictions for one question",
                 where=str(path),
@@ -88,23 +88,23 @@ def _given(store: Store, config: Config, variant: VariantConfig, progress: Progr
                 hint="keep one, as that with `sample` 0, or tell them apart by a `variant` field",
             )
         if row.prediction is not None:
-            taken[row.question_id] = _taken(variant.name, row)
-    if not taken:
+            given[row.question_id] = _prediction(variant.name, row)
+    if not given:
         raise DataError(
             f"has no prediction for any question of {config.data.path}",
             where=str(path),
             hint="its `question_id` must be the `id` that `simsa convert` shows for the test set",
         )
-    store.add_predictions(taken.values())
+    store.add_predictions(given.values())
     file = variant.predictions
     if unknown and config.data.limit is None:  # with a limit, the rest of the file is expected
         progress.note("predictions", msg("given.unknown", path=file, n=unknown))
-    if len(taken) < len(known):
-        progress.note("predictions", msg("given.missing", path=file, n=len(known) - len(taken)))
-    return {question_id: prediction.request_hash for question_id, prediction in taken.items()}
+    if len(given) < len(known):
+        progress.note("predictions", msg("given.missing", path=file, n=len(known) - len(given)))
+    return {question_id: prediction.request_hash for question_id, prediction in given.items()}
 
 
-def _taken(variant: str, row: data.PredictionRow) -> Prediction:
+def _prediction(variant: str, row: data.PredictionRow) -> Prediction:
     return Prediction(
         question_id=row.question_id,
         variant=variant,
@@ -118,7 +118,7 @@ def _taken(variant: str, row: data.PredictionRow) -> Prediction:
 
 
 def _describe(config: Config, variant: VariantConfig) -> dict[str, Any]:
-    """What a report tells of a variant."""
+    """What reports show of a variant."""
     info = variant.model_dump(mode="json", exclude_none=True, exclude={"name"})
     if not (variant.model or variant.endpoint or variant.predictions):
         info["base"] = config.serving.model
@@ -126,8 +126,7 @@ def _describe(config: Config, variant: VariantConfig) -> dict[str, Any]:
 
 
 def _identity(config: Config, variant: VariantConfig) -> Any:
-    if variant.predictions:
-        return None
+    """What identifies the model of a variant, as JSON."""
     if variant.endpoint:
         e = variant.endpoint
         return ["endpoint", e.base_url, e.model, e.adapter, e.extra_body]

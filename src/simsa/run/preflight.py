@@ -74,7 +74,7 @@ async def check(config: Config, folder: Path, train: Path | None = None, *, ask:
     _adapters(config, findings)
     findings.extend([finding async for finding in _endpoints(config, known, ask)])
     judge = _judge(config, findings)
-    if config.judge and judge and not (config.judge.is_local or config.judge.adapter):
+    if config.judge and judge and not (judge.is_local or config.judge.adapter):
         findings.extend([finding async for finding in _judge_endpoint(config.judge, known, ask)])
     takes = estimate_run(config, folder, judge, questions) if judge and questions else None
     described = data.describe(questions).to_dict() if questions else None
@@ -173,7 +173,7 @@ def _judge(config: Config, findings: list[CheckFinding]) -> Judge | None:
         findings.append(CheckFinding("warning", msg("about.judge"), msg("check.no_judge")))
         return None
     try:
-        judge = judges.of(config)
+        judge = judges.from_config(config)
     except SimsaError as error:
         findings.append(_wrong(msg("about.judge"), error))
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,17 @@ class Progress:
             return None
         each = (self.spent_usd - self.before_usd) / stage.done
         return each * max(0, stage.total - stage.done)
+
+    def timing(self, before: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+        """Rows and seconds of each stage, added to those of earlier sittings."""
+        total = {}
+        for name, stage in (("generate", self.generate), ("judge", self.judge)):
+            so_far = before.get(name) or {"rows": 0, "seconds": 0.0}
+            total[name] = {
+                "rows": so_far["rows"] + stage.done,
+                "seconds": round(so_far["seconds"] + (stage.seconds if stage.done else 0.0), 3),
+            }
+        return {name: figures for name, figures in total.items() if figures["rows"]}
 
     def note(self, kind: str, text: str) -> None:
         """A warning: shown now, and kept for every report of the run."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simsa.stats.intervals import Codes, Floats, NoteText, Range, StatNote, finite
 
 RESAMPLES = 1_999
+_MOST_LEVELS = 41  # of a longer scale only the levels that occur are tabulated
 _FIGURES = (
     "quadratic_kappa",
     "krippendorff_alpha",
@@ -88,6 +89,9 @@ def agree(
     unknown = next((score for score in (*labels, *judged) if score not in index), None)
     if unknown is not None:
         raise ValueError(f"{unknown!r} is not one of the levels {', '.join(map(str, levels))}")
+    if len(levels) > _MOST_LEVELS:
+        levels = sorted({*labels, *judged})
+        index = {level: i for i, level in enumerate(levels)}
     size = len(levels)
     cells = [index[a] * size + index[b] for a, b in zip(labels, judged, strict=True)]
     table = np.bincount(np.array(cells, dtype=np.intp), minlength=size * size).reshape(size, size)

@@ -51,6 +51,13 @@ class Scale(NamedTuple):
         return None if low is None or high is None else cls(low, high, (high - low) * _TOTAL_MARGIN)
 
 
+def scales_of(criteria: Criteria) -> dict[str, Scale]:
+    """The scale of each criterion and, where there is one, of `total`."""
+    scales = {criterion.name: Scale.of(criterion) for criterion in criteria}
+    total = Scale.of_total(criteria)
+    return scales if total is None else scales | {"total": total}
+
+
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """Summary of a variant's scores of one criterion: at least one score.

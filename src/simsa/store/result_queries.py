@@ -87,7 +87,8 @@ def results(
         tuple(wanted.values()),
     )
     for row in rows:
-        scores = orjson.loads(row[15])
+        found = orjson.loads(row[15])
+        scores = {name: found[name] for name in criteria.names if name in found}
         prediction, unscored, n_parts = row[7], row[12], row[13]
         if prediction is None:
             status = "no_prediction"
@@ -115,14 +116,15 @@ def measures(
     store: Store, variant: str | None = None, question_id: str | None = None, *, sample: int | None = 0
 ) -> Iterator[dict[str, float | None] | None]:
     """Yields the deterministic metrics of every planned row, in the order of `results`; None if not computed yet."""
+    given = {"variant": variant, "question_id": question_id, "sample": sample}
+    wanted = {name: value for name, value in given.items() if value is not None}
     rows = store.db.execute(
-        """SELECT m.figures FROM plan p
+        f"""SELECT m.figures FROM plan p
         JOIN questions q ON q.id = p.question_id JOIN variants v ON v.name = p.variant
         LEFT JOIN measures m ON m.answer_hash = p.request_hash AND m.question_hash = q.hash
-        WHERE (?1 IS NULL OR p.variant = ?1) AND (?2 IS NULL OR p.question_id = ?2)
-            AND (?3 IS NULL OR p.sample = ?3)
+        WHERE {" AND ".join(["TRUE", *(f"p.{name} = ?" for name in wanted)])}
         ORDER BY q.position, v.position, p.sample""",
-        (variant, question_id, sample),
+        tuple(wanted.values()),
     )
     for (figures,) in rows:
         yield None if figures is None else orjson.loads(figures)

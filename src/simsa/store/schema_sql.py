@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 
@@ -124,6 +125,13 @@ _SCHEMA = f"""
 
 # Version 6 had one column for each of the four built-in criteria.
 _COLUMNS = ("answer_correctness", "context_relevance", "context_faithfulness", "context_recall")
+_ASPECTS = {"answer_correctness": "correctness", "context_faithfulness": "faithfulness"}
+_BUILT_IN = json.dumps(
+    [
+        {"name": name, "sees_prediction": name in _ASPECTS, "aspect": _ASPECTS.get(name, "")}
+        for name in _COLUMNS
+    ]
+)
 _UPGRADE = (
     "DROP VIEW results;"
     + _SCORES
@@ -139,10 +147,10 @@ _UPGRADE = (
     CREATE INDEX sub_judgements_source ON sub_judgements (source);
     ALTER TABLE standing RENAME TO criterion_cache;
     ALTER TABLE examinations RENAME TO probe_results;
-    INSERT INTO meta SELECT 'criteria', json_group_array(json_object('name', name.value))
-        FROM json_each('{"[" + ",".join(f'"{name}"' for name in _COLUMNS) + "]"}') AS name
+    INSERT INTO meta SELECT 'criteria', json_group_array(json(one.value)) FROM json_each('{_BUILT_IN}') AS one
         WHERE (SELECT json_extract(value, '$.criteria') FROM meta WHERE key = 'judge') IS NULL
-        OR name.value IN (SELECT c.value FROM meta, json_each(meta.value, '$.criteria') AS c WHERE meta.key = 'judge');
+        OR json_extract(one.value, '$.name')
+            IN (SELECT c.value FROM meta, json_each(meta.value, '$.criteria') AS c WHERE meta.key = 'judge');
 {_RESULTS}"""
 )
 

@@ -1,6 +1,5 @@
-"""The page over a run: look at it, compare, label.
+"""The web page over a run: browse and compare answers, and label them.
 
-Rendered on the server, with a little JavaScript for the keyboard. Questions, passages,
-answers and analyses are hostile text: all of it is escaped, and the page's content
-security policy runs no script but its own file.
+Pages are rendered on the server, with a little JavaScript for the keyboard. Questions, passages, answers and analyses
+are untrusted text: all of it is escaped, and the content security policy allows only the page's own scripts.
 """

@@ -1,73 +1,63 @@
-"""A list of questions as a table for a spreadsheet: what the page shows of them, and all that was said."""
+"""The list of questions as a CSV file for spreadsheets, with every answer."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from simsa.records import CRITERIA
-from simsa.store import Result, Store, n_samples, results
-from simsa.web.query import QuestionFilter
-from simsa.web.question_list import QuestionList
+from simsa.store import Result, Store, criteria_of, n_samples, results
 
-_BLOCK, _PIECE = 1_000, 100
-_OF_EACH = ("prediction", "status", *CRITERIA, "total")
+_ROWS_PER_PIECE = 100
 
 
-def spread(folder: Path, listing: QuestionList, ask: QuestionFilter) -> Iterator[list[Any]]:
-    """The rows of the whole list that `ask` names, in its order, the head first.
+def csv_rows(folder: Path, positions: Iterable[int]) -> Iterator[list[Any]]:
+    """The header, then a row for each question at `positions`.
 
-    Where variants answered several times, a question has a row for each, numbered from 0 by `sample`.
+    Where variants answered several times, each question has a row for each `sample`, from 0.
     """
     with Store.read(folder) as store:
         variants = list(store.variants())
-        several = n_samples(store) > 1
-        yield [
-            "id",
-            "type",
-            "question",
-            "reference",
-            *(["sample"] if several else []),
-            *(f"{v}: {name}" for v in variants for name in _OF_EACH),
-        ]
-        for start in count(0, _BLOCK):
-            found = listing.find(ask, first=start, limit=_BLOCK).rows
-            for row in found:
-                question = store.question(row.id)
-                head: list[Any] = [row.id, row.type]
-                head += [question.question, " / ".join(question.reference)] if question else [None, None]
-                said: dict[int, dict[str, Result]] = {}
-                for result in results(store, question_id=row.id, sample=None):
-                    said.setdefault(result.sample, {})[result.variant] = result
-                for n, answers in sorted(said.items()) or [(0, {})]:
-                    line = [*head, n] if several else [*head]
-                    for name in variants:
-                        line += _cells(answers.get(name))
-                    yield line
-            if len(found) < _BLOCK:
-                return
+        columns = ["prediction", "status", *criteria_of(store).names, "total"]
+        has_samples = n_samples(store) > 1
+        head = ["id", "type", "question", "reference", *(["sample"] if has_samples else [])]
+        yield [*head, *(f"{variant}: {name}" for variant in variants for name in columns)]
+        for position in positions:
+            (question_id,) = store.db.execute(
+                "SELECT id FROM questions WHERE position = ?", (position,)
+            ).fetchone()
+            question = store.question(question_id)
+            assert question is not None
+            facts = [question.id, question.type, question.question, " / ".join(question.reference)]
+            found = sorted(results(store, question_id=question_id, sample=None), key=lambda one: one.sample)
+            for sample, answers in groupby(found, key=lambda one: one.sample):
+                by_variant = {answer.variant: answer for answer in answers}
+                row = [*facts, *([sample] if has_samples else [])]
+                yield row + [cell for name in variants for cell in _cells(by_variant.get(name), columns)]
+            if not found:
+                yield [*facts, *([0] if has_samples else []), *[None] * (len(variants) * len(columns))]
 
 
-def _cells(one: Result | None) -> list[Any]:
-    if one is None:
-        return [None] * len(_OF_EACH)
-    return [one.prediction, one.status, *(one.scores.get(c) for c in CRITERIA), one.total]
+def _cells(answer: Result | None, columns: Sequence[str]) -> list[Any]:
+    if answer is None:
+        return [None] * len(columns)
+    values = {"prediction": answer.prediction, "status": answer.status, "total": answer.total}
+    return [values[name] if name in values else answer.scores.get(name) for name in columns]
 
 
 def to_csv(rows: Iterable[list[Any]]) -> Iterator[str]:
-    """CSV piece by piece; no text in it becomes a formula."""
+    """CSV in pieces; no text in it becomes a formula."""
     from simsa.report.renderers.csv_rows import safe
 
     text = io.StringIO()
-    text.write("\ufeff")  # without the mark a spreadsheet takes Korean for another encoding
+    text.write("\ufeff")  # spreadsheets recognise UTF-8 by this mark
     writer = csv.writer(text)
     for n, row in enumerate(rows):
         writer.writerow(safe(cell) if isinstance(cell, str) else cell for cell in row)
-        if n % _PIECE == 0:
+        if n % _ROWS_PER_PIECE == 0:
             yield text.getvalue()
             text.seek(0)
             text.truncate()

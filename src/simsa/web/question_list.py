@@ -1,344 +1,289 @@
-"""The table of questions: read from the run in its own order, or from a side database that filters and sorts
-100,000 rows quickly."""
+"""The list of questions: a filter as SQL on the run's own file, and the rows of a page."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+import unicodedata
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.errors import DataError
-from simsa.records import CRITERIA, STATUSES, Number, Question
-from simsa.store import Result, Store, measures, results, snapshot
-from simsa.store.labels import read as read_labels
-from simsa.web.query import (
-    ALL,
-    ANSWERED,
-    REFUSED,
-    TOTAL,
-    QuestionFilter,
-    RunFacts,
-    folded,
-    sql_order,
-    sql_where,
-)
-from simsa.web.search import Texts, Writing
+from simsa.records import Criteria, Number
+from simsa.store import Store, criteria_of
+from simsa.web.query import TOTAL, QuestionFilter, search_terms
 
 PAGE = 50
-_SEARCHED = 20_000
-_BATCH = 1_000
-_SOUGHT = re.compile(r'(-?)(?:"([^"]+)"|([^\s"]+))')
-# A whole number of SQLite has room for no more.
-_MOST_FINISHES = 60
+_EPSILON = 1e-9  # weighted totals are sums of floats
+_UNBOUNDED = 10**12
+_COMPARE = {
+    "higher": f"> {_EPSILON}",
+    "lower": f"< -{_EPSILON}",
+    "differs": f"NOT BETWEEN -{_EPSILON} AND {_EPSILON}",
+    "same": f"BETWEEN -{_EPSILON} AND {_EPSILON}",
+}
 
 
 class ListRow(NamedTuple):
-    """One question in the table: its number in the list, id, type."""
+    """One question in the list: its number in the list from 0, its id and type."""
 
     n: int
     id: str
     type: str | None
 
 
-class ListPage(NamedTuple):
-    """A page of the questions that fit, and how many fit in all."""
+class ListOptions(NamedTuple):
+    """What the form of the list offers. `has_documents` says whether questions share documents, `has_abstentions`
+    whether the run knows which answers are abstentions."""
 
-    rows: list[ListRow]
-    n_fitting: int
-
-
-class QuestionList(Protocol):
-    """Where the table's rows come from."""
-
-    def find(self, ask: QuestionFilter, first: int | None = None, limit: int = PAGE) -> ListPage:
-        """The page that `ask` names, or `limit` questions from the `first` (from 0) of the list on."""
-
-    def place(self, question_id: str) -> int | None:
-        """The number, from 0, of a question in the test set."""
+    types: tuple[str, ...]
+    statuses: tuple[str, ...]
+    finishes: tuple[str, ...]
+    metrics: tuple[str, ...]
+    has_documents: bool
+    has_abstentions: bool
 
 
-class UnindexedQuestions:
-    """The questions of a run in the order of the test set, for as long as there is no index."""
+def positions(store: Store, ask: QuestionFilter, labelled: Iterable[tuple[str, str]] = ()) -> array[int]:
+    """The `position` of every question in the list of `ask`, in its order.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def find(self, ask: QuestionFilter, first: int | None = None, limit: int = PAGE) -> ListPage:
-        start = (ask.page - 1) * PAGE if first is None else first
-        with Store.read(self._folder) as store:
-            rows = store.db.execute(
-                "SELECT id, type FROM questions WHERE position >= ? ORDER BY position LIMIT ?", (start, limit)
-            ).fetchall()
-            # Places go from 0 on without a gap: neither counted nor passed over one by one.
-            (last,) = store.db.execute("SELECT max(position) FROM questions").fetchone()
-        n = 0 if last is None else last + 1
-        return ListPage([ListRow(start + place, *row) for place, row in enumerate(rows)], n)
-
-    def place(self, question_id: str) -> int | None:
-        with Store.read(self._folder) as store:
-            found = store.db.execute("SELECT position FROM questions WHERE id = ?", (question_id,)).fetchone()
-        return None if found is None else int(found[0])
-
-
-class QuestionIndex:
-    """The questions of one state of a run, in the files that `build` made. Any number of threads may ask.
-
-    People's labels are read from the run's `folder` when they are asked for: they come later than a run's state.
+    `labelled` are the (question id, variant) that have a label.
     """
-
-    def __init__(self, path: Path, folder: Path | None = None) -> None:
-        self.path = path
-        self.texts = Texts(path.with_suffix(".texts"))
-        self._folder = folder
-        with self._open() as db:
-            self.facts = RunFacts.read(orjson.loads(db.execute("SELECT facts FROM about").fetchone()[0]))
-
-    def find(self, ask: QuestionFilter, first: int | None = None, limit: int = PAGE) -> ListPage:
-        condition, values = sql_where(ask, self.facts, self._labelled(ask))
-        start = (ask.page - 1) * PAGE if first is None else first
-        words, unwanted = search_terms(ask.search)
-        if words or unwanted:
-            places = self.texts.places(words, unwanted)
-            if condition == ALL and ask.sort == "place":
-                places = places[:: -1 if ask.down else 1]
-                return self._named([(place,) for place in places[start : start + limit]], start, len(places))
-            condition += " AND place IN (SELECT value FROM json_each(?))"
-            values.append(orjson.dumps(places).decode())
-        with self._open() as db:
-            count = int(db.execute(f"SELECT count(*) FROM rows WHERE {condition}", values).fetchone()[0])
-            rows = []
-            if limit and start < count:
-                rows = db.execute(
-                    f"SELECT place FROM rows WHERE {condition} ORDER BY {sql_order(ask)} LIMIT ? OFFSET ?",
-                    (*values, limit, start),
-                ).fetchall()
-        return self._named(rows, start, count)
-
-    def _labelled(self, ask: QuestionFilter) -> list[tuple[str, str]]:
-        if ask.labelled is None or self._folder is None:
-            return []
-        try:
-            return [(label.question_id, label.variant) for label in read_labels(self._folder)]
-        except DataError:  # nobody has labelled anything
-            return []
-
-    def _named(self, places: Sequence[tuple[int]], start: int, count: int) -> ListPage:
-        with self._open() as db:
-            shown = [db.execute("SELECT id, type FROM names WHERE place = ?", p).fetchone() for p in places]
-        return ListPage(
-            [ListRow(start + n, name, self._type(code)) for n, (name, code) in enumerate(shown)], count
-        )
-
-    def place(self, question_id: str) -> int | None:
-        with self._open() as db:
-            found = db.execute("SELECT place FROM names WHERE id = ?", (question_id,)).fetchone()
-        return None if found is None else int(found[0])
-
-    def close(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.texts.close()
-
-    def _type(self, code: int | None) -> str | None:
-        return None if code is None else str(self.facts.types[code])
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
-            yield db
+    sql, values = list_statement(ask, list(store.variants()), criteria_of(store), labelled)
+    return array("L", (position for (position,) in store.db.execute(sql, values)))
 
 
-def build(path: Path, store: Store) -> None:
-    """Writes the index of a run as it is at one moment: numbers in a database at `path`, texts beside it."""
-    with snapshot(store), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        kinds = store.db.execute("SELECT DISTINCT type FROM questions WHERE type IS NOT NULL ORDER BY type")
-        filling = _Filling(db, list(store.variants()), [str(row[0]) for row in kinds], _metrics(store))
-        filling.make_tables()
-        db.execute("BEGIN")
-        with Writing(path.with_suffix(".texts")) as texts:
-            for question, found in _by_question(store):
-                filling.add(question, found)
-                texts.add(_body(question, [one.result for one in found]))
-        filling.flush()
-        db.execute("CREATE UNIQUE INDEX names_id ON names (id)")
-        facts = orjson.dumps(filling.facts(), option=orjson.OPT_NON_STR_KEYS).decode()
-        db.execute("INSERT INTO about VALUES (?)", (facts,))
-        db.execute("COMMIT")
+def rows(store: Store, found: Sequence[int], first: int, limit: int = PAGE) -> list[ListRow]:
+    """The questions at `found`, from the `first` (from 0) on."""
+    read = "SELECT id, type FROM questions WHERE position = ?"
+    shown = enumerate(found[first : first + limit], first)
+    return [ListRow(n, *store.db.execute(read, (position,)).fetchone()) for n, position in shown]
 
 
-def _metrics(store: Store) -> list[str]:
-    """The names of the stored metrics; those of one version are the same in every row."""
-    rows = store.db.execute("SELECT figures FROM measures GROUP BY version ORDER BY version")
-    return list(dict.fromkeys(name for (figures,) in rows for name in orjson.loads(figures)))
+def list_options(store: Store) -> ListOptions:
+    """Reads what there is to filter by."""
+
+    def column(sql: str) -> tuple[Any, ...]:
+        return tuple(value for (value,) in store.db.execute(sql))
+
+    figures = column("SELECT figures FROM measures GROUP BY version ORDER BY version")
+    metrics = list(dict.fromkeys(name for text in figures for name in orjson.loads(text)))
+    return ListOptions(
+        types=column("SELECT DISTINCT type FROM questions WHERE type IS NOT NULL ORDER BY type"),
+        statuses=(
+            "scored",
+            *column("SELECT DISTINCT status FROM judgements WHERE status <> 'scored' ORDER BY status"),
+            "budget" if store.meta("stopped") == "budget" else "pending",
+            "no_prediction",
+        ),
+        finishes=column("SELECT DISTINCT finish_reason FROM answers WHERE finish_reason <> '' ORDER BY 1"),
+        metrics=tuple(name for name in metrics if name != "abstained"),
+        has_documents=column("SELECT count(DISTINCT cluster) < count(*) FROM questions") == (1,),
+        has_abstentions="abstained" in metrics,
+    )
 
 
-class _IndexedScores(NamedTuple):
-    """One answer, with its metrics where there are any."""
+class Statement(NamedTuple):
+    """SQL and the values of its parameters."""
 
-    result: Result
-    figures: Mapping[str, float | None]
+    sql: str
+    values: list[Any]
 
 
-class _Filling:
-    """Rows of an index on their way into its database."""
+def list_statement(
+    ask: QuestionFilter,
+    variants: Sequence[str],
+    criteria: Criteria,
+    labelled: Iterable[tuple[str, str]] = (),
+) -> Statement:
+    """The statement that selects `position` for every question in the list, in its order.
 
-    def __init__(
-        self, db: sqlite3.Connection, variants: Sequence[str], types: Sequence[str], metrics: Sequence[str]
-    ) -> None:
-        self._db = db
-        self._variants, self._types = variants, {kind: code for code, kind in enumerate(types)}
-        self._metrics = metrics
-        self._finishes: dict[str, int] = {}
-        self._clusters: dict[str, int] = {}
-        self._statuses: Counter[str] = Counter()
-        self._refusals = False
-        self._n = 0
-        self._rows: dict[str, list[Sequence[Any]]] = {}
+    A question's score is the mean over the answers of a variant. Questions without a score come last.
+    The variant numbers in `ask` must exist.
+    """
+    builder = _Builder(ask, variants, criteria)
+    conditions = [*builder.questions(), *(builder.answers(labelled) if variants else ())]
+    where = " AND ".join(conditions) or "TRUE"
+    sql = f"SELECT q.position FROM questions q WHERE {where} ORDER BY {builder.order()}"
+    return Statement(sql, builder.values)
 
-    def make_tables(self) -> None:
-        of_each = ["t{i} NUMERIC", "s{i} INTEGER", *(f"c{{i}}_{k} NUMERIC" for k in range(len(CRITERIA)))]
-        of_each += ["f{i} INTEGER", "r{i} INTEGER", "p{i} INTEGER"]
-        columns = [column.format(i=i) for i in range(len(self._variants)) for column in of_each]
-        figures = "".join(f", v{k} REAL" for k in range(len(self._metrics)))
-        # Narrow rows: what is filtered and sorted by is read whole, names only for the rows on the page.
-        self._db.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            f"CREATE TABLE rows ({', '.join(['place INTEGER PRIMARY KEY, type INTEGER, cluster INTEGER', *columns])});"
-            "CREATE TABLE names (place INTEGER PRIMARY KEY, id TEXT NOT NULL, type INTEGER);"
-            "CREATE TABLE clusters (code INTEGER PRIMARY KEY, name TEXT NOT NULL);"
-            "CREATE TABLE about (facts TEXT NOT NULL);"
-            + "".join(
-                f"CREATE TABLE m{i} (place INTEGER PRIMARY KEY{figures});" for i in range(len(self._variants))
+
+# The verdict on the planned request `p`, and its metrics.
+_VERDICT = (
+    "judging g ON g.question_id = p.question_id AND g.variant = p.variant AND g.sample = p.sample"
+    " AND g.answer_hash = p.request_hash"
+)
+_MEASURES = "measures m ON m.answer_hash = p.request_hash AND m.question_hash = q.hash"
+_UNSCORED = "SELECT request_hash FROM judgements WHERE status <> 'scored'"
+
+
+class _Builder:
+    """Conditions on a question `q`. `values` are those of the numbered parameters."""
+
+    def __init__(self, ask: QuestionFilter, variants: Sequence[str], criteria: Criteria) -> None:
+        self.ask = ask
+        self.variants = variants
+        self.criteria = criteria
+        self.values: list[Any] = []
+
+    def _value(self, value: Any) -> str:
+        self.values.append(value)
+        return f"?{len(self.values)}"
+
+    def _is_variant(self, variant: int | None) -> str:
+        """A further condition on `p`; none for any variant."""
+        return "" if variant is None else f" AND p.variant = {self._value(self.variants[variant])}"
+
+    def order(self) -> str:
+        ask = self.ask
+        way = "DESC" if ask.down else "ASC"
+        if ask.sort == "place" or not self.variants:
+            return f"q.position {way}"
+        if ask.sort == "type":
+            key = "q.type"
+        elif ask.sort == "diff":
+            key = f"({self._score(ask.a)} - {self._score(ask.b)})"
+        else:
+            key = self._score(ask.of)
+        return f"{key} {way} NULLS LAST, q.position"
+
+    def questions(self) -> Iterator[str]:
+        """Conditions on the question and its texts."""
+        ask = self.ask
+        if ask.type is not None:
+            yield f"q.type = {self._value(ask.type)}"
+        if ask.cluster is not None:
+            yield f"q.cluster = {self._value(ask.cluster)}"
+        if ask.ids is not None:
+            yield self._ids(ask.ids)
+        terms = search_terms(ask.search)
+        yield from map(self._contains, terms.wanted)
+        yield from (f"NOT {self._contains(term)}" for term in terms.unwanted)
+
+    def _ids(self, text: str) -> str:
+        """Ids separated by commas or spaces, or the whole text as one id; a final * matches any ending."""
+        parts = [text, *text.replace(",", " ").split()]
+        exact = orjson.dumps([part for part in parts if not part.endswith("*")]).decode()
+        tests = [f"q.id IN (SELECT value FROM json_each({self._value(exact)}))"]
+        for part in parts:
+            if part.endswith("*"):
+                start = self._value(part[:-1])
+                tests.append(f"substr(q.id, 1, length({start})) = {start}")
+        return f"({' OR '.join(tests)})"
+
+    def _contains(self, term: str) -> str:
+        """Whether the id, the question, a reference or an answer has `term`. ASCII letters match in either case."""
+        forms = dict.fromkeys(unicodedata.normalize(name, term) for name in ("NFC", "NFD"))
+        patterns = [self._value("%" + re.sub(r"([\\%_])", r"\\\1", form) + "%") for form in forms]
+
+        def has(text: str) -> str:
+            return " OR ".join(rf"{text} LIKE {pattern} ESCAPE '\'" for pattern in patterns)
+
+        texts = ("q.id", "json_extract(q.row, '$.question')", "json_extract(q.row, '$.reference')")
+        answer = f"""EXISTS (SELECT 1 FROM plan p JOIN answers a ON a.request_hash = p.request_hash
+            WHERE p.question_id = q.id AND ({has("a.prediction")}))"""
+        return f"({' OR '.join([*map(has, texts), answer])})"
+
+    def answers(self, labelled: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Conditions on the answers of one variant or of any, then on those of the pair."""
+        ask = self.ask
+        if ask.status is not None:
+            yield self._any_answer(self._has_status(ask.status))
+        if (ask.low, ask.high) != (None, None):
+            means = self._means(ask.variant)
+            yield f"EXISTS (SELECT 1 FROM {means} WHERE {_between('mean', ask.low, ask.high)})"
+        if ask.finish is not None:
+            yield self._any_answer(f"a.finish_reason = {self._value(ask.finish)}")
+        if ask.refused is not None:
+            sign = "<>" if ask.refused == "yes" else "="
+            yield self._any_answer(
+                f"EXISTS (SELECT 1 FROM {_where(_MEASURES)} AND json_extract(m.figures, '$.abstained') {sign} 0)"
             )
-        )
+        if ask.bounded_metric is not None:
+            path = '$."' + ask.bounded_metric + '"'
+            mean = f"avg(json_extract(m.figures, {self._value(path)}))"
+            yield f"""EXISTS (SELECT 1 FROM plan p JOIN {_MEASURES}
+                WHERE p.question_id = q.id{self._is_variant(ask.variant)}
+                GROUP BY p.variant HAVING {_between(mean, ask.mlow, ask.mhigh)})"""
+        if ask.labelled is not None:
+            wanted = self.variants if ask.variant is None else [self.variants[ask.variant]]
+            ids = sorted({question for question, name in labelled if name in wanted})
+            sign = "IN" if ask.labelled == "yes" else "NOT IN"
+            yield f"q.id {sign} (SELECT value FROM json_each({self._value(orjson.dumps(ids).decode())}))"
+        yield from self._pair()
 
-    def add(self, question: Question, found: Sequence[_IndexedScores]) -> None:
-        place, self._n = self._n, self._n + 1
-        kind = None if question.type is None else self._types[question.type]
-        cluster = self._clusters.get(question.cluster)
-        if cluster is None:
-            cluster = self._clusters[question.cluster] = len(self._clusters)
-            self._put("clusters", (cluster, question.cluster))
-        self._put("names", (place, question.id, kind))
-        self._put("rows", (place, kind, cluster, *self._numbers(place, found)))
-        if len(self._rows["rows"]) == _BATCH:
-            self.flush()
+    def _any_answer(self, test: str) -> str:
+        return f"""EXISTS (SELECT 1 FROM plan p LEFT JOIN answers a ON a.request_hash = p.request_hash
+            WHERE p.question_id = q.id{self._is_variant(self.ask.variant)} AND {test})"""
 
-    def _numbers(self, place: int, found: Sequence[_IndexedScores]) -> Iterator[float | None]:
-        """Of each variant the mean total, a bit for each status that one of its answers has, the criteria's means,
-        bits for how its answers ended and whether they declined, and a code for what they say."""
-        said: dict[tuple[str | None, ...], int] = {}
-        by_variant: dict[str, list[_IndexedScores]] = {}
-        for one in found:
-            by_variant.setdefault(one.result.variant, []).append(one)
-        for i, name in enumerate(self._variants):
-            mine = by_variant.get(name, [])
-            answers = [one.result for one in mine]
-            if not answers:
-                yield from [None] * (5 + len(CRITERIA))
-                continue
-            self._statuses.update(result.status for result in answers)
-            yield mean(answers, TOTAL)
-            yield sum({1 << STATUSES.index(result.status) for result in answers})
-            yield from (mean(answers, criterion) for criterion in CRITERIA)
-            yield sum({self._ended(result.finish_reason) for result in answers})
-            yield sum({_declined(one.figures.get("abstained")) for one in mine})
-            texts = tuple(result.prediction for result in answers)
-            yield None if None in texts else said.setdefault(texts, i)
-            self._refusals |= any(one.figures.get("abstained") is not None for one in mine)
-            self._put(f"m{i}", (place, *self._figures(mine)))
+    def _has_status(self, status: str) -> str:
+        """Whether the planned request `p` with the answer `a` has `status`, as `store.results` defines it."""
+        if status == "no_prediction":
+            return "a.request_hash IS NULL"
+        verdict = f"{_where(_VERDICT)} AND g.part <> 'claims'"
+        failed = f"EXISTS (SELECT 1 FROM {verdict} AND g.request_hash IN ({_UNSCORED}))"
+        scores = verdict.replace(" WHERE", " JOIN scores s USING (request_hash) WHERE", 1)
+        is_scored = f"(SELECT count(*) FROM {scores}) >= {max(1, len(self.criteria))}"
+        if status == "scored":
+            return f"a.request_hash IS NOT NULL AND {is_scored} AND NOT {failed}"
+        found = f"{_UNSCORED} AND status = {self._value(status)}"
+        is_found = f"EXISTS (SELECT 1 FROM {verdict} AND g.request_hash IN ({found}))"
+        if status not in ("pending", "budget"):
+            return is_found
+        stopped = "(SELECT value FROM meta WHERE key = 'stopped')"
+        sign = "IS" if status == "budget" else "IS NOT"
+        waits = f"a.request_hash IS NOT NULL AND NOT {is_scored} AND NOT {failed} AND {stopped} {sign} '\"budget\"'"
+        return f"({is_found} OR ({waits}))"
 
-    def _figures(self, said: Sequence[_IndexedScores]) -> Iterator[float | None]:
-        if len(said) == 1:
-            return map(said[0].figures.get, self._metrics)
-        return (_mean([one.figures.get(name) for one in said]) for name in self._metrics)
+    def _pair(self) -> Iterator[str]:
+        """How the answers of the two compared variants relate."""
+        ask = self.ask
+        if ask.diff is not None:
+            yield f"({self._score(ask.a)} - {self._score(ask.b)}) {_COMPARE[ask.diff]}"
+        for variant, low, high in ((ask.a, ask.alow, ask.ahigh), (ask.b, ask.blow, ask.bhigh)):
+            if (low, high) != (None, None):
+                # The mean of several answers counts as the nearest integer.
+                least = None if low is None else low - 0.5
+                most = None if high is None else high + 0.5 - 2 * _EPSILON
+                yield _between(self._score(variant), least, most)
+        if ask.said is not None:
+            yield f"{self._texts(ask.a)} {'=' if ask.said == 'same' else '<>'} {self._texts(ask.b)}"
 
-    def _ended(self, reason: str | None) -> int:
-        if not reason:
-            return 0
-        code = self._finishes.setdefault(reason, len(self._finishes))
-        return 1 << code if code < _MOST_FINISHES else 0
+    def _score(self, variant: int) -> str:
+        return f"(SELECT mean FROM {self._means(variant)})"
 
-    def _put(self, table: str, row: Sequence[Any]) -> None:
-        self._rows.setdefault(table, []).append(row)
+    def _means(self, variant: int | None) -> str:
+        """A table with the `mean` score over the answers of a variant, or of each variant."""
+        # CROSS JOIN fixes the order of the joins; + makes IN a test instead of one lookup for each criterion.
+        rows = f"""FROM plan p CROSS JOIN {_VERDICT} CROSS JOIN scores s ON s.request_hash = g.request_hash
+            WHERE p.question_id = q.id{self._is_variant(variant)}"""
+        by_variant = "GROUP BY p.variant" if variant is None else ""
+        if self.ask.criterion != TOTAL:
+            criterion = self._value(self.ask.criterion)
+            return f"(SELECT avg(s.score) AS mean {rows} AND s.criterion = {criterion} {by_variant})"
+        counted = self.criteria.in_total
+        names = [self._value(one.name) for one in counted]
+        score = "s.score"
+        if any(one.weight != 1 for one in counted):
+            weights = (f"WHEN {name} THEN {one.weight!r}" for name, one in zip(names, counted, strict=True))
+            score = f"s.score * CASE s.criterion {' '.join(weights)} END"
+        return f"""(SELECT avg(total) AS mean FROM (SELECT p.variant, sum({score}) AS total {rows}
+            AND +s.criterion IN ({", ".join(names)}) GROUP BY p.variant, p.sample
+            HAVING count(*) = {len(counted)}) p {by_variant})"""
 
-    def flush(self) -> None:
-        for table, rows in self._rows.items():
-            if rows:
-                self._db.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
-                rows.clear()
-
-    def facts(self) -> dict[str, Any]:
-        """As `Facts` has them."""
-        return {
-            "n": self._n,
-            "variants": self._variants,
-            "types": list(self._types),
-            "statuses": self._statuses,
-            "finishes": list(self._finishes)[:_MOST_FINISHES],
-            "metrics": [name for name in self._metrics if name != "abstained"],
-            "clusters": len(self._clusters) < self._n,
-            "refusals": self._refusals,
-        }
-
-
-def _declined(figure: float | None) -> int:
-    return 0 if figure is None else REFUSED if figure else ANSWERED
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    there = [value for value in values if value is not None]
-    return sum(there) / len(there) if there else None
+    def _texts(self, variant: int) -> str:
+        """All answers of a variant as one text; NULL when one is missing."""
+        return f"""(SELECT CASE WHEN count(*) = count(a.prediction) THEN group_concat(a.prediction, char(31)) END
+            FROM plan p LEFT JOIN answers a ON a.request_hash = p.request_hash
+            WHERE p.question_id = q.id{self._is_variant(variant)})"""
 
 
-def score_of(result: Result, criterion: str) -> Number | None:
-    """An answer's score of a criterion, or its total."""
-    return result.total if criterion == TOTAL else result.scores.get(criterion)
+def _where(join: str) -> str:
+    """The condition of a join as that of a subquery."""
+    return join.replace(" ON ", " WHERE ", 1)
 
 
-def mean(answers: Sequence[Result], criterion: str) -> float | None:
-    """The question's score: the mean over the answers of a variant that have one, None where none has."""
-    found = [score for result in answers if (score := score_of(result, criterion)) is not None]
-    return sum(found) / len(found) if found else None
-
-
-def _by_question(store: Store) -> Iterator[tuple[Question, list[_IndexedScores]]]:
-    """Every question with all its answers; both come in the order of the test set."""
-    pairs = zip(results(store, sample=None), measures(store, sample=None), strict=True)
-    grouped = groupby(pairs, key=lambda pair: pair[0].question_id)
-    waiting = next(grouped, None)
-    for question in store.questions():
-        found: list[_IndexedScores] = []
-        if waiting is not None and waiting[0] == question.id:
-            found = [_IndexedScores(result, figures or {}) for result, figures in waiting[1]]
-            waiting = next(grouped, None)
-        yield question, found
-
-
-def _body(question: Question, found: list[Result]) -> str:
-    said = [result.prediction[:_SEARCHED] for result in found if result.prediction]
-    return folded("\x1f".join((question.id, question.question[:_SEARCHED], *question.reference, *said)))
-
-
-class SearchTerms(NamedTuple):
-    """Texts, folded, all of which a row must hold, and texts none of which it may."""
-
-    wanted: tuple[str, ...]
-    unwanted: tuple[str, ...]
-
-
-def search_terms(search: str) -> SearchTerms:
-    """What a search asks for: words, and what stands between double quotes as it is; each may have a - before it."""
-    found = {"": dict[str, None](), "-": dict[str, None]()}
-    for sign, quoted, word in _SOUGHT.findall(folded(search)):
-        text = quoted.strip() or word
-        if text:
-            found[sign][text] = None
-    return SearchTerms(tuple(found[""]), tuple(found["-"]))
+def _between(value: str, low: Number | None, high: Number | None) -> str:
+    least, most = -_UNBOUNDED if low is None else low, _UNBOUNDED if high is None else high
+    return f"{value} BETWEEN {least - _EPSILON!r} AND {most + _EPSILON!r}"

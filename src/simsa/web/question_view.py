@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from statistics import fmean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from simsa.errors import SimsaError
 from simsa.metrics.citations import parse_citations
 from simsa.metrics.registry import METRICS, decimals, is_count
-from simsa.records import CRITERIA, Judgement, Question
+from simsa.records import CLAIMS, Criteria, Judgement, Message, Number, Question
 from simsa.report.format import format_fixed
 from simsa.store import (
     Claimed,
@@ -17,6 +18,7 @@ from simsa.store import (
     Store,
     claim_judgements,
     claimed,
+    criteria_of,
     judgements,
     measures,
     members,
@@ -24,32 +26,36 @@ from simsa.store import (
     results,
     snapshot,
 )
-from simsa.web.prompts_view import SentPrompt, of_judge, of_model
 from simsa.web.query import TOTAL
-from simsa.web.question_list import score_of
-from simsa.web.text_diff import LONGEST, DiffSpan, OverlapSpan, compare, used
+from simsa.web.text_diff import LONGEST, DiffSpan, OverlapSpan, diff_spans, overlap_spans
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BOUNDARY = "····"  # stands for the random code around each text in the judge's request
 
 
 class PanelScore(NamedTuple):
-    """What one of a panel said, or one repeat; `repeat` counts from 1, None for a member as a whole."""
+    """The scores of one panel member or of one repeat, counted from 1; `repeat` is None for a member as a whole."""
 
     member: str
     repeat: int | None
     status: str
     scores: Mapping[str, int]
-
-    @property
-    def total(self) -> int | None:
-        return sum(self.scores.values()) if len(self.scores) == len(CRITERIA) else None
+    total: Number | None
 
 
-class Several(NamedTuple):
-    """A variant's answers to the question and how far they lie apart.
+class Span(NamedTuple):
+    """Mean, lowest and highest score of several answers."""
 
-    `span` is criterion, or "total", → mean, lowest and highest score of the answers that have one; `sd` the
-    standard deviation of their totals, None where fewer than two have one.
+    mean: float
+    low: Number
+    high: Number
+
+
+class VariantAnswers(NamedTuple):
+    """All answers of a variant to the question.
+
+    `span` maps a criterion, or "total", to the scores of the answers that have one; `sd` is the standard deviation
+    of their totals, None where fewer than two have one.
     """
 
     answers: Sequence[Result]
@@ -61,32 +67,34 @@ class Several(NamedTuple):
         return len(self.answers) == 1
 
 
-class Span(NamedTuple):
-    mean: float
-    low: float
-    high: float
+class SentPrompt(NamedTuple):
+    """The messages of a request and its other settings. `part` is empty for the model's own request."""
+
+    part: str
+    messages: tuple[Message, ...]
+    settings: Mapping[str, Any]
 
 
 class ShownAnswer(NamedTuple):
-    """One variant's answer, and `several` with all that it gave. `pieces` is the comparison with the reference, None
-    where that can't be made."""
+    """One answer of a variant, and `all` of that variant. `diff` compares it with the reference; None where that is
+    impossible. `replies` are all replies of the judge, those about claims included."""
 
     letter: str
-    several: Several
+    all: VariantAnswers
     result: Result
-    pieces: list[DiffSpan] | None
+    diff: list[DiffSpan] | None
     judged: list[Judgement]
-    said: list[PanelScore]
+    panel: list[PanelScore]
     claimed: Claimed | None
     replies: list[Judgement]
     metrics: Mapping[str, str]
-    asked: SentPrompt | None
-    asked_of_judge: list[SentPrompt]
+    model_request: SentPrompt | None
+    judge_requests: list[SentPrompt]
 
 
-class QuestionFacts(NamedTuple):
-    """A question with all its answers. `passages` are in pieces, each with the numbers of the answers that have it too;
-    `cited` says for a passage's number, from 1, who cites it."""
+class QuestionDetails(NamedTuple):
+    """A question with its answers. `passages` are split into spans that name the answers sharing them; `cited` maps
+    a passage's number, from 1, to the letters of the answers that cite it."""
 
     question: Question
     answers: list[ShownAnswer]
@@ -94,91 +102,151 @@ class QuestionFacts(NamedTuple):
     cited: Mapping[int, list[str]]
 
 
-def facts(store: Store, question_id: str, chosen: Sequence[int] = ()) -> QuestionFacts | None:
-    """Everything of one question; None when the run has none of this id.
+def question_details(store: Store, question_id: str, chosen: Sequence[int] = ()) -> QuestionDetails | None:
+    """Everything about one question; None when the run has no question with this id.
 
-    `chosen` says by variant, in the run's order, which of its answers is shown, from 0; what there is none of is
-    the first.
+    `chosen` has for each variant, in the run's order, the number of the answer to show, from 0; the first answer is
+    shown where that does not exist.
     """
     with snapshot(store):
         question = store.question(question_id)
         if question is None:
             return None
-        known = store.variants()
-        given = groupby(
-            results(store, question_id=question_id, sample=None), key=lambda result: result.variant
-        )
-        found = {variant: several(list(answers)) for variant, answers in given}
-        listed = {(row.variant, row.sample): row for row in claimed(store, question_id, sample=None)}
-        heard = _heard(store, question_id)
-        shown = [
-            of.answers[n] if (n := dict(enumerate(chosen)).get(place, 0)) < len(of.answers) else of.answers[0]
-            for place, of in enumerate(found.values())
-        ]
-        answers = [
-            ShownAnswer(
-                letter(n),
-                found[result.variant],
-                result,
-                compare(result.prediction or "", question.reference),
-                judgements(store, question_id, result.variant, result.sample),
-                heard.get((result.variant, result.sample), []),
-                listed.get((result.variant, result.sample)),
-                _replies(store, question_id, result.variant, result.sample),
-                _metrics(_measured(store, result)),
-                of_model(store, known.get(result.variant, {}), question, result.sample),
-                of_judge(store, question, result.prediction) if result.prediction is not None else [],
+        criteria, variants = criteria_of(store), store.variants()
+        by_variant = answers_by_variant(store, question_id, criteria)
+        claims = {(row.variant, row.sample): row for row in claimed(store, question_id, sample=None)}
+        panel = _panel_scores(store, question_id, criteria)
+        answers = []
+        for n, (variant, found) in enumerate(by_variant.items()):
+            sample = dict(enumerate(chosen)).get(n, 0)
+            result = found.answers[sample if sample < len(found.answers) else 0]
+            key = question_id, variant, result.sample
+            answers.append(
+                ShownAnswer(
+                    letter=letter(n),
+                    all=found,
+                    result=result,
+                    diff=diff_spans(result.prediction or "", question.reference),
+                    judged=judgements(store, *key),
+                    panel=panel.get((variant, result.sample), []),
+                    claimed=claims.get((variant, result.sample)),
+                    replies=_replies(store, *key),
+                    metrics=_metrics(store, result),
+                    model_request=_model_request(store, variants.get(variant, {}), question, result.sample),
+                    judge_requests=_judge_requests(store, question, result.prediction),
+                )
             )
-            for n, result in enumerate(shown)
-        ]
-    texts = [result.prediction or "" for result in shown]
+    texts = [answer.result.prediction or "" for answer in answers]
     cited: dict[int, list[str]] = {}
-    for answer in answers:
-        for passage in parse_citations((answer.result.prediction or "")[:LONGEST]):
+    for answer, text in zip(answers, texts, strict=True):
+        for passage in parse_citations(text[:LONGEST]):
             cited.setdefault(passage, []).append(answer.letter)
-    return QuestionFacts(
-        question, answers, [used(passage.text[:LONGEST], texts) for passage in question.contexts], cited
-    )
+    passages = [overlap_spans(passage.text[:LONGEST], texts) for passage in question.contexts]
+    return QuestionDetails(question, answers, passages, cited)
 
 
-def _measured(store: Store, result: Result) -> Mapping[str, float | None]:
-    [figures] = measures(store, result.variant, result.question_id, sample=result.sample)
-    return figures or {}
+def answers_by_variant(store: Store, question_id: str, criteria: Criteria) -> dict[str, VariantAnswers]:
+    """Variant → its answers to one question, in the run's order of variants."""
+    found = results(store, question_id=question_id, sample=None)
+    grouped = groupby(found, key=lambda result: result.variant)
+    return {variant: _together(list(answers), criteria) for variant, answers in grouped}
 
 
-def several(answers: Sequence[Result]) -> Several:
-    """All answers of a variant to a question, together."""
-    spans: dict[str, Span] = {}
-    for name in (*CRITERIA, TOTAL):
-        scores = [score for one in answers if (score := score_of(one, name)) is not None]
-        if scores:
-            spans[name] = Span(fmean(scores), min(scores), max(scores))
+def _together(answers: Sequence[Result], criteria: Criteria) -> VariantAnswers:
     totals = [one.total for one in answers if one.total is not None]
-    return Several(answers, spans, stdev(totals) if len(totals) > 1 else None)
+    scores: dict[str, list[Number]] = {TOTAL: totals}
+    for name in criteria.names:
+        scores[name] = [one.scores[name] for one in answers if name in one.scores]
+    spans = {name: Span(fmean(found), min(found), max(found)) for name, found in scores.items() if found}
+    return VariantAnswers(answers, spans, stdev(totals) if len(totals) > 1 else None)
 
 
 def _replies(store: Store, question_id: str, variant: str, sample: int) -> list[Judgement]:
-    """All that the judge said of an answer."""
     return [
         *judgements(store, question_id, variant, sample),
         *claim_judgements(store, question_id, variant, sample),
     ]
 
 
-def _heard(store: Store, question_id: str) -> dict[tuple[str, int], list[PanelScore]]:
-    """Variant and answer → what each of a panel said, then each repeat; the parts of a verdict together."""
+def _panel_scores(
+    store: Store, question_id: str, criteria: Criteria
+) -> dict[tuple[str, int], list[PanelScore]]:
+    """Variant and sample → the scores of each panel member, then of each repeat; parts of a verdict are merged."""
     found: dict[tuple[str, int], dict[tuple[str, int | None], PanelScore]] = {}
     for one in (*members(store, question_id), *repeats(store, question_id)):
-        of_variant = found.setdefault((one.variant, one.sample), {})
-        n = None if one.repeat is None else one.repeat + 1
-        before = of_variant.get((one.member, n), PanelScore(one.member, n, "scored", {}))
-        status = one.status if before.status == "scored" else before.status
-        of_variant[one.member, n] = PanelScore(one.member, n, status, {**before.scores, **one.scores})
-    return {variant: list(said.values()) for variant, said in found.items()}
+        of_answer = found.setdefault((one.variant, one.sample), {})
+        repeat = None if one.repeat is None else one.repeat + 1
+        before = of_answer.get((one.member, repeat))
+        scores = {**(before.scores if before else {}), **one.scores}
+        status = before.status if before and before.status != "scored" else one.status
+        of_answer[one.member, repeat] = PanelScore(one.member, repeat, status, scores, criteria.total(scores))
+    return {key: list(scores.values()) for key, scores in found.items()}
 
 
-def cites(text: str, n_passages: int) -> int | None:
-    """The first passage that a citation marker names, from 1; None where there is none of that number."""
+def _metrics(store: Store, result: Result) -> dict[str, str]:
+    """Metric → figure, in the order of the tables, without metrics that do not apply."""
+    [figures] = measures(store, result.variant, result.question_id, sample=result.sample)
+    row = figures or {}
+    names = [*(name for name in METRICS if name in row), *(name for name in row if name not in METRICS)]
+    return {
+        name: format_fixed(value, 0 if is_count(name) else min(decimals(name), 2))
+        for name in names
+        if (value := row[name]) is not None
+    }
+
+
+def _model_request(
+    store: Store, variant: Mapping[str, Any], question: Question, sample: int
+) -> SentPrompt | None:
+    """The request that a variant got, built again from the config.
+
+    None for predictions from a file, and when the prompt no longer exists.
+    """
+    from simsa import prompts
+
+    config = store.meta("config") or {}
+    settings = dict(config.get("generation") or {})
+    if variant.get("predictions") or "prompt" not in settings:
+        return None
+    try:
+        messages = prompts.load(settings.pop("prompt"), store.folder.resolve().parent).messages(question)
+    except SimsaError:
+        return None
+    if settings.pop("samples", 1) > 1 and settings.get("seed") is not None:
+        settings["seed"] += sample
+    return SentPrompt("", messages, {k: v for k, v in settings.items() if v not in (None, [], {})})
+
+
+def _judge_requests(store: Store, question: Question, prediction: str | None) -> list[SentPrompt]:
+    """The judge's requests, built again from the config; none when the rubric has changed, or no model judged."""
+    from simsa import rubrics
+    from simsa.judges import JOINT
+    from simsa.rubrics.claims import claims_prompt
+
+    config = (store.meta("config") or {}).get("judge") or {}
+    judge = store.meta("judge") or {}
+    try:
+        rubric = rubrics.load(config.get("rubric", ""), store.folder.resolve().parent)
+    except SimsaError:
+        return []
+    if prediction is None or rubric.label != judge.get("rubric"):
+        return []
+    groups = rubric.groups if judge.get("mode") == "split" else {JOINT: rubric.criteria.names}
+    names = ("model", "temperature", "seed", "max_tokens")
+    settings = {name: config[name] for name in names if config.get(name) is not None}
+    sent = []
+    for part, criteria in groups.items():
+        material = rubric.material(criteria, question, prediction)
+        sent.append(SentPrompt(part, rubric.messages(criteria, material, _BOUNDARY), settings))
+    if config.get("claims") and prediction.strip():
+        prompt = claims_prompt(rubric.language)
+        material = prompt.material(question, prediction)
+        sent.append(SentPrompt(CLAIMS, prompt.messages(material, _BOUNDARY), settings))
+    return sent
+
+
+def cited_passage(text: str, n_passages: int) -> int | None:
+    """The first existing passage that a citation marker names, from 1; None where there is none."""
     return next((n for n in parse_citations(text) if 1 <= n <= n_passages), None)
 
 
@@ -189,8 +257,8 @@ def letter(number: int) -> str:
 
 
 def whole_text(store: Store, question_id: str, part: str, name: str, sample: int = 0) -> str | None:
-    """A text that the page cut short: `part` is reference, passage (`name` its number from 0), answer or raw
-    (`name` the variant, `sample` which of its answers)."""
+    """A text that the page shows cut: `part` is reference, passage (`name` its number from 0), answer or raw
+    (`name` the variant, `sample` the number of its answer). None when there is none."""
     question = store.question(question_id)
     if question is None:
         return None
@@ -201,13 +269,3 @@ def whole_text(store: Store, question_id: str, part: str, name: str, sample: int
         return "\n\n".join(j.raw for j in _replies(store, question_id, name, sample)) or None
     found = next(results(store, name, question_id, sample=sample), None) if part == "answer" else None
     return found.prediction if found else None
-
-
-def _metrics(row: Mapping[str, float | None]) -> dict[str, str]:
-    """Metric → figure, in the order of tables, without those that don't apply."""
-    names = [*(name for name in METRICS if name in row), *(name for name in row if name not in METRICS)]
-    return {
-        name: format_fixed(value, 0 if is_count(name) else min(decimals(name), 2))
-        for name in names
-        if (value := row[name]) is not None
-    }

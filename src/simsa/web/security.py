@@ -1,7 +1,4 @@
-"""Who may ask for a page: hosts, origins, tokens, and what a browser may do with the answer.
-
-Who looks, as far as a page needs to know.
-"""
+"""Access control: hosts, origins, tokens, and the headers that limit what a browser may do with a page."""
 
 from __future__ import annotations
 
@@ -9,12 +6,11 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from aiohttp import web
+from aiohttp import web
 
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 NONCE = "nonce"
 TOKEN = "token"
@@ -29,19 +25,18 @@ HEADERS = {
 }
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WEEK_S = 7 * 24 * 3600
-_SHORTEST_TOKEN = 20
+_MIN_TOKEN = 20
 _PATIENCE_S = 30.0
-LARGEST_BODY = 256 * 1024
-"""Bytes of a form; a comment of Hangul takes nine a letter."""
+MAX_BODY = 256 * 1024
+"""Bytes of a form. A URL-encoded Hangul letter takes nine."""
 
 
 class AccessControl:
-    """Holds for every request of one server.
+    """Checks every request of one server.
 
-    On loopback the Host must be a loopback name, so that no other site's name can be
-    pointed here. On any other host a random token is asked for, once in the address and
-    then as a cookie. What changes something must come from a page of this server: it has
-    its Origin, and repeats the value of a cookie that other sites cannot read.
+    On loopback the Host must be a loopback name, so that no other site's name can point here (DNS rebinding). On any
+    other host a random token is required, first in the URL and then as a cookie. A request that changes something
+    must have this server's Origin, and repeat the value of a cookie that other sites cannot read (CSRF).
     """
 
     def __init__(self, host: str, port: int, *, patience_s: float = _PATIENCE_S) -> None:
@@ -50,15 +45,13 @@ class AccessControl:
         self._patience_s = patience_s  # for the body of a form
         self.token = None if self.is_local else secrets.token_urlsafe(24)
         self.cookie = f"simsa-{port}"
-        # Not of this port: a page that was open when the server ended can go on with the next.
+        # Independent of the port: an open page keeps working when the server is started again.
         self.form_cookie = "simsa-form"
 
     def hosts(self) -> set[str]:
         return {f"{f'[{name}]' if ':' in name else name}:{self.port}" for name in LOOPBACK}
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        from aiohttp import web
-
         request[NONCE] = secrets.token_urlsafe(16)
         kept = request.cookies.get(self.form_cookie, "")
         request[TOKEN] = kept if _is_token(kept) else secrets.token_urlsafe(24)
@@ -74,25 +67,23 @@ class AccessControl:
         return response
 
     async def _refusal(self, request: web.Request) -> web.Response | None:
-        from aiohttp import web
-
         host = request.headers.get("Host", "")
         if self.is_local and host not in self.hosts():
             return web.Response(status=421, text="this page answers on loopback only")
         changes = request.method not in ("GET", "HEAD")
         if changes and request.headers.get("Origin") != f"http://{host}":
             return web.Response(status=403, text="this comes from another page")
-        refusal = self._stranger(request)
+        refusal = self._token_refusal(request)
         if refusal is not None or not changes:
             return refusal
-        if (request.content_length or 0) > LARGEST_BODY:
+        if (request.content_length or 0) > MAX_BODY:
             return web.Response(status=413, text="this form is too large")
         try:
             async with asyncio.timeout(self._patience_s):
                 is_ours = await self._is_own_form(request)
         except TimeoutError:
             return web.Response(status=408, text="the form did not arrive")
-        except ConnectionError:  # nobody is there any more to be told
+        except ConnectionError:  # the client has gone
             is_ours = False
         return (
             None
@@ -100,9 +91,7 @@ class AccessControl:
             else web.Response(status=403, text="this form is out of date: load its page again")
         )
 
-    def _stranger(self, request: web.Request) -> web.Response | None:
-        from aiohttp import web
-
+    def _token_refusal(self, request: web.Request) -> web.Response | None:
         if self.token is None or _same(self.token, request.cookies.get(self.cookie, "")):
             return None
         if _same(self.token, request.query.get("token", "")):
@@ -117,7 +106,7 @@ class AccessControl:
 
 
 def policy(nonce: str) -> str:
-    """The content security policy: the page's own style, and of scripts only what carries `nonce`."""
+    """The content security policy: only the page's own style, and only scripts with `nonce`."""
     return (
         f"default-src 'none'; style-src 'self'; script-src 'nonce-{nonce}'; connect-src 'self';"
         " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -125,9 +114,7 @@ def policy(nonce: str) -> str:
 
 
 def _is_token(text: str) -> bool:
-    return (
-        len(text) >= _SHORTEST_TOKEN and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-    )
+    return len(text) >= _MIN_TOKEN and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
 
 
 def _same(expected: str, given: str) -> bool:
@@ -135,7 +122,7 @@ def _same(expected: str, given: str) -> bool:
 
 
 class RequestContext(NamedTuple):
-    """`nonce` lets the page's script run, `token` its forms be sent; `annotator` is who labels, once asked."""
+    """`nonce` allows the page's scripts, `token` its forms; `annotator` is the name given at the labelling desk."""
 
     nonce: str
     token: str

@@ -1,4 +1,4 @@
-"""What an answer shares with a passage, and where it differs from its reference."""
+"""The text that an answer shares with a passage, and its differences from the reference."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple
 from simsa.metrics.citations import strip_citations
 
 LONGEST = 20_000
-"""Characters of a text that are looked at; what lies behind them is neither marked nor compared."""
+"""Characters of a text that are compared; the rest is neither marked nor compared."""
 
 _GRAM = 4
 _SHORTEST = 2
-# Endings of Korean sentences, which any two sentences may share.
+# Korean sentence endings, which any two sentences may share.
 _ENDING = re.compile("습니|니다")
 _CITATION = re.compile(r"\[\[\s?ref[^\]\n]{0,60}\]\]", re.I)
 _WORD = re.compile(rf"(?:{_CITATION.pattern}|(?:(?!\[\[\s?ref)\S)+|\S)\s*|\s+", re.I)
@@ -28,24 +28,24 @@ Kind = Literal["same", "added", "missing", "cited"]
 
 
 class OverlapSpan(NamedTuple):
-    """A piece of a passage, and the numbers of the answers that have it too."""
+    """A piece of a passage, and the numbers of the answers that share it."""
 
     text: str
     by: tuple[int, ...]
 
 
 class DiffSpan(NamedTuple):
-    """A piece of an answer ("same", "added", "cited"), or of its reference where the answer lacks it."""
+    """A piece of an answer ("same", "added", "cited"), or of the reference where the answer lacks it ("missing")."""
 
     kind: Kind
     text: str
 
 
-def used(passage: str, answers: Sequence[str]) -> list[OverlapSpan]:
-    """`passage` in pieces, each with the answers that share it.
+def overlap_spans(passage: str, answers: Sequence[str]) -> list[OverlapSpan]:
+    """Splits `passage` into spans, each with the answers that share it.
 
-    Shared is a run of at least four letters or digits, whatever the spaces and marks between
-    them, or a shorter answer as a whole; citation markers and the endings of sentences don't count.
+    Shared text is a run of at least four letters or digits, ignoring spaces and punctuation, or a whole shorter
+    answer. Citation markers and sentence endings do not count.
     """
     text = passage[:LONGEST]
     letters, places = _letters(text)
@@ -64,7 +64,7 @@ def used(passage: str, answers: Sequence[str]) -> list[OverlapSpan]:
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
-    """Letters and digits of `text`, without capitals, and the place of each."""
+    """Letters and digits of `text` in lower case, and the position of each."""
     found = [(lower, place) for place, c in enumerate(text) if c.isalnum() and len(lower := c.lower()) == 1]
     return "".join(c for c, _ in found), [place for _, place in found]
 
@@ -80,11 +80,11 @@ def _shared(passage: str, answer: str) -> Iterator[tuple[int, int]]:
             yield start, start + size
 
 
-def compare(answer: str, references: Sequence[str]) -> list[DiffSpan] | None:
-    """`answer` against the closest of `references`, word by word, and letter by letter inside words that are close.
+def diff_spans(answer: str, references: Sequence[str]) -> list[DiffSpan] | None:
+    """Compares `answer` with the closest of `references` word by word, and similar words letter by letter.
 
-    The pieces but the missing ones make up the answer; citation markers are neither right nor wrong.
-    None without a reference, or where a text is too long to compare.
+    All spans but the "missing" ones make up the answer. Citation markers are neither right nor wrong.
+    Returns None without a reference, or where a text is too long to compare.
     """
     found = [ours for reference in references if (ours := _compare(answer, reference)) is not None]
     return max(found, key=_n_same, default=None)
@@ -106,11 +106,11 @@ def _compare(answer: str, reference: str) -> list[DiffSpan] | None:
     for tag, i, i_end, j, j_end in matcher.get_opcodes():
         ours, theirs = "".join(said[j:j_end]), "".join(wanted[i:i_end])
         pieces += [DiffSpan("same", ours)] if tag == "equal" else _changed(theirs, ours)
-    return _joined(pieces)
+    return _merge(pieces)
 
 
 def _changed(wanted: str, said: str) -> list[DiffSpan]:
-    """Words in place of others: what they begin with may still be the same, as before another particle."""
+    """Compares replaced words letter by letter: their beginnings may be equal, as before another particle."""
     if not (wanted and said) or max(len(wanted), len(said)) > _LONGEST_WORDS:
         return [DiffSpan("missing", wanted), *_added(said)]
     matcher = SequenceMatcher(None, wanted, said, False)
@@ -130,7 +130,7 @@ def _changed(wanted: str, said: str) -> list[DiffSpan]:
 
 
 def _begins(text: str, place: int) -> bool:
-    """Whether a word begins there."""
+    """Whether a word begins at `place`."""
     return not text[place].isspace() and (place == 0 or text[place - 1].isspace())
 
 
@@ -142,7 +142,7 @@ def _added(text: str) -> list[DiffSpan]:
     return [*pieces, DiffSpan("added", text[end:])]
 
 
-def _joined(pieces: Sequence[DiffSpan]) -> list[DiffSpan]:
+def _merge(pieces: Sequence[DiffSpan]) -> list[DiffSpan]:
     runs = groupby((piece for piece in pieces if piece.text), key=lambda piece: piece.kind)
     return [DiffSpan(kind, "".join(piece.text for piece in run)) for kind, run in runs]
 
@@ -152,6 +152,6 @@ def _words(text: str) -> list[str]:
 
 
 def _key(word: str) -> str:
-    """What makes two words the same: not the space behind them, nor the marks at their ends."""
+    """The form in which words are compared: without the space after them and the punctuation at their ends."""
     folded = unicodedata.normalize("NFC", word).casefold().strip()
     return folded.strip(".,!?;:\"'“”‘’()") or folded

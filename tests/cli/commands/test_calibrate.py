@@ -91,7 +91,7 @@ def test_every_report_flags_a_judge_below_the_bar(tmp_path: Path, capfd: pytest.
     assert "weak_judge" not in {note["kind"] for note in notes(capfd, folder)}
     assert printed(capfd, str(folder), "--labels", str(path))["bar"]["below"] == ["answer_correctness"]
     assert "weak_judge" in {note["kind"] for note in notes(capfd, folder)}
-    for language, word in (("en", "below the bar"), ("ko", "기준선")):
+    for language, word in (("en", "below the bar"), ("ko", "합격선")):
         assert run(["report", str(folder), "--format", "md", "--language", language]) == 0
         assert word in capfd.readouterr().out
     with Store.create(folder) as store:

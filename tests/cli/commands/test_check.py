@@ -10,7 +10,7 @@ import pytest
 
 from simsa.cli.main import run
 from tests.servers.chat import ChatServer
-from tests.test_pipeline import write_config, write_data
+from tests.support.judged_runs import write_config, write_data
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -81,9 +82,9 @@ def test_two_runs_are_compared_question_by_question(
 def test_runs_of_other_data_judge_or_rubric_are_refused(
     folder: Path,
     tmp_path: Path,
-    other: dict,
+    other: dict[str, Any],
     said: str,
-    capsys: pytest.CaptureFixture[str],  # type: ignore[type-arg]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     old = make_run(tmp_path / "old.simsa", {"base": BASE}, **other)
     assert run(["compare", str(folder), str(old)]) == 2

@@ -130,7 +130,8 @@ def test_front_matter_is_proposed_from_the_json_example_of_a_prompt(tmp_path: Pa
         ("quality", 0, 10),
         ("fluency", 1, 5),
     ]
-    assert (rubric.analysis, rubric.yes_no) == ("reason", {"is_correct"})
+    assert rubric.analysis == "reason"
+    assert set(rubric.yes_no) == {"is_correct"}
     assert run(["init", "--rubric", "--from", str(prompt)]) == 2
     assert "exists already" in capfd.readouterr().err
     assert run(["init", str(tmp_path), "--rubric", "mine.md", "--from", str(prompt)]) == 0

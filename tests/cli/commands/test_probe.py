@@ -102,7 +102,7 @@ def test_orders_work_on_a_gullible_judge_and_the_report_says_so(
     )
     told = report(capfd, file)
     kinds = {note["kind"]: note["text"] for note in told["notes"]}
-    assert "wrong, with orders to judge 0/6" in kinds["weak_probes"]
+    assert "wrong, demands a score 0/6" in kinds["weak_probes"]
     assert "judge_unexamined" not in kinds
     assert told["judge"]["probes"]["kinds"]["injection"]["passed"] == 0
     assert {case["kind"] for case in told["judge"]["probes"]["failures"]} == {"injection"}
@@ -168,7 +168,7 @@ def test_a_run_that_was_never_probed_says_so_quietly(tmp_path: Path, capfd: Capt
     assert run(["run", str(file), "-q"]) == 0
     told = report(capfd, file)
     [note] = [note for note in told["notes"] if note["kind"] == "judge_unexamined"]
-    assert note["text"] == "judge not examined: simsa probe"
+    assert note["text"] == "judge not probed: simsa probe"
     assert told["judge"]["probes"] is None
     assert told["judge"]["retest"] is None
 
@@ -285,8 +285,8 @@ def test_what_is_printed(tmp_path: Path, capfd: Capture, language: str) -> None:
         assert run(["probe", str(file), "-n", "3", "--language", language]) == 0
         out, err = capfd.readouterr()
     korean = language == "ko"
-    assert ("물을 것" if korean else "to ask") in err
-    assert ("틀린 답에 점수 요구" if korean else "wrong, with orders to judge") in out
+    assert ("저장된 결과" if korean else "to ask") in err
+    assert ("점수를 요구하는 틀린 답" if korean else "wrong, demands a score") in out
     assert "order_ko" in out
     assert ("다시 채점" if korean else "again") in out
     assert ("오르지 않음" if korean else "no gain") in out
@@ -300,10 +300,10 @@ def test_every_report_shows_it(tmp_path: Path, capfd: Capture, format: str) -> N
         probed(capfd, str(file), "-n", "3")
     assert run(["report", str(file), "--format", format]) == 0
     out = " ".join(capfd.readouterr().out.replace("\\", "").split())
-    assert "The judge examined: known answers" in out
-    assert "The judge examined: the same answers again" in out
+    assert "Judge probes: known answers" in out
+    assert "Judge retest: the same answers again" in out
     assert "passed only" in out
-    assert "orders to judge 0/6" in out
+    assert "demands a score 0/6" in out
 
 
 def test_a_rubric_with_fewer_criteria_is_held_to_those(tmp_path: Path, capfd: Capture) -> None:

@@ -138,7 +138,7 @@ def test_text_speaks_first_and_shows_every_figure(tmp_path: Path, capfd: pytest.
         "better",
         "Wilcoxon",
         "win/tie/loss",
-        "least found",
+        "smallest detectable",
     ):
         assert part in out
     assert "1 of 40 scores are missing" in out
@@ -219,7 +219,7 @@ def test_the_variance_is_split_with_advice(tmp_path: Path, capfd: pytest.Capture
     comparison = next(c for c in found["comparisons"] if c["criterion"] == "total")
     if split["questions"] > 0:
         assert split["se"] == pytest.approx(comparison["sd"] / 60**0.5)
-    assert any("Best bought next" in note for note in found["notes"])
+    assert any("Increase next" in note for note in found["notes"])
     assert {(v["variant"], v["baseline"]) for v in found["variance"]} == {
         ("base", None), ("lora", None), ("lora", "base")
     }  # fmt: skip
@@ -265,7 +265,7 @@ def test_the_language_is_the_asked_one_or_the_locale_s(
     out = capfd.readouterr().out
     words = (
         "낫습니다",
-        "평균과 95 % 구간",
+        "평균과 95 % 신뢰구간",
         "답변 정확성",
         "판정",
         "승/무/패",
@@ -284,6 +284,6 @@ def test_korean_notes_speak_of_the_split_too(tmp_path: Path, capfd: pytest.Captu
     path = str(repeated(tmp_path, gap=True))
     assert run(["stats", path, "--language", "ko"]) == 0
     out = capfd.readouterr().out
-    for word in ("불확실성이 오는 곳", "다음에 늘릴 것", "반복 점수 2개가 없어"):
+    for word in ("불확실성의 원인", "다음에 늘릴 것", "반복 점수 2개가 없어"):
         assert word in out
     assert any("다음에 늘릴 것" in note for note in printed(capfd, path, "--language", "ko")["notes"])

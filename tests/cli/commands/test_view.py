@@ -11,8 +11,8 @@ import pytest
 from simsa.cli.main import run
 from simsa.store import Store
 from tests.report.runs import BASE, BETTER, make_run
-from tests.web.serving import Viewing, until
-from tests.web.visiting import Visitor
+from tests.support.view_server import Viewing, until
+from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
@@ -146,24 +146,3 @@ def test_a_browser_is_opened_unless_told_not_to(folder: Path, tmp_path: Path) ->
         address = server.stdout.readline().strip()
         until(lambda: opened.exists() and opened.read_text().strip() == address)
         server.terminate()
-
-
-def test_large_runs_answer_before_they_are_indexed(tmp_path: Path) -> None:
-    from simsa.web.background import LARGE
-
-    n = LARGE // 2 + 1
-    folder = make_run(tmp_path / "run", {"base": [], "better": []}, questions=questions(n), measured=False)
-    with Viewing(folder) as viewing:
-        visitor = Visitor(viewing.address)
-        page = visitor.get("0/questions?page=3").text
-        assert 'class="row"' in page
-        assert f"{n:,} questions" in page
-        until(lambda: "http-equiv" not in visitor.get("0/questions?search=%EB%A7%88%EC%9D%84").text, s=60)
-        assert visitor.get("0/questions?search=4999%EB%B2%88").text.count('class="row"') == 1
-        until(lambda: "http-equiv" not in visitor.get("0/").text, s=60)
-
-
-def questions(n: int) -> list[object]:
-    from tests.report.runs import question
-
-    return [question(i) for i in range(n)]

@@ -96,11 +96,11 @@ def test_what_a_reader_has_to_know_is_in_the_comment_too(tmp_path: Path) -> None
         calibration={"judge": JUDGE, "annotators": 2, "criteria": {"answer_correctness": weak}},
     )
     text = rendered(run)
-    notes = text[text.index("**Worth knowing**") : text.index("<details>")]
+    notes = text[text.index("**Notes**") : text.index("<details>")]
     assert [line[:2] for line in notes.strip().splitlines()[2:]] == ["- "] * 3
-    for said in ("below the bar", "filled at their worst", "documents"):
+    for said in ("below the bar", "filled with the worst", "documents"):
         assert said in notes
-    assert "Worth knowing" not in rendered(make_run(tmp_path / "sound", {"base": BASE, "lora": BETTER}))
+    assert "Notes" not in rendered(make_run(tmp_path / "sound", {"base": BASE, "lora": BETTER}))
 
 
 def test_a_comparison_of_two_runs_says_what_it_is_over(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_comparison_of_two_runs_says_what_it_is_over(tmp_path: Path) -> None:
         )
     text = comment.render(found)
     assert text.index("✅ All 1 gates") < text.index(
-        "Compared on the 16 questions that both ask (of 20 and 16)"
+        "Only the 16 questions that both have are compared (of 20 and 16)"
     )
     assert "**v@<!-- -->new.simsa is better than v: total +3.8" in text
     assert "run abc123, n · judge gpt-4o" in text
@@ -121,8 +121,8 @@ def test_a_comparison_of_two_runs_says_what_it_is_over(tmp_path: Path) -> None:
 
 def test_two_judges_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was measured, how far the judges differ, and what is left: the sentences and tables of the terminal."""
-    from tests.run.test_cross_judge import judging, two_runs
     from tests.servers.chat import ChatServer
+    from tests.support.two_runs import judging, two_runs
 
     with pytest.MonkeyPatch.context() as patch, ChatServer(judging(kindness=1, gain=0)) as server:
         patch.setenv("JUDGE_KEY", "k")
@@ -140,5 +140,5 @@ def test_two_judges_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture
         plain = re.sub(r"\\(.)", r"\1", line).replace("<!-- -->", "")
         assert plain in terminal, "the same sentences"
     tables = re.findall(r"^\*\*(.+)\*\*\n\n\| \|", text, re.MULTILINE)
-    assert len(tables) == 3 and "as it stands" in tables[2], "the shift, what is left, and what was measured"
+    assert len(tables) == 3 and "as measured" in tables[2], "the shift, what is left, and what was measured"
     assert "is better" not in text, "no verdict on scores of two judges"

@@ -91,7 +91,12 @@ def test_the_page_is_whole_and_asks_for_nothing(run: Path, language: Language) -
 def test_the_verdict_comes_before_everything(run: Path) -> None:
     text = Page(rendered(run)).text
     verdict = text.index("lora is better than base: total +")
-    assert verdict < text.index("Scores: 1–5") < text.index("Distribution") < text.index("How this was made")
+    assert (
+        verdict
+        < text.index("Scores: 1–5")
+        < text.index("Distribution")
+        < text.index("How this report was made")
+    )
     for part in ("<b>note</b>", "gpt-4o", "da7a", "c0ffee", "mrc_question", "KorQuAD F1", "2026-11-24"):
         assert part in text, part
 
@@ -140,7 +145,7 @@ def test_no_line_begins_with_a_particle(tmp_path: Path) -> None:
     same = [(3, 3, 3, 3), (2, 2, 2, 2)] * 20
     text = rendered(make_run(tmp_path / "run", {"base": same, "lora": same}), "ko")
     said = next(line for line in text.splitlines() if 'class="verdict' in line)
-    assert ")\u2060로 동등하다고" in said
+    assert ")\u2060로 동등성" in said
     assert not re.search(r"\)[가-힣]", said)
 
 
@@ -220,8 +225,8 @@ def test_types_are_shown_with_how_many_they_rest_on(run: Path) -> None:
 
 def test_the_judge_is_examined_as_far_as_that_was_done(run: Path) -> None:
     text = Page(rendered(run)).text
-    section = text[text.index("The judge examined", text.index("Worth knowing")) :]
-    assert "Not yet held against people" in section
+    section = text[text.index("Checks of the judge", text.index("Notes")) :]
+    assert "Not yet compared with human labels" in section
     assert "context relevance 66.7 %" in section, (
         "their scores differ between the variants on 2 of 3 questions"
     )
@@ -251,7 +256,7 @@ def test_how_it_was_made_is_enough_to_make_it_again(tmp_path: Path) -> None:
         tmp_path / "run", {"base": [(3, 3, 3, 3)], "lora": [(3, 3, 3, 3)]}, made=made, config=config
     )
     text = Page(rendered(run)).text
-    text = text[text.rindex("How this was made") :]
+    text = text[text.rindex("How this report was made") :]
     for part in (
         "abc123",
         "2026-11-24",

@@ -43,12 +43,12 @@ def test_text_stays_text(text: str, expected: str) -> None:
     [("- item", "&#45; item"), ("+ item", "&#43; item"), ("12. item", "&#49;2. item"), ("===", "&#61;==")],
 )
 def test_no_text_begins_a_list_or_heading(text: str, expected: str) -> None:
-    assert markdown.opening(text) == expected
+    assert markdown.escape_line(text) == expected
 
 
 @given(st.text())
 def test_an_escaped_text_is_one_line_that_opens_nothing(text: str) -> None:
-    shown = markdown.opening(text)
+    shown = markdown.escape_line(text)
     assert "\n" not in shown
     assert "<" not in shown.replace("<!-- -->", "")
     assert not shown.startswith(("- ", "+ ", "# ", "> "))

@@ -11,10 +11,11 @@ from rich.cells import cell_len
 
 from simsa import report
 from simsa.i18n.language import Language
-from simsa.records import Passage
+from simsa.records import Criteria, Passage
 from simsa.report.format import Grid, TableCell, TableRow
 from simsa.report.renderers import terminal
 from simsa.report.summary_model import Note, RunInfo, Summary
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from simsa.text import one_line
 from tests.report.runs import JUDGE, make_run, question
@@ -55,7 +56,7 @@ def test_the_verdict_comes_first_and_says_what_was_not_shown(run: Path) -> None:
     assert lines[0].startswith(
         "No difference between rag-early and base was shown: total −0.3 (95 % interval −1.5 to 0.8)"
     )
-    assert "does not make them equal: this sample can only find ±" in lines[0]
+    assert "does not make them equal: this sample detects only ±" in lines[0]
     assert re.fullmatch(
         r"rag-lora is better than base: total \+6\.\d \(95 % interval \d\.\d to \d\.\d\), 21 pairs\.",
         lines[1],
@@ -66,7 +67,7 @@ def test_the_verdict_comes_first_and_says_what_was_not_shown(run: Path) -> None:
 def test_the_summary_has_what_a_reader_looks_for(run: Path) -> None:
     shown = " ".join(rendered(run).split())
     for part in (
-        "Judge: gpt-4o · rubric rag-ko@1a2b3c4d · four criteria in one call",
+        "Judge: gpt-4o · rubric rag-ko@1a2b3c4d · 4 criteria in one call",
         "71 calls · 0 verdicts reused",
         "rag-lora · no score: not judged yet 1, judge refused 1, judge's reply unreadable 1",
         "answer correctness",
@@ -151,8 +152,16 @@ def test_wide_terminals_get_an_interval_beside_every_mean(run: Path) -> None:
         ({}, JUDGE, "There are no questions."),
         ({"base": []}, JUDGE, "There are no questions."),
         ({"base": [None, None]}, None, "No answer has been scored yet: 2 answers, 2 questions."),
-        ({"base": [(3, 3, 3, 3), (3, 4, 3, 4)]}, JUDGE, "Only base, so nothing to compare: mean total 13.0"),
-        ({"base": [(3, 3, 3, 3)]}, JUDGE, "Only base, so nothing to compare: mean total 12.0"),
+        (
+            {"base": [(3, 3, 3, 3), (3, 4, 3, 4)]},
+            JUDGE,
+            "base is the only variant, so nothing is compared: mean total 13.0",
+        ),
+        (
+            {"base": [(3, 3, 3, 3)]},
+            JUDGE,
+            "base is the only variant, so nothing is compared: mean total 12.0",
+        ),
         (
             {"base": [(3, 3, 3, 3)] * 2, "b": [None] * 2},
             JUDGE,
@@ -180,9 +189,9 @@ def test_every_state_of_a_run_has_its_sentence(tmp_path: Path, scores: Any, judg
 def test_what_speaks_against_the_total_is_said(tmp_path: Path) -> None:
     base, better = [(2, 2, 4, 2)] * 20, [(5, 5, 2, 5)] * 20
     first = rendered(make_run(tmp_path / "a", {"base": base, "new": better}), width=200)
-    assert "new is better than base" in first and "But lower in: context faithfulness −2.00." in first
+    assert "new is better than base" in first and "But it is lower in: context faithfulness −2.00." in first
     second = rendered(make_run(tmp_path / "b", {"base": better, "new": base}), width=200)
-    assert "new is worse than base" in second and "But higher in: context faithfulness +2.00." in second
+    assert "new is worse than base" in second and "But it is higher in: context faithfulness +2.00." in second
 
 
 def test_an_equivalent_total_may_hide_opposite_criteria(tmp_path: Path) -> None:
@@ -194,8 +203,8 @@ def test_an_equivalent_total_may_hide_opposite_criteria(tmp_path: Path) -> None:
 def test_a_lexical_verdict_is_not_a_claim_about_quality(tmp_path: Path) -> None:
     scores = {"base": [(2, 2, 2, 2)] * 20, "lora": [(3, 3, 3, 3)] * 20}
     run = make_run(tmp_path / "run", scores, judge=JUDGE | {"model": "lexical"})
-    assert rendered(run, width=200).startswith("By overlap of words alone: lora is better than base")
-    assert rendered(run, "ko", 200).startswith("낱말 겹침만으로 보면 lora가 base보다 낫습니다")
+    assert rendered(run, width=200).startswith("By word overlap alone: lora is better than base")
+    assert rendered(run, "ko", 200).startswith("단어 중복만 보면 lora가 base보다 낫습니다")
     assert "calls" not in rendered(run).split("Scores:")[0]
 
 
@@ -206,7 +215,7 @@ def test_any_text_fits_any_width(said: str, width: int) -> None:
 
     asked = question(1, question=said, contexts=(Passage(said),), reference=(said,))
     answer = ExampleAnswer(said or "v", said, "refused", {"context_recall": 3}, said)
-    shown = terminal.render_examples([Example("worst", asked, (answer,))], "ko", width)
+    shown = terminal.render_examples([Example("worst", asked, (answer,), built_in_criteria())], "ko", width)
     assert "\x1b" not in shown
     assert all(cell_len(line) <= width for line in shown.split("\n"))
 
@@ -217,7 +226,7 @@ def test_any_text_fits_any_width(said: str, width: int) -> None:
     st.integers(40, 120),
 )
 def test_no_letter_of_a_note_is_lost(words: list[str], width: int) -> None:
-    shown = terminal.render(noted(" ".join(words)), width, False).split("알아둘 점", 1)[1]
+    shown = terminal.render(noted(" ".join(words)), width, False).split("참고 사항", 1)[1]
     assert re.sub(r"\s|·", "", shown) == re.sub(r"\s", "", "".join(words))
     assert "…" not in shown
 
@@ -229,6 +238,7 @@ def noted(note: str) -> Summary:
         judge=None,
         language="ko",
         baseline="base",
+        criteria=Criteria(),
         data={},
         variants=(),
         comparisons=(),

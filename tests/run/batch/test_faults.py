@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
-from tests.run.batch.making import KEY, statuses_of, write_run
 from tests.servers.batch import BatchServer, fault
 from tests.servers.faults import error
 from tests.servers.http import Response
+from tests.support.batch_runs import KEY, statuses_of, write_run
 
 
 @pytest.fixture(autouse=True)

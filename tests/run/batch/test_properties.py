@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simsa.cli.main import run
-from tests.run.batch.making import KEY, statuses_of, write_run
 from tests.servers.batch import BatchServer, Line, Outcome, Step, fault
 from tests.servers.chat import Body, text_of, verdict
 from tests.servers.faults import error
 from tests.servers.http import Response
+from tests.support.batch_runs import KEY, statuses_of, write_run
 
 STEPS: tuple[Step, ...] = ("upload", "uploaded", "create", "created", "status", "content")
 FATES = ("answered", "expired", "cancelled", "missing", "overloaded", "unreadable")

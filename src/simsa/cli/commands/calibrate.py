@@ -138,12 +138,12 @@ def _of_table(
     from simsa.data.score_files import read_scores
     from simsa.judge_eval.calibration import judged_by_table
     from simsa.judge_eval.label_files import read_labels
-    from simsa.rubrics import BUILT_IN, load
+    from simsa.rubrics import built_in_criteria
 
     assert scores is not None
     if labels is None:
         raise InputError("people's scores are needed", field="--labels", hint="--labels FILE")
-    declared = load(BUILT_IN[0]).criteria
+    declared = built_in_criteria()
     table = read_scores(scores, declared)
     judged = judged_by_table(table.scores, table.clusters, declared)
     labelled = read_labels(labels, judged.answers, judged.criteria)

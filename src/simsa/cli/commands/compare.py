@@ -11,6 +11,7 @@ import click
 
 from simsa.cli import console
 from simsa.errors import EXIT_OK, GateFailed, InputError
+from simsa.i18n.messages import msg
 
 if TYPE_CHECKING:
     from simsa.i18n.language import Language
@@ -92,7 +93,7 @@ def command(
         console.put(made, out)
     failed = [outcome for outcome in found.outcomes if not outcome.passed]
     if failed:
-        raise GateFailed(f"{len(failed)} of {len(found.outcomes)} gates failed")
+        raise GateFailed(msg("error.gates_failed", n=len(failed), of=len(found.outcomes)))
     return EXIT_OK
 
 
@@ -123,7 +124,7 @@ def _bridge(
         return None
     planned = cross_judge.plan(runs[0], runs[1], n, seed=seed, among=shared.pairs if shared else None)
     if not quiet:
-        console.tell(execution.describe_estimate(planned.expense), spoken)
+        console.tell(execution.describe_estimate(planned.estimate), spoken)
     progress = Progress()
     work = cross_judge.build(planned, max_cost_usd=max_cost_usd, progress=progress)
     return execution.run_with_display(work, progress, spoken, quiet=quiet)
@@ -144,4 +145,4 @@ def _rendered(
         return junit.render_gates(found.outcomes)
     from simsa.report.renderers import terminal
 
-    return terminal.render_comparing(found, *console.for_text(out))
+    return terminal.render_comparison(found, *console.for_text(out))

@@ -11,7 +11,7 @@ from simsa.cli.options import config_from, run_options
 from simsa.errors import InputError
 
 if TYPE_CHECKING:
-    from simsa.run.batch.actions import Mode
+    from simsa.run.batch.actions import BatchAction
 
 
 @click.command(help="judge")
@@ -59,11 +59,11 @@ def command(
 
 def _mode(
     submit: bool, collect: bool, cancel: bool, write: Path | None, read: tuple[Path, ...]
-) -> Mode | None:
+) -> BatchAction | None:
     """What the flags want. Raises InputError when they want two things at once."""
     from simsa.run.batch.actions import Cancel, Collect, Read, Submit, Write
 
-    wanted: dict[str, Mode] = {}
+    wanted: dict[str, BatchAction] = {}
     if submit:
         wanted["--submit"] = Submit()
     if collect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,10 +103,10 @@ class _Prepared:
         self.judge_config = _judge_of(config, named)
         self.progress = Progress()
         self._per_kind, self._n_again, self._seed = per_kind, n_again, seed
-        self.judge = judges.of(config, self.judge_config, say=self._say)
+        self.judge = judges.from_config(config, self.judge_config, say=self._say)
         self.second: Judge | None = None
-        if not self.judge_config.is_local:
-            self.second = judges.of(config, reseeded(self.judge_config), say=self._say)
+        if not self.judge.is_local:
+            self.second = judges.from_config(config, reseeded(self.judge_config), say=self._say)
 
     def _say(self, text: str) -> None:
         self.progress.say(text)  # the display sets it when it is opened
@@ -131,14 +132,14 @@ class _Prepared:
             rows=rows,
             seed=self._seed,
         )
-        estimate = estimate_probes(self.planned, self.judge, self.second, self.judge_config, store)
+        estimate = estimate_probes(self.planned, self.judge, self.second, store)
         self.nothing_to_ask = not estimate.calls
         return estimate
 
     def examine(self, store: Store, language: Language, *, quiet: bool) -> Examination:
         from simsa.cli.execution import run_with_display
         from simsa.judge_eval.probe import run_probes
-        from simsa.run.judge_server import serve_judge_while
+        from simsa.run.judge_server import with_judge_server
 
         work = run_probes(
             self.planned, self.judge, self.second, self.judge_config, store, progress=self.progress
@@ -146,7 +147,7 @@ class _Prepared:
         if self.nothing_to_ask:
             return run_with_display(work, self.progress, language, quiet=quiet)
         judges = (self.judge, self.second)
-        served = serve_judge_while(self.config, judges, self.folder, self._say, work)
+        served = with_judge_server(self.config, judges, self.folder, self._say, work)
         return run_with_display(served, self.progress, language, quiet=quiet)
 
     def _questions(self, store: Store) -> list[Question]:
@@ -211,19 +212,22 @@ def _estimated(estimate: ProbeEstimate, say: Words) -> str:
 
 
 def _text(found: Examination, say: Words, prepared: _Prepared) -> str:
-    from simsa.report.probe_report import examination_grids, verdict_of_probes
+    from simsa.report.judge_tables import examination_grids
+    from simsa.report.notes import probe_verdict
     from simsa.report.renderers.terminal import render_grids
 
     document = found.to_dict()
-    lines = [verdict_of_probes(say, document) or say("probe.none"), ""]
+    lines = [probe_verdict(say, document) or say("probe.none"), ""]
     text = console.as_prose(lines) + render_grids(examination_grids(document, say), *console.terminal())
     failed = [case for case in document["probes"]["cases"] if case["outcome"] == "failed"]
     if failed:
         text += console.as_prose([say("probe.failed"), *_failures(failed[:_SHOWN], say)])
     remarks = []
-    if document["probes"]["not_built"] and found.probes.cases:
-        kinds = ", ".join(say(f"probe.{kind}") for kind in document["probes"]["not_built"])
-        remarks.append(say("probe.not_built", list=kinds))
+    untested = found.probes.untested
+    not_built = [kind for kind in found.probes.not_built if found.probes.cases and kind not in untested]
+    for message, kinds in (("probe.not_built", not_built), ("probe.untested", untested)):
+        if kinds:
+            remarks.append(say(message, list=", ".join(say(f"probe.{kind}") for kind in kinds)))
     if found.retest is None:
         remarks.append(say("probe.no_rows" if prepared.second else "probe.deterministic"))
     if found.stopped:
@@ -244,14 +248,22 @@ def _failures(cases: list[dict[str, Any]], say: Words) -> Iterator[str]:
 
 
 def _scores(scores: Mapping[str, int | None], say: Words) -> str:
-    return ", ".join(f"{say('short.' + name)} {score}" for name, score in scores.items())
+    return ", ".join(f"{_short(name, say)} {score}" for name, score in scores.items())
 
 
 def _wanted(wanted: str, say: Words) -> str:
-    from simsa.records import CRITERIA
+    """The expectation of a case in the reader's language: "answer_correctness ≤ 2, …"."""
+    parts = []
+    for part in wanted.split(", "):
+        name = re.match(r"[^\s:]+", part)
+        shown = part.replace(name[0], _short(name[0], say), 1) if name else part
+        shown = shown.replace(": no gain", say("probe.no_gain"))
+        parts.append(re.sub(r": mean within ([\d.]+)", lambda m: say("probe.same_mean", limit=m[1]), shown))
+    return ", ".join(parts)
 
-    for name in (*CRITERIA, "claim_support"):
-        wanted = wanted.replace(name, say(f"short.{name}"))
-    return wanted.replace(": no gain", say("probe.no_gain")).replace(
-        ": mean within 0.3", say("probe.same_mean")
-    )
+
+def _short(criterion: str, say: Words) -> str:
+    try:
+        return say(f"short.{criterion}")
+    except KeyError:
+        return criterion

@@ -1,1 +1,1 @@
-"""Judging through an endpoint's Batch API, or through request files that anybody can run."""
+"""Judging through an endpoint's Batch API, or through request files that are run elsewhere."""

@@ -1,7 +1,4 @@
-"""What is to be done about batches in one go of the program.
-
-What everything here works on.
-"""
+"""What to do about batches in one call of the program, and what all of it works on."""
 
 from __future__ import annotations
 
@@ -13,10 +10,12 @@ from typing import NamedTuple
 from simsa.config import JudgeConfig
 from simsa.errors import ConfigError
 from simsa.judges import Judge
-from simsa.judges.retry import BatchableJudge
+from simsa.judges.conversation import ChatJudge
 from simsa.run.progress import Progress
 from simsa.store import TRANSIENT, Answered, Store
 from simsa.store.batches import BatchTable
+
+_BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +25,17 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Submit what is pending, and leave."""
+    """Submit what is pending, and return."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Fetch what is ready, and leave. Nothing is submitted, so nothing is spent."""
+    """Fetch what is ready, and return. Nothing is submitted, so nothing is spent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Have the endpoint end what is open, and leave. What it has answered by then is still to be collected."""
+    """Cancel open batches at the endpoint, and return. Replies that exist by then can still be collected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +52,30 @@ class Read:
     files: tuple[Path, ...]
 
 
-Mode = Wait | Submit | Collect | Cancel | Write | Read
+BatchAction = Wait | Submit | Collect | Cancel | Write | Read
 
 
-def default(config: JudgeConfig | None) -> Mode | None:
-    """What a config asks for by itself; None: no batches."""
+def default_action(config: JudgeConfig | None) -> BatchAction | None:
+    """The action that a config implies; None: no batches."""
     return Wait() if config and config.via == "batch" and not config.is_local else None
 
 
-def is_offline(mode: Mode | None) -> bool:
-    """Whether no endpoint will be asked."""
-    return isinstance(mode, Write | Read)
-
-
-_BLOCK = 512
+def is_offline(action: BatchAction | None) -> bool:
+    """Whether no endpoint is asked."""
+    return isinstance(action, Write | Read)
 
 
 class BatchMember(NamedTuple):
-    """One chat model that is asked, with its settings: the judge itself, or one of a panel, by its name there."""
+    """A chat model that is asked: the judge itself, under the name "", or a member of a panel."""
 
     name: str
-    judge: BatchableJudge
+    judge: ChatJudge
     config: JudgeConfig
 
 
 @dataclass(frozen=True, slots=True)
 class BatchContext:
-    """A run's judging. `retry` names statuses that are to be judged anew."""
+    """The judging of a run by batch. `retry` names statuses to ask again."""
 
     store: Store
     judge: Judge
@@ -88,7 +84,7 @@ class BatchContext:
     retry: tuple[str, ...] = ()
 
     @property
-    def ledger(self) -> BatchTable:
+    def table(self) -> BatchTable:
         return BatchTable(self.store)
 
     @property
@@ -97,29 +93,28 @@ class BatchContext:
         return self.store.folder / "batches"
 
     @property
-    def again(self) -> tuple[str, ...]:
-        """Statuses that are no reason not to ask."""
+    def retried(self) -> tuple[str, ...]:
+        """All statuses that are asked again."""
         return (*TRANSIENT, *self.retry)
 
     def members(self) -> dict[str, BatchMember]:
-        """Who is asked, by name; the name of a judge that is alone is empty.
-
-        Raises ConfigError for a judge whose requests cannot be written into files.
-        """
-        voice = getattr(self.judge, "voice", None)
-        if voice is None:
+        """The chat models that are asked, by name. Raises ConfigError for a judge that is no chat model."""
+        models = self.judge.chat_models()
+        if not models:
             raise ConfigError(
                 "has no requests that could be written into files",
                 field="judge.model",
                 found=self.judge.label,
                 hint='use judge.via = "direct"',
             )
-        each = self.config.each if self.config.panel else {"": self.config}
-        return {name: BatchMember(name, voice(name), config) for name, config in each.items()}
+        return {
+            name: BatchMember(name, judge, self.config.each.get(name, self.config))
+            for name, judge in models.items()
+        }
 
     def unjudged(self) -> Iterator[Answered]:
-        """Every answer that has no verdict, or one that is to be made anew, block by block."""
+        """Every answer without a verdict, or with one to make again, block by block."""
         after = 0
-        while block := self.store.unjudged(self.judge.task, after, _BLOCK, self.again):
+        while block := self.store.unjudged(self.judge.task, after, _BLOCK, self.retried):
             after = block[-1].serial
             yield from block

@@ -1,4 +1,4 @@
-"""Requests as files for `vllm run-batch` or anything else that takes them, and their results read back."""
+"""Request files for `vllm run-batch` or another program that takes them, and reading their results."""
 
 from __future__ import annotations
 
@@ -17,72 +17,59 @@ from simsa.i18n.messages import msg
 from simsa.judges import JudgeRequest
 from simsa.llm.batch_lines import BatchResult, parse_result
 from simsa.llm.chat import MalformedResponse
-from simsa.run.batch import request_files as files
 from simsa.run.batch.actions import BatchContext, BatchMember
-from simsa.run.batch.judging_pass import BatchJudge, JudgingPass
-from simsa.run.batch.request_files import RequestFile, RequestFiles, RequestFormats
+from simsa.run.batch.judging_pass import BatchSession, JudgingPass
+from simsa.run.batch.request_files import MB, RequestFile, RequestFiles, RequestFormats, request_of
 
-Fate = Literal["new", "repeated", "known", "foreign"]
-
+LineKind = Literal["new", "repeated", "known", "foreign"]
 
 _BOM = b"\xef\xbb\xbf"
-_FATES: tuple[Fate, ...] = ("new", "repeated", "known", "foreign")
+_LINE_KINDS: tuple[LineKind, ...] = ("new", "repeated", "known", "foreign")
 
 
-class _ReplyPlace(NamedTuple):
-    """Where an answer stands, and whether it is one."""
+class _ReplyPosition(NamedTuple):
+    """Where a reply is, and whether it is an answer rather than an error."""
 
     path: Path
     line: int
-    good: bool
+    is_answer: bool
 
 
-async def write(work: BatchContext, folder: Path) -> None:
-    """Writes what is pending into files `simsa-001.jsonl`, … in `folder`; nothing is sent or written down."""
-    _want_empty(folder)
+async def write(context: BatchContext, folder: Path) -> None:
+    """Writes pending requests into files `simsa-001.jsonl`, … in `folder`. Sends and stores nothing."""
+    _require_empty(folder)
     written: list[tuple[RequestFile, BatchMember]] = []
     numbers = count(1)
 
-    def request_files(member: BatchMember, forms: RequestFormats) -> RequestFiles:
-        batch = member.config.batch
-
-        async def sealed(file: RequestFile) -> None:
+    def files_for(member: BatchMember, formats: RequestFormats) -> RequestFiles:
+        async def finished(file: RequestFile) -> None:
             written.append((file, member))
 
-        mark = f"{re.sub(r'[^A-Za-z0-9._-]', '_', member.name)}-" if member.name else ""
+        batch = member.config.batch
+        prefix = f"{re.sub(r'[^A-Za-z0-9._-]', '_', member.name)}-" if member.name else ""
         return RequestFiles(
             folder,
-            most=batch.max_requests,
-            most_mb=batch.max_mb,
-            sealed=sealed,
-            name=lambda key: f"simsa-{mark}{next(numbers):03}.jsonl",
+            max_requests=batch.max_requests,
+            max_mb=batch.max_mb,
+            finished=finished,
+            name=lambda key: f"simsa-{prefix}{next(numbers):03}.jsonl",
         )
 
-    done = JudgingPass(work, request_files, elsewhere=True)
     try:
-        await done.run(BatchJudge(work))
+        await JudgingPass(context, files_for, elsewhere=True).run(BatchSession(context))
     except BaseException:
         for file, _ in written:
             file.path.unlink(missing_ok=True)
         raise
+    say = context.progress.say
     if not written:
-        work.progress.say(msg("files.nothing"))
+        say(msg("files.nothing"))
     for file, member in written:
-        size = {"n": len(file.requests), "mb": file.bytes / files.MB}
-        work.progress.say(msg("files.written", path=str(file.path), **size))
-        work.progress.say(msg("files.run", command=_command(file.path, member.config)))
+        say(msg("files.written", path=str(file.path), n=len(file.requests), mb=file.bytes / MB))
+        say(msg("files.run", command=_command(file.path, member.config)))
 
 
-def _command(path: Path, judge: JudgeConfig) -> str:
-    """How vLLM runs a file of requests; an adapter needs the base model's name, which is the reader's to fill in."""
-    results = f"results-{path.name.removeprefix('simsa-')}"
-    words = ["vllm", "run-batch", "-i", str(path), "-o", results, "--model", judge.model]
-    if judge.adapter:
-        words[-1:] = ["BASE", "--enable-lora", "--lora-modules", f"{judge.model}={judge.adapter}"]
-    return shlex.join(words)
-
-
-def _want_empty(folder: Path) -> None:
+def _require_empty(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             "is not an empty folder",
@@ -91,69 +78,79 @@ def _want_empty(folder: Path) -> None:
         )
 
 
-async def read(work: BatchContext, paths: Sequence[Path]) -> None:
+def _command(path: Path, judge: JudgeConfig) -> str:
+    """The command that runs a request file with vLLM; the reader replaces BASE by the base model of an adapter."""
+    results = f"results-{path.name.removeprefix('simsa-')}"
+    words = ["vllm", "run-batch", "-i", str(path), "-o", results, "--model", judge.model]
+    if judge.adapter:
+        words[-1:] = ["BASE", "--enable-lora", "--lora-modules", f"{judge.model}={judge.adapter}"]
+    return shlex.join(words)
+
+
+async def read(context: BatchContext, paths: Sequence[Path]) -> None:
     """Reads results from files, in any order, of any part of the requests.
 
-    Raises DataError, before anything is kept, for a line that is no result.
+    Raises DataError, before anything is stored, for a line that is no result.
     """
-    chosen, fates = _sort(paths, await _wanted(work), work.store.judged_requests(()))
-    work.ledger.keep_foreign(_chosen_lines(paths, chosen))
-    done = JudgingPass(work, None, elsewhere=True)
-    await done.run(BatchJudge(work))
-    counted = [msg(f"files.{fate}", n=fates[fate]) for fate in _FATES if fates[fate]]
-    work.progress.say(msg("files.lines", list=join_text(", ", counted or [msg("files.none")])))
+    chosen, kinds = _choose(paths, await _pending(context), context.store.judged_requests(()))
+    context.table.keep_foreign(_chosen_replies(paths, chosen))
+    done = JudgingPass(context, None, elsewhere=True)
+    await done.run(BatchSession(context))
+    counted = [msg(f"files.{kind}", n=kinds[kind]) for kind in _LINE_KINDS if kinds[kind]]
+    context.progress.say(msg("files.lines", list=join_text(", ", counted or [msg("files.none")])))
     if done.unasked:
-        work.progress.say(msg("files.unasked", n=done.unasked))
+        context.progress.say(msg("files.unasked", n=done.unasked))
 
 
-def _sort(
-    paths: Sequence[Path], wanted: Mapping[str, int], judged: Collection[str]
-) -> tuple[dict[str, _ReplyPlace], Counter[Fate]]:
-    """Which line is the answer to each request, and how many lines there are of each fate.
+def _choose(
+    paths: Sequence[Path], pending: Mapping[str, int], judged: Collection[str]
+) -> tuple[dict[str, _ReplyPosition], Counter[LineKind]]:
+    """The line with the reply to each request, and the number of lines of each kind.
 
-    Of several answers to one request the first counts, and one that is an answer before one
-    that is an error.
+    Of several replies to one request, the first answer counts; without an answer, the first error.
     """
-    chosen: dict[str, _ReplyPlace] = {}
-    fates: Counter[Fate] = Counter()
+    chosen: dict[str, _ReplyPosition] = {}
+    kinds: Counter[LineKind] = Counter()
     for path in paths:
         for number, found in _lines(path):
-            request = files.request_of(found.custom_id)
-            if request is None or (request[0] not in wanted and request[0] not in judged):
-                fates["foreign"] += 1
+            request = request_of(found.custom_id)
+            if request is None or (request[0] not in pending and request[0] not in judged):
+                kinds["foreign"] += 1
                 continue
             key, round = request
-            if wanted.get(key) != round:
-                fates["known"] += 1
+            if pending.get(key) != round:
+                kinds["known"] += 1
                 continue
-            fates["repeated" if key in chosen else "new"] += 1
-            good = found.status == 200
-            if key not in chosen or (good and not chosen[key].good):
-                chosen[key] = _ReplyPlace(path, number, good)
-    return chosen, fates
+            kinds["repeated" if key in chosen else "new"] += 1
+            is_answer = found.status == 200
+            if key not in chosen or (is_answer and not chosen[key].is_answer):
+                chosen[key] = _ReplyPosition(path, number, is_answer)
+    return chosen, kinds
 
 
-async def _wanted(work: BatchContext) -> dict[str, int]:
-    """Every request that is to be asked, with the round it is in."""
-    standings = work.ledger.standings()
+async def _pending(context: BatchContext) -> dict[str, int]:
+    """Every request without a reply that is not in a batch, with its round."""
+    standings = context.table.standings()
     found: dict[str, int] = {}
 
-    async def ask(request: JudgeRequest) -> None:
+    async def note(request: JudgeRequest) -> None:
         standing = standings.get(request.request_hash)
         if standing in (None, "again"):
-            row = work.ledger.row(request.request_hash) if standing else None
+            row = context.table.row(request.request_hash) if standing else None
             found[request.request_hash] = row.round if row else 0
 
-    await BatchJudge(work).over(ask)
+    await BatchSession(context).run(note)
     return found
 
 
-def _chosen_lines(paths: Sequence[Path], chosen: dict[str, _ReplyPlace]) -> Iterator[tuple[str, int, bytes]]:
+def _chosen_replies(
+    paths: Sequence[Path], chosen: Mapping[str, _ReplyPosition]
+) -> Iterator[tuple[str, int, bytes]]:
     for path in paths:
         for number, found in _lines(path):
-            request = files.request_of(found.custom_id)
-            place = chosen.get(request[0]) if request else None
-            if request and place and (place.path, place.line) == (path, number):
+            request = request_of(found.custom_id)
+            position = chosen.get(request[0]) if request else None
+            if request and position and (position.path, position.line) == (path, number):
                 yield (*request, found.to_json())
 
 

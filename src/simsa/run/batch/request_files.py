@@ -1,14 +1,12 @@
-"""Request files within an endpoint's limits, on disk whole before anything counts on them.
-
-In which form an endpoint takes requests: learnt from refusals, kept with the run.
-"""
+"""Request files within an endpoint's limits, and the request format that an endpoint takes."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping, Set
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -24,19 +22,19 @@ _CUSTOM_ID = re.compile(r"([0-9a-f]{32})-(\d{1,6})")
 
 
 def custom_id(request_hash: str, round: int) -> str:
-    """How a line names its request; `round` tells its answer from one to an earlier asking."""
+    """The `custom_id` of a request; `round` counts how often the request was sent before."""
     return f"{request_hash}-{round}"
 
 
 def request_of(custom_id: str) -> tuple[str, int] | None:
-    """The request hash and round of a line; None for a line that is not ours."""
+    """The request hash and round in a `custom_id`; None for one that simsa did not write."""
     found = _CUSTOM_ID.fullmatch(custom_id)
     return (found[1], int(found[2])) if found else None
 
 
 @dataclass(slots=True)
 class RequestFile:
-    """One finished file: its requests in order, as (hash, estimated USD), and its size in bytes."""
+    """A request file: its requests in order, as (hash, estimated USD), and its size in bytes."""
 
     key: str
     path: Path
@@ -51,72 +49,66 @@ class RequestFile:
 
 
 class RequestFiles:
-    """Writes requests into as many files as the limits want; `sealed` gets each one when it is on disk."""
+    """Writes requests into as many files as the limits need; `finished` gets each file once it is on disk."""
 
     def __init__(
         self,
         folder: Path,
         *,
-        most: int,
-        most_mb: float,
-        sealed: Callable[[RequestFile], Awaitable[None]],
+        max_requests: int,
+        max_mb: float,
+        finished: Callable[[RequestFile], Awaitable[None]],
         name: Callable[[str], str] = "{}.jsonl".format,
     ) -> None:
         self._folder = folder
-        self._most = most
-        self._most_bytes = int(most_mb * MB)
-        self._sealed = sealed
+        self._max_requests = max_requests
+        self._max_bytes = int(max_mb * MB)
+        self._finished = finished
         self._name = name
-        self._now: RequestFile | None = None
-        self._stream: BinaryIO | None = None
+        self._open: tuple[RequestFile, BinaryIO] | None = None
 
     async def add(self, request_hash: str, round: int, body: Mapping[str, Any], usd: float | None) -> bool:
-        """Adds a request; False where it alone is more than a file may hold."""
+        """Adds a request. Returns False where the request alone exceeds the size of a file."""
         line = batch_lines.request_line(custom_id(request_hash, round), body)
-        if len(line) > self._most_bytes:
+        if len(line) > self._max_bytes:
             return False
-        now = self._now
-        if now and (len(now.requests) >= self._most or now.bytes + len(line) > self._most_bytes):
-            await self.close()
-        if self._now is None or self._stream is None:
-            self._begin()
-        assert self._now is not None
-        assert self._stream is not None
-        with _told(self._now.path):
-            self._stream.write(line)
-        self._now.requests.append((request_hash, usd))
-        self._now.bytes += len(line)
+        if self._open:
+            file, _ = self._open
+            if len(file.requests) >= self._max_requests or file.bytes + len(line) > self._max_bytes:
+                await self.close()
+        file, stream = self._open = self._open or self._begin()
+        with _write_errors(file.path):
+            stream.write(line)
+        file.requests.append((request_hash, usd))
+        file.bytes += len(line)
         return True
 
     async def close(self) -> None:
-        """Ends the file under way, if there is one."""
-        now, stream = self._now, self._stream
-        self._now = self._stream = None
-        if now is None or stream is None:
+        """Ends the open file, if there is one."""
+        if self._open is None:
             return
-        with _told(now.path), stream:
+        (file, stream), self._open = self._open, None
+        with _write_errors(file.path), stream:
             stream.flush()
             os.fsync(stream.fileno())
-        with _told(now.path):
-            _unfinished(now.path).replace(now.path)
+        with _write_errors(file.path):
+            _unfinished(file.path).replace(file.path)
             _sync_folder(self._folder)
-        await self._sealed(now)
+        await self._finished(file)
 
     def abandon(self) -> None:
-        """Gives up the file under way."""
-        now, stream = self._now, self._stream
-        self._now = self._stream = None
-        if now is not None and stream is not None:
+        """Deletes the open file, if there is one."""
+        if self._open:
+            (file, stream), self._open = self._open, None
             stream.close()
-            _unfinished(now.path).unlink(missing_ok=True)
+            _unfinished(file.path).unlink(missing_ok=True)
 
-    def _begin(self) -> None:
+    def _begin(self) -> tuple[RequestFile, BinaryIO]:
         key = secrets.token_hex(8)
         path = self._folder / self._name(key)
-        with _told(path):
+        with _write_errors(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._stream = _unfinished(path).open("wb")
-        self._now = RequestFile(key, path)
+            return RequestFile(key, path), _unfinished(path).open("wb")
 
 
 def request_file(folder: Path, key: str) -> Path:
@@ -131,8 +123,8 @@ def error_file(folder: Path, key: str) -> Path:
     return folder / f"{key}.errors.jsonl"
 
 
-def tidy(folder: Path, known: Collection[str]) -> None:
-    """Removes what an interrupted process left half made: files of jobs that were never written down."""
+def remove_unfinished(folder: Path, known: Collection[str]) -> None:
+    """Removes the files that an interrupted process left: unfinished ones, and those of unknown jobs."""
     if not folder.is_dir():
         return
     for file in folder.iterdir():
@@ -145,7 +137,7 @@ def _unfinished(path: Path) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
-    """So that the new name survives a power cut too."""
+    """Makes the new file name survive a power failure."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -154,17 +146,13 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-class _told:
-    """Trouble with a file, in our words."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise InputError(f"cannot be written: {error.strerror}", where=str(self._path)) from None
+@contextlib.contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    """Raises InputError for what the operating system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
 
 
 class RequestFormats:
@@ -185,43 +173,42 @@ class RequestFormats:
         self._unverified = unverified
 
     @classmethod
-    def of(cls, work: BatchContext, member: BatchMember, *, elsewhere: bool) -> Self:
+    def of(cls, context: BatchContext, member: BatchMember, *, elsewhere: bool) -> Self:
         """What the responses to earlier batches of this run have shown, or else those to its other requests.
 
         `elsewhere`: the requests are for another endpoint, about which nothing is known.
         """
         config = member.config
-        address = BaseUrl.parse(config.base_url)
-        name = f"{config.model}@{address.base_url}"
-        by_job = {key: Capabilities.from_state(form) for key, form in work.ledger.forms().items()}
-        if kept := work.store.meta(f"batch_form:{name}"):
-            return cls(name, Capabilities.from_state(kept), by_job)
-        saved = {} if elsewhere else work.store.meta("capabilities", {})
+        name = f"{config.model}@{BaseUrl.parse(config.base_url).base_url}"
+        by_job = {key: Capabilities.from_state(form) for key, form in context.table.forms().items()}
+        if stored := context.store.meta(f"batch_form:{name}"):
+            return cls(name, Capabilities.from_state(stored), by_job)
+        saved = {} if elsewhere else context.store.meta("capabilities", {})
         now = CapabilityLearner(config.base_url, config.model, config.extra_body, saved).capabilities
         return cls(name, now, by_job, unverified=now.refused)
 
-    def keep(self, work: BatchContext) -> None:
+    def keep(self, context: BatchContext) -> None:
         """Stores the fields for the next batch, if they have changed."""
         if self.now is not self._first:
-            work.store.set_meta(**{self._meta: self.now.to_state()})
+            context.store.set_meta(**{self._meta: self.now.to_state()})
 
     def asked_in(self, job: str | None) -> Capabilities:
         """The fields that a job was sent with."""
         return self._by_job.get(job or "", self._first)
 
     def learn(
-        self, job: str | None, refusal: ErrorResponse, sent: Mapping[str, Any]
+        self, job: str | None, error: ErrorResponse, sent: Mapping[str, Any]
     ) -> tuple[bool, str | None]:
-        """Whether the next request will differ in the field that `refusal` is about, and the field if it is news."""
+        """Whether the next request will differ in the field that `error` is about, and the field if it is news."""
         asked = self.asked_in(job)
-        learnt = asked.without(refusal, sent, self._unverified)
+        learnt = asked.without(error, sent, self._unverified)
         if learnt is None:
             return False, None
         news = sorted(learnt.refused - self.now.refused)
         if news:
             swap = self.now.length_field in learnt.refused
             length = learnt.length_field if swap else self.now.length_field
-            healed = asked.refused - learnt.refused
-            refused = self.now.refused.difference(healed).union(news)
+            accepted_again = asked.refused - learnt.refused
+            refused = self.now.refused.difference(accepted_again).union(news)
             self.now = replace(self.now, length_field=length, refused=refused)
         return True, news[0] if news else None

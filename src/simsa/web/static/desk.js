@@ -1,6 +1,6 @@
 "use strict";
-// The labelling desk. A score is shown as given only once the server has it on disk;
-// what the server could not take is sent again until it can, and no page is left before.
+// The labelling desk. A score is shown as pressed only when the server has it on disk. Changes that the server could
+// not take are sent again until it can, and the page is not left before.
 const form = document.getElementById("desk");
 const state = document.getElementById("state");
 const criteria = [...form.querySelectorAll(".criterion")];
@@ -30,7 +30,7 @@ const show = (said) => {
   done.textContent = done.dataset.text.replace("#", said.done);
 };
 
-// One after another, in the order of the clicks.
+// Requests are sent one after another, in the order of the clicks.
 let line = Promise.resolve();
 const wait = (ms) => new Promise((go) => setTimeout(go, ms));
 const send = (where, fields) => {
@@ -68,7 +68,7 @@ const undo = async () => {
   const said = await send("undo", {});
   if (said?.at) go(`label?at=${said.at}`);
 };
-// A page is only left for one that answers.
+// The page is left only when the next one answers.
 const go = (where) => {
   if (!where) return;
   remark();
@@ -108,10 +108,12 @@ addEventListener("keydown", (event) => {
   if (typing(event) || document.querySelector("dialog[open]")) return;
   const keys = {
     j: () => go(link("a[rel=next]")), k: () => go(link("a[rel=prev]")), n: () => go(link("#open")),
-    u: undo, c: () => comment.focus(), 0: clear,
+    u: undo, c: () => comment.focus(), Backspace: clear, Delete: clear,
     ArrowDown: () => choose(current + 1), ArrowUp: () => choose(current - 1),
   };
-  if (event.key >= "1" && event.key <= "5") buttons(criteria[current])[event.key - 1].click();
+  const level = buttons(criteria[current]).find((button) => button.value.split(":")[1] === event.key);
+  if (level) level.click();
+  else if (event.key === "0") clear();
   else if (event.key in keys) keys[event.key]();
   else return;
   event.preventDefault();

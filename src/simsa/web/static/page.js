@@ -1,5 +1,5 @@
 "use strict";
-// Keys on every page. Nothing here reads a text of the run: it only moves the focus and follows the page's own links.
+// Keys on every page: they move the focus and follow the page's own links. Nothing here reads a text of the run.
 const typing = (event) =>
   event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.target.closest("input, select, textarea, dialog");
 const help = document.getElementById("help");
@@ -7,14 +7,14 @@ document.querySelector("[data-help]").addEventListener("click", () => help.showM
 for (const more of document.querySelectorAll("[data-wide-open]")) if (matchMedia("(min-width: 44rem)").matches) more.open = true;
 for (const more of document.querySelectorAll("[data-narrow-shut]")) if (matchMedia("(max-width: 52rem)").matches) more.open = false;
 
-// Not by scrollIntoView: the Tab key would then go on from there.
+// scrollIntoView would move the starting point of the Tab key.
 const shown = document.querySelector(".runs [aria-current]");
 if (shown) {
   const runs = shown.parentElement;
   runs.scrollLeft = shown.offsetLeft - runs.offsetLeft - (runs.clientWidth - shown.offsetWidth) / 2;
 }
 
-// Several answers of a variant: of the one that has the focus, was linked to, or comes first.
+// Another answer of the variant that has the focus, was linked to, or comes first.
 const turn = (by) => {
   const of = document.activeElement.closest(".answer") ?? document.querySelector(".answer:target") ?? document;
   const links = [...(of.querySelector(".turns") ?? document.querySelector(".turns"))?.children ?? []];
@@ -38,14 +38,14 @@ addEventListener("keydown", (event) => {
   else if (event.key === "[") turn(-1);
   else if (event.key === "]") turn(1);
   else if (event.key === "d") document.querySelector(".answers")?.classList.toggle("bare");
-  else if (event.key >= "1" && event.key <= "5") {
+  else if (event.key >= "1" && event.key <= "9") {
     sections()[event.key - 1]?.focus();
     document.querySelector(`[data-sort="${event.key}"]`)?.click();
   } else return;
   event.preventDefault();
 });
 
-// A run that is still going: its counter moves, and new rows are there for the asking.
+// The progress of an unfinished run.
 const going = document.querySelector("[data-going]");
 if (going) {
   const counter = going.querySelector("span");
