@@ -25,7 +25,7 @@ from simsa.store import Store, UsageShare
 from simsa.text import visible
 from tests.report.runs import JUDGE, make_run, question
 from tests.report.test_any_text import OURS, Page, check_markdown
-from tests.report.test_claim_summary import MADE_UP, NO, YES, with_claims
+from tests.report.test_score_checks import MADE_UP, NO, YES, with_claims
 from tests.report.test_whole import AGREED, EXAMINED
 
 CATALOGUE = catalogue("en")["report"] | catalogue("en")["measures"]

@@ -99,7 +99,7 @@ def test_what_a_run_has_kept_is_told_in_the_readers_language_unless_the_figures_
 
 
 def test_of_many_disputed_questions_five_are_named(summary: report.Summary) -> None:
-    from simsa.report.abstention_report import JudgedAbstention
+    from simsa.report.score_checks import JudgedAbstention
 
     for n in (5, 6):
         judged = JudgedAbstention(1, 1, 0, 0, tuple(f"q{i}" for i in range(n)))

@@ -14,9 +14,9 @@ from simsa import report
 from simsa.cli.main import run
 from simsa.records import CLAIMS, Claim, Judgement
 from simsa.report import example_answers
-from simsa.report.claim_summary import Disputed
 from simsa.report.gates import evaluate, parse
 from simsa.report.renderers import html, markdown, terminal
+from simsa.report.score_checks import Disputed
 from simsa.report.score_matrix import load
 from simsa.report.summary_model import Kind
 from simsa.stats import wilson

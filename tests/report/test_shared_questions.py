@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa.records import Message, Passage, Question
-from simsa.report.comparisons import comparison_report
+from simsa.report.comparisons import comparison_report, shared_questions
 from simsa.report.score_matrix import TOTAL, load
-from simsa.report.shared_questions import common, narrowed
 from simsa.store import Store
 from tests.report.runs import make_run, question
 
@@ -50,7 +49,7 @@ def test_each_question_is_paired_once_with_one_that_asks_the_same(
             for name, contents in (("a", first), ("b", second))
         ]
         with Store.read(runs[0]) as one, Store.read(runs[1]) as other:
-            found, back = common(one, other), common(other, one)
+            found, back = shared_questions(one, other), shared_questions(other, one)
             table = load(one)
     assert found.n == (len(first), len(second)) and len(found.pairs) == len(back.pairs)
     assert len(found.pairs) == (Counter(first) & Counter(second)).total(), "as often as both have it"
@@ -65,7 +64,7 @@ def test_each_question_is_paired_once_with_one_that_asks_the_same(
     assert ids == sorted(ids, key=lambda one: int(one[1:])), "in the first run's order"
     assert found.to_dict()["question_ids"] == ids
 
-    kept = narrowed(table, ids, [f"new{n}" for n in range(len(ids))])
+    kept = table.restrict_to(ids, [f"new{n}" for n in range(len(ids))])
     assert kept.question_ids == tuple(f"new{n}" for n in range(len(ids)))
     totals = dict(zip(table.question_ids, table.column("v", TOTAL), strict=True))
     assert list(kept.column("v", TOTAL)) == [totals[one] for one in ids]
@@ -96,7 +95,7 @@ def test_what_is_asked_decides(tmp_path: Path, other: Question, is_same: bool) -
         for name, one in (("a", SAME), ("b", other))
     ]
     with Store.read(runs[0]) as first, Store.read(runs[1]) as second:
-        assert bool(common(first, second).pairs) is is_same
+        assert bool(shared_questions(first, second).pairs) is is_same
 
 
 def test_the_comparison_is_that_of_the_common_questions_alone(tmp_path: Path) -> None:

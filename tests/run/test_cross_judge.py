@@ -450,7 +450,7 @@ def test_nothing_in_common_is_refused(
 
 
 def test_a_question_that_stands_twice_is_paired_in_order(tmp_path: Path) -> None:
-    from simsa.report.shared_questions import common
+    from simsa.report.comparisons import shared_questions
     from tests.report.runs import make_run, question
 
     twice = [question(0), question(1), question(0, type="again")]
@@ -461,10 +461,10 @@ def test_a_question_that_stands_twice_is_paired_in_order(tmp_path: Path) -> None
     first = make_run(tmp_path / "a", {"base": [(3, 3, 3, 3)] * 3}, questions=questions)
     second = make_run(tmp_path / "b", {"base": [(3, 3, 3, 3)] * 2}, questions=[question(0), question(2)])
     with Store.read(first) as a, Store.read(second) as b:
-        assert common(a, b).pairs == (("q0", "q0"),)
-        assert common(b, a).pairs == (("q0", "q0"),)
-        assert common(a, a).pairs == (("q0", "q0"), ("q1", "q1"), ("q9", "q9"))
-        assert common(a, b).n == (3, 2)
+        assert shared_questions(a, b).pairs == (("q0", "q0"),)
+        assert shared_questions(b, a).pairs == (("q0", "q0"),)
+        assert shared_questions(a, a).pairs == (("q0", "q0"), ("q1", "q1"), ("q9", "q9"))
+        assert shared_questions(a, b).n == (3, 2)
 
 
 def test_a_judge_that_is_an_adapter_is_served_for_it(

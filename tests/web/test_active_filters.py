@@ -251,7 +251,7 @@ def test_cells_lead_to_just_their_questions(view: Viewing, folder: Path) -> None
         for link, n in re.findall(r'href="questions\?([^"]*)">(\d+) ', sums):
             assert len(ids(visitor.get(f"0/questions?{html.unescape(link)}").text)) == int(n)
         assert f"{head.wins} better" in sums
-        assert "In no cell for want of a score: lora 0, base 1, both 0" in sums
+        assert "Without a score and in no cell: lora 0, base 1, both 0" in sums
 
 
 def test_any_two_variants_can_stand_head_to_head(view: Viewing) -> None:

@@ -1,4 +1,4 @@
-"""Variants compared within a run or across two, with gates: what `simsa compare` prints."""
+"""Comparison of variants within a run or across two runs, with gates: what `simsa compare` prints."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from simsa.errors import ConfigError, RunError
 from simsa.i18n.language import LANGUAGES, Language
 from simsa.i18n.messages import note_text, words
-from simsa.records import Criteria, Criterion, Number
+from simsa.records import Criteria, Criterion, Number, Question, content_hash
 from simsa.report import gates
 from simsa.report.cross_judge_report import Bridged, bridged, judged_apart
 from simsa.report.gates import Gate, GateResult
 from simsa.report.notes import comparison_notes, of_samples
-from simsa.report.score_matrix import SHARE, TOTAL, ScoreMatrix, load
-from simsa.report.shared_questions import Common, ScoreDifference, common, difference, narrowed
+from simsa.report.score_matrix import SHARE, TOTAL, ScoreDifference, ScoreMatrix, load
 from simsa.report.summary import calibration_of, compared
 from simsa.report.summary_model import Note
 from simsa.report.variance_report import decisive, noises, sentence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "simsa.compare/1"
 
-# What must be the same in two runs, and how a person calls it.
+# What must be the same in two runs: section and key of the run's facts, and the word in the message.
 _SAME = (
     ("run", "data_hash", "test sets"),
     ("judge", "model", "judges"),
@@ -45,8 +44,52 @@ _BRIDGE = (
 
 
 @dataclass(frozen=True, slots=True)
+class SharedQuestions:
+    """Pairs of ids, the first run's and the second's, of equal questions, in the first run's order.
+
+    Questions are equal when text, passages, references, answerability and messages are; ids, types and
+    metadata may differ. `n` is how many questions each run has.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    n: tuple[int, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "n_common": len(self.pairs),
+            "n_questions": list(self.n),
+            "question_ids": [first for first, _ in self.pairs],
+        }
+
+
+def shared_questions(first: Store, second: Store) -> SharedQuestions:
+    """Finds the questions of both runs. One that occurs several times in both is paired in order."""
+    ids: dict[str, list[str]] = {}
+    n_second = 0
+    for question in second.questions():
+        ids.setdefault(_content(question), []).append(question.id)
+        n_second += 1
+    pairs, n_first = [], 0
+    for question in first.questions():
+        n_first += 1
+        if there := ids.get(_content(question)):
+            pairs.append((question.id, there.pop(0)))
+    return SharedQuestions(tuple(pairs), (n_first, n_second))
+
+
+def _content(question: Question) -> str:
+    return content_hash(
+        question.question,
+        [passage.to_json() for passage in question.contexts],
+        sorted(question.reference),
+        question.answerable,
+        [message.to_json() for message in question.messages],
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonReport:
-    """Every variant against the baseline, and what became of the gates."""
+    """Every variant compared with the baseline, and the results of the gates."""
 
     runs: tuple[str, ...]
     judge: Mapping[str, Any] | None
@@ -57,7 +100,7 @@ class ComparisonReport:
     metrics: tuple[ScoreDifference, ...]
     outcomes: tuple[GateResult, ...]
     bridged: Bridged | None = None
-    common: Common | None = None
+    common: SharedQuestions | None = None
     notes: tuple[Note, ...] = ()
     criteria: Criteria = field(default_factory=Criteria)
 
@@ -93,87 +136,78 @@ def comparison_report(
     bridge: Bridge | None = None,
     only_common: bool = False,
 ) -> ComparisonReport:
-    """Compares the variants of one run or of two over the same questions with the same judge.
+    """Compares the variants of one run, or of two runs over the same questions with the same judge.
 
-    Variants of the second are named `name@folder`. `baseline` is the first run's own by
-    default. `bridge` joins two runs of different judges: differences across them are shown
-    with the judges' shift, and their verdicts are of what is left without it. `only_common`
-    compares two runs of different data on the questions that both ask. Raises RunError when
-    two runs cannot be compared, ConfigError for an unknown baseline or a gate that speaks of
-    nothing, or of two judges.
+    Variants of the second run are named `name@folder`. `baseline` is the first run's own by default.
+    `bridge` joins runs of different judges: differences across them are shown with the offset between the
+    judges, and their conclusions are of the difference without it. `only_common` compares runs of different
+    data on the questions of both. Raises RunError when two runs cannot be compared, ConfigError for an
+    unknown baseline, or a gate on an unknown measure or on scores of two judges.
     """
     first = stores[0]
-    table, shared = load(first), None
-    sides = dict.fromkeys(table.variants, 0)
+    matrix, shared = load(first), None
+    sides = dict.fromkeys(matrix.variants, 0)
     for other in stores[1:]:
         shared = require_comparable(first, other, bridged=bridge is not None, only_common=only_common)
-        table = _joined(table, load(other), other.folder.resolve().name, shared)
-        sides = {name: sides.get(name, 1) for name in table.variants}
-    baseline = baseline or first.meta("baseline") or next(iter(table.variants), "")
-    if baseline not in table.variants:
-        hint = list_choices(baseline, table.variants)
+        matrix = _joined(matrix, load(other), other.folder.resolve().name, shared)
+        sides = {name: sides.get(name, 1) for name in matrix.variants}
+    baseline = baseline or first.meta("baseline") or next(iter(matrix.variants), "")
+    if baseline not in matrix.variants:
+        hint = list_choices(baseline, matrix.variants)
         raise ConfigError("no such variant", field="--baseline", found=baseline, hint=hint)
-    comparisons, found = compared(table, baseline), None
+    comparisons, cross_judge = compared(matrix, baseline), None
     if bridge is not None:
-        _require_one_judge(wanted, sides, baseline, table.criteria)
-        found, comparisons = judged_apart(bridged(bridge, table.criteria), comparisons, sides)
-    spoken: Language = language or first.meta("language") or LANGUAGES[0]
+        _require_one_judge(wanted, sides, baseline, matrix)
+        cross_judge, comparisons = judged_apart(bridged(bridge, matrix.criteria), comparisons, sides)
+    reader: Language = language or first.meta("language") or LANGUAGES[0]
+    # Differences between scores of two judges are not split: the uncertainty of the bridge is in them.
+    splits = [] if bridge else noises(matrix.judgements(), baseline)
+    notes = (
+        *comparison_notes(
+            reader,
+            map(calibration_of, stores),
+            comparisons,
+            [store.meta("judge_places") or {} for store in stores],
+            matrix.criteria,
+        ),
+        *of_samples(words(reader), {name: (v.n_samples, v.n_gaps) for name, v in matrix.variants.items()}),
+        *(Note("variance", sentence(split, reader)) for split in decisive(splits)),
+    )
     return ComparisonReport(
         runs=tuple((store.meta("run") or {}).get("id", "") for store in stores),
         judge=first.meta("judge"),
-        language=spoken,
+        language=reader,
         baseline=baseline,
-        variants=tuple(table.variants),
+        variants=tuple(matrix.variants),
         comparisons=tuple(comparisons),
-        metrics=tuple(_differences(table, baseline, sides, bridged=bridge is not None)),
-        outcomes=tuple(gates.evaluate(wanted, table, baseline)),
-        bridged=found,
+        metrics=tuple(_differences(matrix, baseline, sides, across_judges=bridge is not None)),
+        outcomes=tuple(gates.evaluate(wanted, matrix, baseline)),
+        bridged=cross_judge,
         common=shared if only_common else None,
-        criteria=table.criteria,
-        notes=(
-            *comparison_notes(
-                spoken,
-                map(calibration_of, stores),
-                comparisons,
-                [store.meta("judge_places") or {} for store in stores],
-                table.criteria,
-            ),
-            *_noise(table, baseline, spoken, bridged=bridge is not None),
-        ),
+        criteria=matrix.criteria,
+        notes=notes,
     )
-
-
-def _noise(table: ScoreMatrix, baseline: str, language: Language, *, bridged: bool) -> Iterator[Note]:
-    """Of questions that were answered several times, how much of the differences' uncertainty is generation's.
-
-    Differences between scores of two judges are not split: the bridge's own uncertainty is in them.
-    """
-    yield from of_samples(
-        words(language), {name: (v.n_samples, v.n_gaps) for name, v in table.variants.items()}
-    )
-    found = [] if bridged else noises(table.judgements(), baseline)
-    yield from (Note("variance", sentence(one, language)) for one in decisive(found))
 
 
 def _differences(
-    table: ScoreMatrix, baseline: str, sides: Mapping[str, int], *, bridged: bool
+    matrix: ScoreMatrix, baseline: str, sides: Mapping[str, int], *, across_judges: bool
 ) -> Iterator[ScoreDifference]:
-    """Of every variant to `baseline`; claims only where one judge has listed both."""
-    for variant in table.variants:
-        one_judge = not bridged or sides.get(variant) == sides.get(baseline)
-        metrics = (*table.metrics, SHARE) if one_judge else table.metrics
+    """Differences of metrics; those of claims only where one judge listed the claims of both variants."""
+    for variant in matrix.variants:
+        one_judge = not across_judges or sides.get(variant) == sides.get(baseline)
+        metrics = (*matrix.metrics, SHARE) if one_judge else matrix.metrics
         for metric in metrics if variant != baseline else ():
-            if found := difference(table, metric, variant, baseline):
+            if found := matrix.difference(metric, variant, baseline):
                 yield found
 
 
 def require_comparable(
     first: Store, second: Store, *, bridged: bool = False, only_common: bool = False
-) -> Common | None:
-    """Refuses two runs whose scores say nothing about each other, and says what would help.
+) -> SharedQuestions | None:
+    """Checks that the scores of two runs can be compared. Raises RunError with a hint if they cannot.
 
-    With `bridged` they may have different judges, with `only_common` different data: then
-    the questions that both ask are returned.
+    `bridged` allows different judges. `only_common` allows different data; the questions of both runs are
+    then returned.
     """
     for section, key, what in _SAME:
         one, other = ((store.meta(section) or {}).get(key) for store in (first, second))
@@ -183,11 +217,11 @@ def require_comparable(
             raise RunError(
                 f"cannot be compared with {first.folder}: their {what} differ{shown}",
                 where=str(second.folder),
-                hint=_common_hint(common(first, second)) if section == "run" else _BRIDGE,
+                hint=_shared_hint(shared_questions(first, second)) if section == "run" else _BRIDGE,
             )
     if not only_common:
         return None
-    found = common(first, second)
+    found = shared_questions(first, second)
     if not found.pairs:
         raise RunError(
             f"has no question in common with {first.folder}",
@@ -197,21 +231,25 @@ def require_comparable(
     return found
 
 
-def _common_hint(found: Common) -> str:
+def _shared_hint(found: SharedQuestions) -> str:
     n, (first, second) = len(found.pairs), found.n
     if not n:
         return f"of the {first} and {second} questions none is the same: there is nothing to compare"
     return f"{n} of the {first} and {second} questions are the same: `--common` compares on those"
 
 
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
 def _require_one_judge(
-    wanted: Sequence[Gate], sides: Mapping[str, int], baseline: str, criteria: Criteria
+    wanted: Sequence[Gate], sides: Mapping[str, int], baseline: str, matrix: ScoreMatrix
 ) -> None:
-    """A gate holds on one judge's scores; a bridge is too little for it to lean on."""
+    """Raises ConfigError for a gate on scores of two judges: a bridge is not precise enough for it."""
     for gate in wanted:
-        spoken_of = [gate.variant] if gate.variant else [name for name in sides if name != baseline]
-        across = any(sides.get(name, sides[baseline]) != sides[baseline] for name in spoken_of)
-        if gate.relative and gate.metric in (*criteria.names, TOTAL, SHARE) and across:
+        names = [gate.variant] if gate.variant else [name for name in sides if name != baseline]
+        across = any(sides.get(name, sides[baseline]) != sides[baseline] for name in names)
+        if gate.relative and gate.metric in (*matrix.score_names, TOTAL, SHARE) and across:
             raise ConfigError(
                 "compares scores of two judges",
                 field="--gate",
@@ -221,20 +259,16 @@ def _require_one_judge(
             )
 
 
-def _shown(value: object) -> str:
-    return "none" if value is None else str(value)
-
-
-def _joined(first: ScoreMatrix, second: ScoreMatrix, name: str, shared: Common | None) -> ScoreMatrix:
+def _joined(
+    first: ScoreMatrix, second: ScoreMatrix, name: str, shared: SharedQuestions | None
+) -> ScoreMatrix:
     """`first` with the variants of `second`, over the questions in the order of `first`."""
     pairs = [(q, q) for q in first.question_ids] if shared is None else shared.pairs
     ids = [one for one, _ in pairs]
-    kept = first if shared is None else narrowed(first, ids, ids)
-    moved = narrowed(second, [other for _, other in pairs], ids) if shared else _reordered(second, ids)
-    others = {f"{variant}@{name}": found for variant, found in moved.variants.items()}
+    kept, added = first.restrict_to(ids, ids), second.restrict_to([other for _, other in pairs], ids)
     return replace(
         kept,
-        variants={**kept.variants, **others},
+        variants={**kept.variants, **{f"{variant}@{name}": v for variant, v in added.variants.items()}},
         criteria=_shared_criteria(first.criteria, second.criteria),
     )
 
@@ -253,10 +287,3 @@ def _shared_criteria(first: Criteria, second: Criteria) -> Criteria:
     if parts(first) == parts(second):
         return shared
     return Criteria(replace(criterion, in_total=False) for criterion in shared)
-
-
-def _reordered(table: ScoreMatrix, question_ids: Sequence[str]) -> ScoreMatrix:
-    """`table` with its questions in another order."""
-    places = {question_id: place for place, question_id in enumerate(table.question_ids)}
-    order = [places[question_id] for question_id in question_ids]
-    return replace(table, variants={name: one.at(order) for name, one in table.variants.items()})

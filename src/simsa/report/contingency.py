@@ -1,4 +1,4 @@
-"""Head to head: how often a variant's score of so much met the other's score of so much on the same question."""
+"""Pairs of variants head to head: how often each combination of scores occurs on the same question."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from simsa.report.score_matrix import Floats, ScoreMatrix
 
 MOST_VARIANTS = 12
-"""With more, only pairs with the baseline are counted: there would be hundreds of others."""
+"""With more variants only pairs with the baseline are counted."""
 _STEPS = 5
 _MOST_LEVELS = 7
 _SAME = 1e-9
 
 
 class Range(NamedTuple):
-    """The scores of one row or column of a grid, both ends included. A mean of several answers counts as the
-    nearest integer."""
+    """The scores of one row or column of a grid, both ends included. A mean counts as the nearest integer."""
 
     low: int
     high: int
@@ -36,10 +35,10 @@ class Range(NamedTuple):
 
 
 def ranges_of(criteria: Criteria) -> dict[str, tuple[Range, ...]]:
-    """The rows and columns of the grid of each criterion, and of the total where there is one.
+    """The rows and columns of the grid of each criterion and of the total, where there is one.
 
-    A criterion with few levels has a row for each; others, and the total, have one for the lowest
-    score and four of equal width above it.
+    A criterion with at most seven levels has a row for each. Others, and the total, have one row for the
+    lowest score and four rows of equal width above it.
     """
     found = {
         c.name: tuple(Range(n, n) for n in c.levels) if c.span < _MOST_LEVELS else _split(c.low, c.high)
@@ -59,9 +58,9 @@ def _split(low: int, high: int) -> tuple[Range, ...]:
 class ScoreContingency(NamedTuple):
     """Questions by both variants' scores of one criterion, or of the total.
 
-    `counts[i][j]` is how many have a score of `a` in the i-th range and one of `b` in the j-th,
-    lowest first. `wins` are those on which `a` is better, whatever the range. Questions without
-    both scores are in no cell: `lacking` has how many lack only a's, only b's, and both.
+    `counts[i][j]` is the number of questions with `a`'s score in range i and `b`'s in range j, the lowest
+    first. On `wins` questions the score of `a` is higher. Questions without both scores are in no cell:
+    `lacking` counts those without a's only, b's only, and both.
     """
 
     a: str
@@ -80,25 +79,20 @@ class ScoreContingency(NamedTuple):
         return self.wins + self.ties + self.losses
 
     def turned(self) -> ScoreContingency:
-        """The same from the other side."""
-        first, second, both = self.lacking
-        turned = tuple(zip(*self.counts, strict=True))
-        return ScoreContingency(
-            self.b,
-            self.a,
-            self.criterion,
-            turned,
-            self.losses,
-            self.ties,
-            self.wins,
-            (second, first, both),
-            self.ranges,
+        """The same with `a` and `b` exchanged."""
+        only_a, only_b, both = self.lacking
+        return self._replace(
+            a=self.b,
+            b=self.a,
+            counts=tuple(zip(*self.counts, strict=True)),
+            wins=self.losses,
+            losses=self.wins,
+            lacking=(only_b, only_a, both),
         )
 
 
 class ContingencyCell(NamedTuple):
-    """One cell of a grid. `tone` says on which side of the diagonal it lies; `step` is 1 to 5 by how many
-    there are, 0 for none."""
+    """One cell of a grid. `tone` is the side of the diagonal, `step` 1 to 5 by the count, 0 for an empty cell."""
 
     a: Range
     b: Range
@@ -107,55 +101,57 @@ class ContingencyCell(NamedTuple):
     step: int
 
 
-def contingencies(table: ScoreMatrix, baseline: str) -> Iterator[ScoreContingency]:
-    """Every pair of variants, the baseline as `b`; empty where a pair has no score in common."""
-    names = [baseline, *(name for name in table.variants if name != baseline)]
+def contingencies(matrix: ScoreMatrix, baseline: str) -> Iterator[ScoreContingency]:
+    """Every pair of variants with the baseline as `b`, the total first; pairs without common scores are left out."""
+    names = [baseline, *(name for name in matrix.variants if name != baseline)]
     many = len(names) > MOST_VARIANTS
     pairs = [(names[0], other) for other in names[1:]] if many else combinations(names, 2)
-    ranges = ranges_of(table.criteria)
+    ranges = ranges_of(matrix.criteria)
     for b, a in pairs:
         for criterion in sorted(ranges, key=lambda name: name != TOTAL):
-            found = _head(table, a, b, criterion, ranges[criterion])
+            found = _count(matrix, a, b, criterion, ranges[criterion])
             if found.n:
                 yield found
 
 
 def pair(found: Sequence[ScoreContingency], a: str, b: str) -> list[ScoreContingency]:
-    """What there is of one pair, whichever way round it was counted."""
+    """The grids of one pair, with `a` as their `a`."""
     straight = [head for head in found if (head.a, head.b) == (a, b)]
     return straight or [head.turned() for head in found if (head.a, head.b) == (b, a)]
 
 
 def cells(head: ScoreContingency) -> list[tuple[Range, list[ContingencyCell]]]:
-    """The grid as it is drawn: scores of `a` from the top down, those of `b` from left to right, lowest first,
-    so that what lies above the diagonal is better."""
+    """The rows of the grid as drawn: scores of `a` from top down, the highest first, scores of `b` from the left.
+
+    Cells above the diagonal are those in which `a` is better.
+    """
     most = max(n for row in head.counts for n in row)
-    ranges = head.ranges
+    tones = {True: "better", False: "worse"}
     return [
         (
-            ranges[i],
+            ours,
             [
-                ContingencyCell(ranges[i], ranges[j], n, _tone(i - j), _step(n, most))
-                for j, n in enumerate(head.counts[i])
+                # By the square root, so that a cell of a hundred still shows beside one of ten thousand.
+                ContingencyCell(
+                    ours,
+                    theirs,
+                    n := head.counts[i][j],
+                    "equal" if i == j else tones[i > j],
+                    max(1, round(_STEPS * (n / most) ** 0.5)) if n else 0,
+                )
+                for j, theirs in enumerate(head.ranges)
             ],
         )
-        for i in reversed(range(len(ranges)))
+        for i, ours in reversed(list(enumerate(head.ranges)))
     ]
 
 
-def _tone(difference: int) -> str:
-    return "better" if difference > 0 else "worse" if difference < 0 else "equal"
-
-
-def _step(n: int, most: int) -> int:
-    """By the square root: a cell of a hundred still shows beside one of ten thousand."""
-    return 0 if not n else max(1, round(_STEPS * (n / most) ** 0.5))
-
-
-def _head(table: ScoreMatrix, a: str, b: str, criterion: str, ranges: tuple[Range, ...]) -> ScoreContingency:
+def _count(
+    matrix: ScoreMatrix, a: str, b: str, criterion: str, ranges: tuple[Range, ...]
+) -> ScoreContingency:
     import numpy as np
 
-    ours, theirs = table.column(a, criterion), table.column(b, criterion)
+    ours, theirs = matrix.column(a, criterion), matrix.column(b, criterion)
     has_a, has_b = np.isfinite(ours), np.isfinite(theirs)
     both = has_a & has_b
     ours, theirs = ours[both], theirs[both]
@@ -164,15 +160,21 @@ def _head(table: ScoreMatrix, a: str, b: str, criterion: str, ranges: tuple[Rang
     counts = np.bincount(places, minlength=n * n).reshape(n, n)
     differences = ours - theirs
     wins, losses = int((differences > _SAME).sum()), int((differences < -_SAME).sum())
-    lacking = int((~has_a & has_b).sum()), int((has_a & ~has_b).sum()), int((~has_a & ~has_b).sum())
-    rows = tuple(tuple(row) for row in counts.tolist())
     return ScoreContingency(
-        a, b, criterion, rows, wins, len(differences) - wins - losses, losses, lacking, ranges
+        a,
+        b,
+        criterion,
+        counts=tuple(tuple(row) for row in counts.tolist()),
+        wins=wins,
+        ties=len(differences) - wins - losses,
+        losses=losses,
+        lacking=(int((~has_a & has_b).sum()), int((has_a & ~has_b).sum()), int((~has_a & ~has_b).sum())),
+        ranges=ranges,
     )
 
 
 def _places(scores: Floats, ranges: Sequence[Range]) -> NDArray[np.intp]:
-    """Which of the ranges each score is in, from 0."""
+    """For each score the index of its range."""
     import numpy as np
 
     found = np.searchsorted([one.high for one in ranges], np.floor(scores + 0.5))

@@ -16,7 +16,7 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from simsa.errors import ConfigError
 from simsa.i18n.language import Language
@@ -44,8 +44,10 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
 }
 
-# Rates over abstentions as a sum over a sum: (answerable, share of the answers that abstain) → what counts, of what.
-_RATIOS: Final[dict[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
+Ratio = Callable[[Any, Any], tuple[Any, Any]]
+# Rates of abstentions as a sum over a sum. The functions take arrays by question, whether it is answerable and the
+# share of its answers that abstain, and return those to sum in the numerator and in the denominator.
+_RATIOS: Final[dict[str, Ratio]] = {
     "abstention_precision": lambda answerable, abstained: (abstained * ~answerable, abstained),
     "abstention_recall": lambda answerable, abstained: (abstained * ~answerable, 1.0 * ~answerable),
     "abstention_f1": lambda answerable, abstained: (
@@ -58,8 +60,10 @@ _RATIOS: Final[dict[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One condition. `variant` None means every variant but the baseline; `limit` is
-    a value of the metric, or with `relative` of its difference to the baseline."""
+    """One condition. `variant` None stands for every variant but the baseline.
+
+    `limit` is a value of the metric, or with `relative` of its difference to the baseline.
+    """
 
     text: str
     variant: str | None
@@ -86,7 +90,7 @@ class Gate:
 
 
 def parse(text: str) -> Gate:
-    """Reads one gate. Raises ConfigError that tells the grammar."""
+    """Parses one gate. Raises ConfigError with the grammar as hint."""
     found = _GATE.fullmatch(text)
     if found is None:
         raise ConfigError("is not a gate", field="--gate", found=text, hint=f"a gate is {GRAMMAR}")
@@ -104,11 +108,11 @@ def parse(text: str) -> Gate:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What became of a gate for one variant.
+    """The result of a gate for one variant.
 
-    `figure` is the estimate (of the metric, or of its difference to the baseline),
-    `bound` the end of its interval that decided, `n` how many rows or pairs it rests
-    on. What could not be computed is None; the gate then failed, and `reason` says why.
+    `figure` is the estimate of the metric or of its difference to the baseline, `bound` the end of its interval
+    that decided, `n` the number of rows or pairs. A figure that cannot be computed is None; the gate then failed,
+    and `reason` is the code of the message that says why.
     """
 
     gate: Gate
@@ -120,7 +124,7 @@ class GateResult:
     reason: str | None = None
 
     def sentence(self, language: Language) -> str:
-        """What was asked for and what was found."""
+        """The estimate, the bound that decided, and the condition."""
         say = words(language)
         if self.reason:
             return say(self.reason)
@@ -152,22 +156,25 @@ class GateResult:
         }
 
 
-def evaluate(gates: Sequence[Gate], table: ScoreMatrix, baseline: str) -> list[GateResult]:
-    """Every gate on every variant that it speaks of. Raises ConfigError for an unknown metric or variant."""
+def evaluate(gates: Sequence[Gate], matrix: ScoreMatrix, baseline: str) -> list[GateResult]:
+    """Results of every gate for its variants. Raises ConfigError for an unknown metric or variant."""
     return [
-        _outcome(gate, table, baseline, variant)
+        _evaluate(gate, matrix, baseline, variant)
         for gate in gates
-        for variant in _spoken_of(gate, table, baseline)
+        for variant in _variants_of(gate, matrix, baseline)
     ]
 
 
-def _spoken_of(gate: Gate, table: ScoreMatrix, baseline: str) -> list[str]:
-    known = known_metrics(table)
+def _variants_of(gate: Gate, matrix: ScoreMatrix, baseline: str) -> list[str]:
+    from simsa.metrics.registry import METRICS
+
+    known = dict.fromkeys(
+        (TOTAL, *matrix.criteria.names, COVERAGE, *_RATIOS, *METRICS, *matrix.metrics, SHARE)
+    )
     if gate.metric not in known:
-        raise ConfigError(
-            "no such metric", field="--gate", found=gate.text, hint=list_choices(gate.metric, known)
-        )
-    names = list(table.variants)
+        hint = list_choices(gate.metric, list(known))
+        raise ConfigError("no such metric", field="--gate", found=gate.text, hint=hint)
+    names = list(matrix.variants)
     if gate.variant is None:
         others = [name for name in names if name != baseline]
         if not others:
@@ -179,93 +186,57 @@ def _spoken_of(gate: Gate, table: ScoreMatrix, baseline: str) -> list[str]:
             )
         return others
     if gate.variant not in names:
-        raise ConfigError(
-            "no such variant", field="--gate", found=gate.variant, hint=list_choices(gate.variant, names)
-        )
+        hint = list_choices(gate.variant, names)
+        raise ConfigError("no such variant", field="--gate", found=gate.variant, hint=hint)
     return [gate.variant]
 
 
-def known_metrics(table: ScoreMatrix) -> list[str]:
-    """What a gate can speak of."""
-    from simsa.metrics.registry import METRICS
-
-    return list(
-        dict.fromkeys((TOTAL, *table.criteria.names, COVERAGE, *_RATIOS, *METRICS, *table.metrics, SHARE))
-    )
-
-
-def _outcome(gate: Gate, table: ScoreMatrix, baseline: str, variant: str) -> GateResult:
-    from simsa.stats import estimate
-
-    if gate.metric == COVERAGE:
-        return _coverage(gate, table, baseline, variant)
-    try:
-        basis = _basis(gate, table, (variant, baseline) if gate.relative else (variant,))
-    except _Undefined as why:
-        return GateResult(gate, variant, False, None, None, 0, str(why))
-    found = estimate(basis.values, table.clusters_at(basis.places))
-    if found.ci95 is None:
-        return GateResult(gate, variant, False, found.mean, None, found.n, "gate.one_value")
-    low, high = found.ci95
-    if basis.rate:
-        low, high = min(low, basis.rate[0]), max(high, basis.rate[1])
-    bound = low if gate.wants_more else high
-    return GateResult(gate, variant, gate.holds(bound), found.mean, bound, basis.n)
-
-
-def _coverage(gate: Gate, table: ScoreMatrix, baseline: str, variant: str) -> GateResult:
-    found, base = table.variants[variant], table.variants[baseline]
-    if not found.n or (gate.relative and not base.n):
-        return GateResult(gate, variant, False, None, None, 0, "gate.no_values")
-    figure = found.n_scored / found.n - (base.n_scored / base.n if gate.relative else 0)
-    return GateResult(gate, variant, gate.holds(figure), figure, figure, found.n)
-
-
-class _Undefined(Exception):
-    """Nothing to compute a gate from; the message is the reason's key."""
-
-
-class _Basis(NamedTuple):
-    """Values, one a question, whose mean the gate is about, and the questions' places.
-
-    `n` is how many of them the figure speaks of. `rate` is Wilson's interval where the figure is a plain rate: it widens the t
-    interval, which is too narrow near 0 and 1.
-    """
-
-    values: Sequence[float]
-    places: Sequence[int]
-    n: int
-    rate: tuple[float, float] | None = None
-
-
-def _basis(gate: Gate, table: ScoreMatrix, compared: Sequence[str]) -> _Basis:
+def _evaluate(gate: Gate, matrix: ScoreMatrix, baseline: str, variant: str) -> GateResult:
     import numpy as np
 
-    from simsa.stats import wilson
+    from simsa.stats import estimate, wilson
 
+    def failed(reason: str, figure: float | None = None, n: int = 0) -> GateResult:
+        return GateResult(gate, variant, False, figure, None, n, reason)
+
+    if gate.metric == COVERAGE:
+        found, base = matrix.variants[variant], matrix.variants[baseline]
+        if not found.n or (gate.relative and not base.n):
+            return failed("gate.no_values")
+        figure = found.n_scored / found.n - (base.n_scored / base.n if gate.relative else 0)
+        return GateResult(gate, variant, gate.holds(figure), figure, figure, found.n)
     ratio = _RATIOS.get(gate.metric)
-    columns = [table.column(name, ABSTAINED if ratio else gate.metric) for name in compared]
+    compared = (variant, baseline) if gate.relative else (variant,)
+    columns = [matrix.column(name, ABSTAINED if ratio else gate.metric) for name in compared]
     places = np.flatnonzero(np.isfinite(np.stack(columns)).all(axis=0))
     if not len(places):
-        raise _Undefined("gate.no_pairs" if gate.relative else "gate.no_values")
+        return failed("gate.no_pairs" if gate.relative else "gate.no_values")
     series, n, rate = [column[places] for column in columns], len(places), None
     if ratio:
-        answerable = np.array(table.answerable)[places]
+        answerable = np.array(matrix.answerable)[places]
         sums = [ratio(answerable, abstained) for abstained in series]
+        if not all(whole.sum() for _, whole in sums):
+            return failed("gate.undefined")
         series = [_linearised(part, whole) for part, whole in sums]
         if gate.metric != "abstention_f1":
             n = round(float(sums[0][1].sum()))
             rate = wilson(min(n, float(sums[0][0].sum())), n)
-    elif gate.metric in (*table.metrics, SHARE) and np.isin(series[0], (0, 1)).all():
+    elif gate.metric in (*matrix.metrics, SHARE) and np.isin(series[0], (0, 1)).all():
         rate = wilson(int(series[0].sum()), n)
     values = series[0] - series[1] if gate.relative else series[0]
-    return _Basis(values.tolist(), places.tolist(), n, None if gate.relative else rate)
+    estimated = estimate(values.tolist(), matrix.clusters_at(places.tolist()))
+    if estimated.ci95 is None:
+        return failed("gate.one_value", estimated.mean, estimated.n)
+    low, high = estimated.ci95
+    if rate and not gate.relative:
+        # The t interval is too narrow for rates near 0 and 1: Wilson's widens it.
+        low, high = min(low, rate[0]), max(high, rate[1])
+    bound = low if gate.wants_more else high
+    return GateResult(gate, variant, gate.holds(bound), estimated.mean, bound, n)
 
 
 def _linearised(part: Floats, whole: Floats) -> Floats:
     """Values with the mean Σpart/Σwhole and, by Taylor expansion, its variance (the ratio estimator)."""
-    if not whole.sum():
-        raise _Undefined("gate.undefined")
     ratio = float(part.sum() / whole.sum())
     values: Floats = ratio + (part - ratio * whole) / whole.mean()
     return values

@@ -1,10 +1,9 @@
-"""What judging took: by variant, by part of the verdicts, by judge."""
+"""What judging took: by variant, by part of the verdicts, by judge and by criterion."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from simsa.store import UsageShare
@@ -21,12 +20,12 @@ class Usage:
     cached_tokens: int
     cost_usd: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 class Spent(NamedTuple):
-    """A criterion's even part of calls: tokens and USD, which need not be whole. `cost_usd` is None without a price."""
+    """Tokens and USD of one criterion's even part of calls; they need not be whole numbers.
+
+    `cost_usd` is None without a price.
+    """
 
     prompt_tokens: float
     completion_tokens: float
@@ -44,19 +43,27 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UsageInfo:
-    """The shares of a run, each call in exactly one of them."""
+    """The shares of a run, with each call in exactly one of them. `names` are the run's criteria."""
 
     shares: tuple[UsageShare, ...] = ()
     names: tuple[str, ...] = ()
-    """The criteria of the run, in the rubric's order."""
 
     @property
     def parts(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(share.part for share in self.shares))
 
     def of(self, **wanted: str) -> Usage:
-        """Of the shares with these values: `of(variant="base", part="answer")`."""
-        return _sum(s for s in self.shares if all(getattr(s, key) == value for key, value in wanted.items()))
+        """Sum of the shares with these values: `of(variant="base", part="answer")`."""
+        found = [s for s in self.shares if all(getattr(s, key) == value for key, value in wanted.items())]
+        costs = [share.cost_usd for share in found if share.cost_usd is not None]
+        return Usage(
+            calls=sum(share.calls for share in found),
+            reused=sum(share.reused for share in found),
+            prompt_tokens=sum(share.prompt_tokens for share in found),
+            completion_tokens=sum(share.completion_tokens for share in found),
+            cached_tokens=sum(share.cached_tokens for share in found),
+            cost_usd=math.fsum(costs) if len(costs) == len(found) else None,
+        )
 
     def criteria(self, part: str) -> list[str]:
         """The criteria that a part has scores for."""
@@ -64,9 +71,9 @@ class UsageInfo:
         return [name for name in self.names if name in found]
 
     def by_criterion(self, variant: str | None = None) -> dict[str, Spent]:
-        """What each criterion took: of a call that asks for several, each has an even part.
+        """What each criterion took: of a call for several criteria each has an even part.
 
-        What was asked in vain counts as asked for all criteria of its part.
+        A call that gave no scores counts as asked for all criteria of its part.
         """
         found: dict[str, Spent] = {}
         for share in self.shares:
@@ -84,35 +91,22 @@ class UsageInfo:
     def to_dict(self) -> dict[str, Any]:
         def by(key: str) -> dict[str, Any]:
             names = dict.fromkeys(getattr(share, key) for share in self.shares)
-            return {name: self.of(**{key: name}).to_dict() for name in names}
+            return {name: asdict(self.of(**{key: name})) for name in names}
 
-        parts = {name: figures | {"criteria": self.criteria(name)} for name, figures in by("part").items()}
-        variants = dict.fromkeys(share.variant for share in self.shares)
-        criteria = {
-            name: spent._asdict()
-            | {
-                "by_variant": {
-                    v: self.by_criterion(v)[name].cost_usd for v in variants if name in self.by_criterion(v)
-                }
-            }
-            for name, spent in self.by_criterion().items()
-        }
+        by_variant = {share.variant: self.by_criterion(share.variant) for share in self.shares}
         return {
             "by_variant": by("variant"),
-            "by_part": parts,
+            "by_part": {
+                name: usage | {"criteria": self.criteria(name)} for name, usage in by("part").items()
+            },
             "by_judge": by("judge"),
-            "by_criterion": criteria,
+            "by_criterion": {
+                name: spent._asdict()
+                | {
+                    "by_variant": {
+                        v: found[name].cost_usd for v, found in by_variant.items() if name in found
+                    }
+                }
+                for name, spent in self.by_criterion().items()
+            },
         }
-
-
-def _sum(shares: Iterable[UsageShare]) -> Usage:
-    found = list(shares)
-    costs = [share.cost_usd for share in found if share.cost_usd is not None]
-    return Usage(
-        calls=sum(share.calls for share in found),
-        reused=sum(share.reused for share in found),
-        prompt_tokens=sum(share.prompt_tokens for share in found),
-        completion_tokens=sum(share.completion_tokens for share in found),
-        cached_tokens=sum(share.cached_tokens for share in found),
-        cost_usd=math.fsum(costs) if len(costs) == len(found) else None,
-    )

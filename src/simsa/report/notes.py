@@ -15,8 +15,8 @@ from simsa.text import one_line
 
 if TYPE_CHECKING:
     from simsa.llm import Deprecation
-    from simsa.report.claim_summary import Disputed
     from simsa.report.judge_reliability import PanelInfo
+    from simsa.report.score_checks import Disputed
     from simsa.report.summary_model import JudgeInfo, VariantSummary
     from simsa.stats import Comparison
 

@@ -1,4 +1,4 @@
-"""A run's settings as a simsa.toml that makes it again."""
+"""The settings of a run as a simsa.toml that reproduces it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from simsa.i18n.messages import words
 from simsa.text import quoted
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-# A value in an address's query; a version of the API is nobody's secret.
+# A value in the query of a URL, except the version of an API.
 _ASKED = re.compile(r"(?<=[?&])(?!api-version=)([^=&#]*)=[^&#]+")
-# Left out, these are not none: a number is their default. TOML has no none.
+# The default of these is a number, and TOML has no null: None becomes a comment.
 _NUMBERED = ("seed", "temperature")
 
 
 def toml(config: Mapping[str, Any], language: Language) -> str:
-    """`config` (what `Config.model_dump` gives, as a run keeps it) as TOML, defaults included.
+    """Writes a stored config (the result of `Config.model_dump`) as TOML, defaults included.
 
-    `simsa.config.load` reads it back to the same hash, except for what a run does not keep (values
-    of `serving.env`, or of an address's query) and what TOML has no word for (a seed or temperature that is none): both are
-    comments. Control and other invisible characters are escaped.
+    `simsa.config.load` reads it back to the same hash, except for values that a run does not store (those of
+    `serving.env` and of queries in URLs) and a seed or temperature of None, which are written as comments.
+    Control and other invisible characters are escaped.
     """
     blocks = [f"# {words(language)('made.paths')}"]
     for name, value in config.items():
@@ -33,7 +33,7 @@ def toml(config: Mapping[str, Any], language: Language) -> str:
 
 
 def shareable(config: Any) -> Any:
-    """`config` without what may be a secret in it: values in the queries of addresses, as some services have keys there."""
+    """`config` without the values in queries of URLs, where some services have keys."""
     if isinstance(config, Mapping):
         return {
             key: _ASKED.sub(r"\1=…", value)

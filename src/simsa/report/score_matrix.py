@@ -1,4 +1,4 @@
-"""A run as columns: for each variant and measure one value a question."""
+"""The scores of a run as columns: for each variant and measure one value a question."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 TOTAL = "total"
 FACTS = ("prompt_tokens", "completion_tokens", "latency_s", "answer_length")
 SHARE = "claim_support"
-"""Of an answer that claims something: the share of its claims that a passage bears out, 0–1."""
+"""Share of an answer's claims that a passage supports, 0–1; missing for an answer without claims."""
 CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND = "claims_total", "claims_supported", "claims_not_found"
 _CLAIMS = (SHARE, CLAIMS_TOTAL, CLAIMS_SUPPORTED, CLAIMS_UNFOUND)
-# What is missing. It stays inside this package and is masked before a figure is computed.
 MISSING = float("nan")
+"""A missing value. It stays inside this package and is masked before anything is computed."""
 _BLOCK = 256
 
 
@@ -35,7 +35,7 @@ def score_names(criteria: Criteria) -> tuple[str, ...]:
 
 
 class Mean(NamedTuple):
-    """A mean and how many rows it rests on."""
+    """A mean and the number of rows that it rests on."""
 
     mean: float
     n: int
@@ -52,9 +52,20 @@ class Part(NamedTuple):
         return len(self.ids)
 
 
+class ScoreDifference(NamedTuple):
+    """Mean paired difference of a measure that has no scale; `ci95` needs at least two pairs."""
+
+    baseline: str
+    variant: str
+    metric: str
+    n_pairs: int
+    mean_diff: float
+    ci95: tuple[float, float] | None
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreMatrix:
-    """Several variants over the same questions; every sequence goes by question, in the test set's order."""
+    """Several variants over the same questions; every sequence is in the order of the test set."""
 
     question_ids: tuple[str, ...]
     types: tuple[str | None, ...]
@@ -70,7 +81,7 @@ class ScoreMatrix:
         return score_names(self.criteria)
 
     def whole(self, variant: str) -> NDArray[np.bool_]:
-        """Which questions have all scores that the judge was asked for."""
+        """For each question whether it has all scores that the judge was asked for."""
         import numpy as np
 
         names = [TOTAL] if self.criteria.in_total else []
@@ -82,12 +93,12 @@ class ScoreMatrix:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the deterministic metrics that some row has, in the order in which they were stored."""
+        """Names of the deterministic metrics that at least one row has, in the order in which they were stored."""
         known = {*self.criteria.names, TOTAL, *FACTS, *_CLAIMS}
         return tuple(dict.fromkeys(n for v in self.variants.values() for n in v.columns if n not in known))
 
     def column(self, variant: str, name: str) -> Floats:
-        """Values of a criterion, `total`, a metric or a fact; NaN where there is none."""
+        """Values of a criterion, `total`, a metric or a fact by question; NaN for missing ones."""
         import numpy as np
 
         found = self.variants[variant].columns.get(name)
@@ -95,34 +106,37 @@ class ScoreMatrix:
         return values
 
     def answers(self, variant: str, name: str) -> Floats:
-        """The values answer by answer, where `column` has means over several: a row for each, a column a question."""
+        """Values by answer, where `column` has means over several: one row an answer, one column a question."""
         import numpy as np
 
-        of = self.variants[variant]
         missing = np.full(len(self.question_ids), MISSING)
-        found = [columns.get(name) for columns in (of.first if of.samples else of.columns, *of.samples)]
+        found = [columns.get(name) for columns in self.variants[variant].by_answer]
         values: Floats = np.stack([missing if one is None else np.frombuffer(one) for one in found])
         return values
 
     def judgements(self) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
-        """(Variant, criterion) → question id, which answer, score: of every answer; {} where each question has one."""
-        found: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
+        """(Variant, criterion) → (question id, number of the answer, score) of every answer.
+
+        Empty where each question has one answer.
+        """
         if not any(variant.samples for variant in self.variants.values()):
-            return found
+            return {}
+        found = {}
         for variant, of in self.variants.items():
             for name in self.score_names:
-                first = of.first if of.samples else of.columns
-                answers = [first.get(name), *(answer.get(name) for answer in of.samples)]
-                found[variant, name] = [
+                rows = [
                     (question, str(n), score)
-                    for n, values in enumerate(answers)
-                    for question, score in zip(self.question_ids, values or (), strict=values is not None)
+                    for n, columns in enumerate(of.by_answer)
+                    if name in columns
+                    for question, score in zip(self.question_ids, columns[name], strict=True)
                     if score == score
                 ]
-        return {key: rows for key, rows in found.items() if rows}
+                if rows:
+                    found[variant, name] = rows
+        return found
 
     def present(self, variant: str, name: str, part: Part | None = None) -> Floats:
-        """The values that are there, of all questions or of those in `part`."""
+        """The values that are not missing, of all questions or of those in `part`."""
         import numpy as np
 
         values: Floats = self.column(variant, name)[slice(None) if part is None else part.places]
@@ -130,10 +144,23 @@ class ScoreMatrix:
         return there
 
     def scores(self, variant: str, name: str, part: Part) -> dict[str, float | None]:
-        """Question id → value, None where there is none, in the order of ids."""
+        """Question id → value, None for a missing one, in the order of ids."""
         values = self.column(variant, name)[part.places].tolist()
-        known: dict[float, float] = {}  # few values, and one object for each
+        known: dict[float, float] = {}  # few different values: one object for each saves memory
         return {q: None if v != v else known.setdefault(v, v) for q, v in zip(part.ids, values, strict=True)}
+
+    def difference(self, metric: str, variant: str, baseline: str) -> ScoreDifference | None:
+        """`variant` − `baseline` over the questions on which both have a value; None without any."""
+        import numpy as np
+
+        from simsa.stats import estimate
+
+        differences = self.column(variant, metric) - self.column(baseline, metric)
+        places = np.flatnonzero(np.isfinite(differences))
+        found = estimate(differences[places].tolist(), self.clusters_at(places.tolist()))
+        if found.mean is None:
+            return None
+        return ScoreDifference(baseline, variant, metric, found.n, found.mean, found.ci95)
 
     def part(self, places: Iterable[int] | None = None) -> Part:
         """The questions at `places`, or all of them, in the order of their ids."""
@@ -160,34 +187,55 @@ class ScoreMatrix:
     def clusters_at(self, places: Sequence[int]) -> list[str]:
         return [self.clusters[place] for place in places]
 
+    def restrict_to(self, question_ids: Sequence[str], new_ids: Sequence[str]) -> ScoreMatrix:
+        """The matrix of `question_ids` only, in their order, with `new_ids` as their ids."""
+        place_of = {question_id: place for place, question_id in enumerate(self.question_ids)}
+        places = [place_of[question_id] for question_id in question_ids]
+        variants = {name: variant.at(places) for name, variant in self.variants.items()}
+        if len(places) < len(self.question_ids):
+            for name, variant in variants.items():
+                scored = int(self.whole(name)[places].sum())
+                variant.statuses = Counter({"scored": scored, "pending": len(places) - scored})
+        return replace(
+            self,
+            question_ids=tuple(new_ids),
+            types=tuple(self.types[place] for place in places),
+            answerable=tuple(self.answerable[place] for place in places),
+            clusters=tuple(self.clusters[place] for place in places),
+            variants=variants,
+        )
+
+
+Columns = dict[str, "array[float]"]
+
 
 @dataclass(slots=True)
 class Variant:
-    """One variant's columns: each an array of one double a question.
+    """One variant's columns: each an array with one double a question.
 
-    Where questions were answered several times, `columns` has the means over the answers that
-    have a value, `first` those of the first answers, and `samples` those of each other one. A
-    question is scored when one of its answers is; `n_gaps` counts the answers without a total
-    to questions that have one from others.
+    Where questions have several answers, `columns` has the means over the answers with a value, `first`
+    the values of the first answers, and `samples` those of the others. A question is scored when one of
+    its answers is.
     """
 
     n_questions: int
-    columns: dict[str, array[float]] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     n_predicted: int = 0
     n_answered: int = 0
-    """Answers there are, several to a question counted each."""
+    """Number of answers, several to one question counted each."""
     n_cut: int = 0
     """Answers that ended at the length limit."""
     unlisted: Counter[str] = field(default_factory=Counter)
-    """Answers whose claims were asked for in vain, by status."""
-    first: dict[str, array[float]] = field(default_factory=dict)
-    samples: list[dict[str, array[float]]] = field(default_factory=list)
+    """Answers whose list of claims could not be had, by status."""
+    first: Columns = field(default_factory=dict)
+    samples: list[Columns] = field(default_factory=list)
     n_gaps: int = 0
+    """Answers without a total to questions that have a total from another answer."""
 
     @property
     def n(self) -> int:
-        """Rows that were planned."""
+        """Planned rows."""
         return self.statuses.total()
 
     @property
@@ -196,8 +244,13 @@ class Variant:
 
     @property
     def n_samples(self) -> int:
-        """How many answers a question has at most."""
+        """The largest number of answers to one question."""
         return 1 + len(self.samples)
+
+    @property
+    def by_answer(self) -> list[Columns]:
+        """The columns of the first answers, of the second ones, and so on."""
+        return [self.first, *self.samples] if self.samples else [self.columns]
 
     def put(self, place: int, values: Mapping[str, float | None], sample: int = 0) -> None:
         while len(self.samples) < sample:
@@ -211,19 +264,17 @@ class Variant:
             columns[name][place] = value
 
     def fold(self) -> None:
-        """Makes means of the several answers to a question."""
+        """Moves the first answers' columns to `first` and fills `columns` with means over the answers."""
         if not self.samples:
             return
         self.first, self.columns = self.columns, {}
-        several = [self.first, *self.samples]
-        for name in dict.fromkeys(name for answer in several for name in answer):
-            of_each = [answer[name] for answer in several if name in answer]
-            self.columns[name] = _mean(of_each)
+        for name in dict.fromkeys(name for answer in self.by_answer for name in answer):
+            self.columns[name] = _mean([answer[name] for answer in self.by_answer if name in answer])
 
     def at(self, places: Sequence[int]) -> Variant:
         """The same of the questions at `places`, in their order."""
 
-        def moved(columns: Mapping[str, array[float]]) -> dict[str, array[float]]:
+        def moved(columns: Columns) -> Columns:
             return {name: array("d", [values[place] for place in places]) for name, values in columns.items()}
 
         return replace(
@@ -236,7 +287,7 @@ class Variant:
 
 
 def _mean(columns: Sequence[array[float]]) -> array[float]:
-    """Question by question the mean of the values that are there."""
+    """Question by question the mean of the values that are not missing."""
     import numpy as np
 
     values = np.array(columns)
@@ -247,7 +298,7 @@ def _mean(columns: Sequence[array[float]]) -> array[float]:
 
 
 def claim_figures(claims: Sequence[Claim]) -> dict[str, float | None]:
-    """The columns of one answer's claims. What claims nothing has no share."""
+    """The columns of one answer's claims. An answer without claims has no share."""
     total, supported = len(claims), sum(claim.supported for claim in claims)
     unfound = sum(claim.passage is not None and not claim.supported for claim in claims)
     share = supported / total if total else None
@@ -255,13 +306,16 @@ def claim_figures(claims: Sequence[Claim]) -> dict[str, float | None]:
 
 
 def load(store: Store) -> ScoreMatrix:
-    """Reads a whole run as it is at one moment. Metrics that an interrupted run has not stored yet are computed."""
+    """Reads a run as it is at one moment. Metrics that an interrupted run has not stored yet are computed."""
     with snapshot(store):
         return _load(store)
 
 
 def _load(store: Store) -> ScoreMatrix:
-    ids, types, answerable, clusters = _columns(store)
+    rows = store.db.execute(
+        "SELECT id, type, answerable, cluster FROM questions ORDER BY position"
+    ).fetchall()
+    ids, types, answerable, clusters = zip(*rows, strict=True) if rows else ((), (), (), ())
     places = {question_id: place for place, question_id in enumerate(ids)}
     variants = {name: Variant(len(ids)) for name in store.variants()}
     for (question_id, name), answers in groupby(
@@ -274,35 +328,14 @@ def _load(store: Store) -> ScoreMatrix:
             variant.put(place, _facts(result) | dict(figures), result.sample)
         _count(variant, answered)
     for row in chain(claimed(store, sample=None), pending_claims(store, sample=None)):
-        of = variants[row.variant]
+        variant = variants[row.variant]
         if row.claims is None:
-            of.unlisted[row.status] += 1
+            variant.unlisted[row.status] += 1
         else:
-            of.put(places[row.question_id], claim_figures(row.claims), row.sample)
+            variant.put(places[row.question_id], claim_figures(row.claims), row.sample)
     for variant in variants.values():
         variant.fold()
-    return ScoreMatrix(
-        ids,
-        types=types,
-        answerable=answerable,
-        clusters=clusters,
-        variants=variants,
-        criteria=criteria_of(store),
-    )
-
-
-def _columns(
-    store: Store,
-) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[bool, ...], tuple[str, ...]]:
-    ids, types, answerable, clusters = list[str](), list[str | None](), list[bool](), list[str]()
-    kinds: dict[str | None, str | None] = {}
-    rows = store.db.execute("SELECT id, type, answerable, cluster FROM questions ORDER BY position")
-    for question_id, kind, can_be, cluster in rows:
-        ids.append(question_id)
-        types.append(kinds.setdefault(kind, kind))
-        answerable.append(bool(can_be))
-        clusters.append(cluster)
-    return tuple(ids), tuple(types), tuple(answerable), tuple(clusters)
+    return ScoreMatrix(ids, types, tuple(map(bool, answerable)), clusters, variants, criteria_of(store))
 
 
 def _facts(result: Result) -> dict[str, float | None]:
@@ -316,7 +349,7 @@ def _facts(result: Result) -> dict[str, float | None]:
 
 
 def _count(variant: Variant, answers: Sequence[Result]) -> None:
-    """Counts a question by its answers: the first one's status, or that of one with a score."""
+    """Counts a question by its answers: the status of the first, or "scored" when one of them is."""
     scored = sum(result.status == "scored" for result in answers)
     variant.statuses["scored" if scored else answers[0].status] += 1
     variant.n_gaps += len(answers) - scored if scored else 0

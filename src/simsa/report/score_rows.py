@@ -1,15 +1,15 @@
-"""A run as one flat row per question and variant, as tables and spreadsheets want it."""
+"""A run as one flat row per question and variant, for tables and spreadsheets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
 from simsa.judges import combine
 from simsa.metrics.registry import METRICS
-from simsa.records import Claim, Criteria, Judgement
+from simsa.records import Claim, Criteria
 from simsa.report.judge_reliability import sub_scores
 from simsa.store import Store, claimed, criteria_of, judgements, measures, results, snapshot
 
@@ -56,51 +56,33 @@ def columns(criteria: Criteria) -> tuple[str, ...]:
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
-    """Every planned row in the order of the test set, with the keys of `columns`.
+    """Every planned row in the order of the test set, with the keys of `columns`; missing values are None.
 
-    Where a question was answered several times each answer is a row; `sample` counts them from 0.
-    What is missing is None. `contexts` and `reference` are lists of texts. The columns from
-    `raw` on are the verdict's: what the judge answered, what that took, its request, and as
-    objects what each member of a panel and each repeat said, where there are several, and the
-    expected scores, where token probabilities were asked for. The last are the answer's claims, where
-    they were asked for: how many a passage bears out, of how many, and all of them as JSON text.
+    Each of several answers to a question is a row; `sample` counts them from 0. `contexts` and `reference` are
+    lists of texts. The columns from `raw` to `request_hash` are the verdict's. `members`, `repeats` and `expected`
+    are objects: the scores of panel members and repeats, and expected scores. `claims` is JSON text.
     """
     with snapshot(store):
         yield from _rows(store)
 
 
-def _expected(parts: Iterable[Judgement], criteria: Criteria) -> dict[str, float | None] | None:
-    found = {name: one.score for part in parts for name, one in part.expected.items()}
-    return {name: found.get(name) for name in criteria.names} if found else None
-
-
-def _claims(found: tuple[Claim, ...] | None) -> dict[str, Any]:
-    if found is None:
-        return dict.fromkeys(("claims_supported", "claims_total", "claims"))
-    return {
-        "claims_supported": sum(claim.supported for claim in found),
-        "claims_total": len(found),
-        "claims": orjson.dumps([claim._asdict() for claim in found]).decode(),
-    }
-
-
 def _rows(store: Store) -> Iterator[dict[str, Any]]:
     judge, criteria = store.meta("judge") or {}, criteria_of(store)
-    question, several = None, bool(store.count("sub_judgements"))
-    voices: dict[int, dict[str, dict[str, Any]]] = {}
+    question, has_parts = None, bool(store.count("sub_judgements"))
+    by_sample: dict[int, dict[str, dict[str, Any]]] = {}
     listed: dict[tuple[str, int], tuple[Claim, ...] | None] = {}
     for result, figures in zip(results(store, sample=None), measures(store, sample=None), strict=True):
         if question is None or question.id != result.question_id:
             question = store.question(result.question_id)
-            voices = {}
+            by_sample = {}
             found = claimed(store, result.question_id, sample=None)
             listed = {(one.variant, one.sample): one.claims for one in found}
         assert question is not None  # results are joined with the questions
-        if several and result.sample not in voices:
-            voices[result.sample] = sub_scores(store, result.question_id, criteria, result.sample)
-        said = voices.get(result.sample, {}).get(result.variant, {})
+        if has_parts and result.sample not in by_sample:
+            by_sample[result.sample] = sub_scores(store, result.question_id, criteria, result.sample)
         parts = judgements(store, result.question_id, result.variant, result.sample)
         verdict = combine(result.question_id, result.variant, parts) if parts else None
+        expected = {name: one.score for part in parts for name, one in part.expected.items()}
         yield {
             "question_id": result.question_id,
             "variant": result.variant,
@@ -127,8 +109,20 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
             "judge_completion_tokens": verdict and verdict.completion_tokens,
             "cost_usd": verdict and verdict.cost_usd,
             "request_hash": verdict and verdict.request_hash,
-            **{name: said.get(name) for name in ("members", "repeats")},
-            "expected": _expected(parts, criteria),
+            "members": None,
+            "repeats": None,
+            **by_sample.get(result.sample, {}).get(result.variant, {}),
+            "expected": {name: expected.get(name) for name in criteria.names} if expected else None,
             **_claims(listed.get((result.variant, result.sample))),
             "sample": result.sample,
         }
+
+
+def _claims(found: tuple[Claim, ...] | None) -> dict[str, Any]:
+    if found is None:
+        return dict.fromkeys(("claims_supported", "claims_total", "claims"))
+    return {
+        "claims_supported": sum(claim.supported for claim in found),
+        "claims_total": len(found),
+        "claims": orjson.dumps([claim._asdict() for claim in found]).decode(),
+    }

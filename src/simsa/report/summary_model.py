@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simsa.i18n.messages import note_text
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from simsa.i18n.language import Language
     from simsa.llm import Deprecation
     from simsa.metrics.abstention import AbstentionTable
-    from simsa.report.abstention_report import JudgedAbstention
-    from simsa.report.claim_summary import ClaimsInfo
     from simsa.report.contingency import ScoreContingency
     from simsa.report.judge_reliability import ExpectedScores, PanelInfo, RepeatsInfo
     from simsa.report.judge_usage import UsageInfo
+    from simsa.report.score_checks import ClaimsInfo, JudgedAbstention
     from simsa.report.score_matrix import Mean
     from simsa.report.variance_report import VarianceReport
     from simsa.stats import Comparison, Distribution, LengthBias, Spread
@@ -30,7 +29,7 @@ Kind = Literal["best", "worst", "differs", "disputed", "unsteady"]
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Which run this is. `stopped` is None, or what ended it early ("budget")."""
+    """Identity of the run. `stopped` is None, or what ended it early ("budget")."""
 
     id: str
     created: str
@@ -42,19 +41,18 @@ class RunInfo:
 
 
 def is_lexical(model: str) -> bool:
-    """Whether the judge is the overlap of words, which understands nothing."""
+    """Whether the judge only compares words."""
     return model.split("@")[0] == "lexical"
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeInfo:
-    """Who judged and what it took.
+    """The judge and what it took.
 
-    `cost_usd` is None where no price is known. `retiring` are its models that leave their API
-    soon, or have left, the next first. `context_spread` says, for criteria that do not
-    depend on the answer, how far they differ between variants on the same question.
-    `examination` is the document of `simsa probe` for this judge, None before there is one;
-    `length_bias` how its scores go with the length of answers to the same question.
+    `cost_usd` is None where no price is known. `retiring` are its models that leave their API soon or have
+    left it, the earliest first. `context_spread` is, for criteria that do not depend on the prediction, the
+    difference between variants on the same question. `examination` is the document of `simsa probe` for this
+    judge; None before there is one. `length_bias` is the effect of the length of answers to the same question.
     """
 
     model: str
@@ -79,43 +77,50 @@ class JudgeInfo:
     def is_lexical(self) -> bool:
         return is_lexical(self.model)
 
-    def to_dict(self) -> dict[str, Any]:
-        apart = ("retiring", "context_spread", "panel", "repeats", "examination", "length_bias", "usage")
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-        spread = {name: found._asdict() for name, found in self.context_spread.items()}
-        return plain | {
-            "criteria": list(self.criteria),
-            "shutdown_date": self.shutdown_date,
-            "retiring": [end.to_dict() for end in self.retiring],
-            "context_spread": spread,
-            "panel": None if self.panel is None else self.panel.to_dict(),
-            "repeats": None if self.repeats is None else self.repeats.to_dict(),
-            "usage": None if self.usage is None else self.usage.to_dict(),
-            "probes": self.probes,
-            "retest": (self.examination or {}).get("retest"),
-            "length_bias": {name: found.to_dict(note_text) for name, found in self.length_bias.items()},
-        }
-
     @property
     def shutdown_date(self) -> str | None:
-        """The first day on which one of its models is gone; None where that is not near, or not known."""
+        """The first day without one of its models; None where that is not near, or not known."""
         return next((str(end.date) for end in self.retiring if end.date), None)
 
     @property
     def probes(self) -> dict[str, Any] | None:
-        """Pass rates of known answers, and the answers that failed; None before the judge was examined."""
+        """Pass rates of the probes and the failed ones; None before the judge was probed."""
         if self.examination is None:
             return None
         found = self.examination["probes"]
         failures = [case for case in found["cases"] if case["outcome"] == "failed"]
         return {name: value for name, value in found.items() if name != "cases"} | {"failures": failures}
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "rubric": self.rubric,
+            "mode": self.mode,
+            "calls": self.calls,
+            "reused": self.reused,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "cached_tokens": self.cached_tokens,
+            "cost_usd": self.cost_usd,
+            "criteria": list(self.criteria),
+            "shutdown_date": self.shutdown_date,
+            "retiring": [end.to_dict() for end in self.retiring],
+            "context_spread": {name: found._asdict() for name, found in self.context_spread.items()},
+            "panel": _to_dict(self.panel),
+            "repeats": _to_dict(self.repeats),
+            "usage": _to_dict(self.usage),
+            "probes": self.probes,
+            "retest": (self.examination or {}).get("retest"),
+            "length_bias": {name: found.to_dict(note_text) for name, found in self.length_bias.items()},
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One variant on a part of the questions, or on all of them.
+    """One variant on some questions.
 
-    `criteria`, `total` and `metrics` have what at least one row has.
+    `n` questions, of which `n_scored` have every score. `criteria`, `total` and `metrics` are over the rows
+    that have a value, and leave out what no row has.
     """
 
     n: int
@@ -127,19 +132,20 @@ class Slice:
 
     def to_dict(self, criteria: Criteria) -> dict[str, Any]:
         """The JSON block of a slice, with every criterion of the run."""
+        scores = {name: self.criteria.get(name) for name in criteria.names}
         return {
             "n": self.n,
             "n_scored": self.n_scored,
-            "criteria": {name: _figures(self.criteria.get(name)) for name in criteria.names},
-            "total": None if self.total is None else _figures(self.total, max=criteria.max_total),
+            "criteria": {name: found and found.to_dict(note_text) for name, found in scores.items()},
+            "total": self.total and self.total.to_dict(note_text) | {"max": criteria.max_total},
             "metrics": {name: found.mean for name, found in self.metrics.items()},
             "metrics_n": {name: found.n for name, found in self.metrics.items()},
-            "abstention": None if self.abstention is None else self.abstention.to_dict(),
+            "abstention": _to_dict(self.abstention),
             "notes": list(self._notes(criteria)),
         }
 
     def _notes(self, criteria: Criteria) -> Iterator[str]:
-        """Why a figure is None, in English as those of the statistics."""
+        """Why a figure is None, in English like the notes of the statistics."""
         yield from (f"{name}: no scores" for name in criteria.names if name not in self.criteria)
         if self.total is None:
             yield f"total: {_why_no_total(criteria)}"
@@ -150,13 +156,22 @@ class Slice:
             yield from (f"abstention.{name}: nothing to divide by" for name in rates if rates[name] is None)
 
 
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def _why_no_total(criteria: Criteria) -> str:
+    n = len(criteria.in_total)
+    if not n:
+        return "no criterion of the rubric enters it"
+    return f"no question has all {_NUMBERS[n] if n < len(_NUMBERS) else n} scores"
+
+
 @dataclass(frozen=True, slots=True)
 class VariantSummary:
-    """One variant: what it is, how it did on the whole and by type.
+    """One variant: its facts, and its results on all questions and by type.
 
-    `unscored` counts the rows without a verdict by status, `n_cut` the answers that
-    ended at the length limit. `abstention_by_judge` is None without an LLM judge, `claims`
-    where none were asked for.
+    `unscored` counts the rows without a verdict by status, `n_cut` the answers that ended at the length limit.
+    `abstention_by_judge` is None without an LLM judge, `claims` where none were asked for.
     """
 
     name: str
@@ -172,11 +187,11 @@ class VariantSummary:
     abstention_by_judge: JudgedAbstention | None = None
     claims: ClaimsInfo | None = None
     n_samples: int = 1
-    """Answers a question; scores are the means over them."""
+    """Answers to a question; scores are the means over them."""
     answer_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Criterion → level → how many of all answers have it, where questions have several."""
+    """Criterion → level → number of answers with it, where questions have several answers."""
     n_answered: int = 0
-    """Answers there are, several to a question counted each."""
+    """Number of answers, several to a question counted each."""
     n_gaps: int = 0
     """Answers without a score to questions that have one from another answer."""
 
@@ -187,8 +202,13 @@ class VariantSummary:
     def to_dict(self, criteria: Criteria) -> dict[str, Any]:
         """An entry of `variants` in the JSON; `criteria` are the run's."""
         whole = self.whole.to_dict(criteria)
-        head = {"name": self.name, "n": self.whole.n, "n_predicted": self.n_predicted}
-        head |= {"n_scored": whole["n_scored"], "unscored": dict(self.unscored)}
+        head = {
+            "name": self.name,
+            "n": self.whole.n,
+            "n_predicted": self.n_predicted,
+            "n_scored": self.whole.n_scored,
+            "unscored": dict(self.unscored),
+        }
         return (
             head
             | whole
@@ -197,9 +217,9 @@ class VariantSummary:
                 "n_cut": self.n_cut,
                 "latency_median_s": self.latency_median_s,
                 "completion_tokens_mean": self.completion_tokens_mean,
-                "expected": None if self.expected is None else self.expected.to_dict(),
-                "abstention_by_judge": self.abstention_by_judge and self.abstention_by_judge.to_dict(),
-                "claims": self.claims and self.claims.to_dict(),
+                "expected": _to_dict(self.expected),
+                "abstention_by_judge": _to_dict(self.abstention_by_judge),
+                "claims": _to_dict(self.claims),
                 "info": dict(self.info),
                 "samples": self.n_samples,
                 "answer_counts": {name: dict(found) for name, found in self.answer_counts.items()},
@@ -220,7 +240,8 @@ class Note(NamedTuple):
 class ExampleAnswer:
     """One variant's answer in an example. `total` is None unless every criterion of the total was scored.
 
-    Where the variant answered several times `sample` counts this answer from 0, and `others` are the rest.
+    Where the variant answered several times, `sample` counts this answer from 0 and `others` are the rest.
+    `claimed` has its claims where they were asked for.
     """
 
     variant: str
@@ -229,20 +250,18 @@ class ExampleAnswer:
     scores: Mapping[str, int]
     analysis: str
     claimed: Claimed | None = None
-    """Its claims, where they were asked for."""
     sample: int = 0
     others: tuple[Result, ...] = ()
     total: Number | None = None
 
     def to_dict(self, criteria: Criteria) -> dict[str, Any]:
         """The JSON of an answer, with every criterion of the run."""
-        scores = {name: self.scores.get(name) for name in criteria.names}
         listed = self.claimed.claims if self.claimed else None
         return {
             "variant": self.variant,
             "prediction": self.prediction,
             "status": self.status,
-            **scores,
+            **{name: self.scores.get(name) for name in criteria.names},
             "total": self.total,
             "analysis": self.analysis,
             "claims": None if listed is None else [claim._asdict() for claim in listed],
@@ -295,25 +314,25 @@ class Summary:
     examples: tuple[Example, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
-    """Stage → its `rows` and `seconds` over all sittings."""
+    """Stage → its `rows` and `seconds` over all invocations."""
     made: Mapping[str, Any] = field(default_factory=dict)
-    """Versions, hashes of weights, and the texts that models and judge were asked with."""
+    """Versions, hashes of weights, and the prompts for models and judge."""
     calibration: Mapping[str, Any] | None = None
-    """What people's labels showed of this judge, as `simsa calibrate` kept it."""
+    """The stored result of `simsa calibrate` for this judge."""
     variance: tuple[VarianceReport, ...] = ()
     heads: tuple[ScoreContingency, ...] = ()
     """Questions by both variants' scores, for every pair."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it: schema `simsa.report/1`. Missing figures are None."""
+        """The JSON of the report: schema `simsa.report/1`. Missing figures are None."""
         return {
             "schema": SCHEMA,
             "run": asdict(self.run),
-            "judge": None if self.judge is None else self.judge.to_dict(),
+            "judge": _to_dict(self.judge),
             "baseline": self.baseline,
             "variants": [variant.to_dict(self.criteria) for variant in self.variants],
             "comparisons": [comparison.to_dict(note_text) for comparison in self.comparisons],
-            "variance": [noise.to_dict() for noise in self.variance],
+            "variance": [split.to_dict() for split in self.variance],
             "notes": [note._asdict() for note in self.notes],
             "data": dict(self.data),
             "examples": [example.to_dict() for example in self.examples],
@@ -323,20 +342,10 @@ class Summary:
         }
 
     def comparison(self, variant: str, criterion: str = "total") -> Comparison | None:
-        """The comparison of `variant` with the baseline, where there are pairs."""
+        """The comparison of `variant` with the baseline; None without pairs."""
         found = (c for c in self.comparisons if c.variant == variant and c.criterion == criterion)
         return next(found, None)
 
 
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def _why_no_total(criteria: Criteria) -> str:
-    n = len(criteria.in_total)
-    if not n:
-        return "no criterion of the rubric enters it"
-    return f"no question has all {_NUMBERS[n] if n < len(_NUMBERS) else n} scores"
-
-
-def _figures(distribution: Distribution | None, **more: Any) -> dict[str, Any] | None:
-    return None if distribution is None else distribution.to_dict(note_text) | more
+def _to_dict(found: Any) -> dict[str, Any] | None:
+    return None if found is None else found.to_dict()

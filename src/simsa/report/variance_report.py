@@ -1,4 +1,4 @@
-"""Where the uncertainty of a figure comes from, and what to buy next to have less of it."""
+"""Sources of the uncertainty of a mean or difference, and which of them to sample more."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class VarianceReport(NamedTuple):
 
 
 def noises(judgements: Judgements, baseline: str) -> list[VarianceReport]:
-    """The splits of every variant's mean, then of every difference to `baseline`; only what can be split."""
+    """The splits of every variant's mean, then of every difference to `baseline`, as far as they can be split."""
     from simsa.stats import split_variance
 
     alone = {key: split for key, rows in judgements.items() if (split := split_variance(rows))}
@@ -47,7 +47,7 @@ def noises(judgements: Judgements, baseline: str) -> list[VarianceReport]:
         for variant, criterion in alone
         if variant != baseline and (split := _difference(alone, judgements, baseline, variant, criterion))
     ]
-    return [noise for noise in (*means, *differences) if noise.split.is_split]
+    return [report for report in (*means, *differences) if report.split.is_split]
 
 
 def _difference(
@@ -79,17 +79,17 @@ def _means(rows: Sequence[Judgement]) -> dict[str, float]:
 
 
 def decisive(found: Sequence[VarianceReport]) -> list[VarianceReport]:
-    """What a sentence is worth: differences rather than means, the total rather than criteria."""
-    differences = [noise for noise in found if noise.baseline is not None] or list(found)
-    totals = [noise for noise in differences if noise.criterion == "total"]
+    """The splits to put into words: differences rather than means, the total rather than criteria."""
+    differences = [report for report in found if report.baseline is not None] or list(found)
+    totals = [report for report in differences if report.criterion == "total"]
     return totals or differences
 
 
-def sentence(noise: VarianceReport, language: Language) -> str:
-    """How the uncertainty is made up, what more of each source brings, and what to buy next."""
+def sentence(report: VarianceReport, language: Language) -> str:
+    """The shares of the sources, what more of each gains, and which one to sample more."""
     say = words(language)
-    split, shares = noise.split, noise.split.shares()
-    what = what_of(noise, say)
+    split, shares = report.split, report.split.shares()
+    what = what_of(report, say)
     if not shares:
         return say("noise.none", what=what)
     parts = ", ".join(say(f"noise.part_{s}", share=percent(shares[s])) for s in _SOURCES if s in shares)
@@ -108,26 +108,26 @@ def sentence(noise: VarianceReport, language: Language) -> str:
 
 
 def grid(found: Sequence[VarianceReport], language: Language) -> Grid:
-    """Shares of the sources for each criterion: of differences where there are some, else of means."""
+    """Shares of the sources by criterion and variant: of differences, or of means where there are none."""
     say = words(language)
-    shown = [noise for noise in found if noise.baseline is not None] or list(found)
-    variants = tuple(dict.fromkeys(noise.variant for noise in shown))
-    by_place = {(noise.criterion, noise.variant): noise.split for noise in shown}
+    shown = [report for report in found if report.baseline is not None] or list(found)
+    variants = tuple(dict.fromkeys(report.variant for report in shown))
+    by_place = {(report.criterion, report.variant): report.split for report in shown}
     rows = tuple(
         TableRow(
             label(say, criterion),
             tuple(TableCell(_shares(by_place.get((criterion, variant)))) for variant in variants),
             "strong" if criterion == "total" else "normal",
         )
-        for criterion in dict.fromkeys(noise.criterion for noise in shown)
+        for criterion in dict.fromkeys(report.criterion for report in shown)
     )
     return Grid(say("head.noise"), variants, rows)
 
 
-def what_of(noise: VarianceReport, say: Words) -> str:
+def what_of(report: VarianceReport, say: Words) -> str:
     """`lora − base, total` or `lora, total`."""
-    name = noise.variant if noise.baseline is None else f"{noise.variant} − {noise.baseline}"
-    return f"{name}, {label(say, noise.criterion)}"
+    name = report.variant if report.baseline is None else f"{report.variant} − {report.baseline}"
+    return f"{name}, {label(say, report.criterion)}"
 
 
 def _shares(split: VarianceSplit | None) -> str:

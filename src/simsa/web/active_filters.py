@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from simsa.i18n.language import KoreanNoun
 from simsa.i18n.messages import Words
 from simsa.records import Number
 from simsa.text import format_number, one_line
@@ -77,7 +76,7 @@ def _chips(
         if text := _range(getattr(ask, low), getattr(ask, high)):
             yield say("filter.score_of", variant=variant, text=text), low, high
     if ask.said is not None:
-        yield say(f"said.{ask.said}_of", a=KoreanNoun(a), b=b), "said"
+        yield say(f"said.{ask.said}_of", a=a, b=b), "said"
 
 
 def filter_suggestions(

@@ -210,7 +210,6 @@ def _scores(found: Stats, say: Words) -> Grid:
 
 def _differences(found: Stats, say: Words) -> Grid:
     """Each criterion's paired difference, what the tests say of it, and what could have been found."""
-    from simsa.i18n.language import KoreanNoun
     from simsa.report.format import Grid
 
     others = [name for name in found.variants if name != found.baseline]
@@ -218,7 +217,7 @@ def _differences(found: Stats, say: Words) -> Grid:
     for comparison in found.comparisons:
         by_criterion.setdefault(comparison.criterion, []).append(comparison)
     rows = [row for c, of_each in by_criterion.items() for row in _comparison_rows(c, of_each, say)]
-    title = say("stats.differences", baseline=KoreanNoun(found.baseline))
+    title = say("stats.differences", baseline=found.baseline)
     return Grid(title, tuple(others), tuple(rows if others else ()))
 
 

@@ -17,11 +17,11 @@ from simsa.cli.main import run
 from simsa.exporters.tracker_run import variants as tracked
 from simsa.i18n.messages import words
 from simsa.records import CLAIMS, CRITERIA, Claim, Judgement, Passage, Question
-from simsa.report.claim_summary import Disputed
 from simsa.report.claim_tables import claim_grid, claim_lines
 from simsa.report.example_answers import pick
 from simsa.report.format import format_fixed, interval
 from simsa.report.renderers import html, markdown, terminal
+from simsa.report.score_checks import Disputed
 from simsa.report.score_matrix import load
 from simsa.store import Answered, Claimed, Store, claim_judgements, results
 from tests.report.runs import BASE, make_run, question
