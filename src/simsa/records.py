@@ -1,4 +1,4 @@
-"""The three records everything else speaks of: question, prediction, verdict.
+"""The records of the package: question, prediction, judgement, verdict, and the criteria of a rubric.
 
 They are frozen; their JSON form (`to_dict`/`from_dict`) is the published contract.
 """
@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-# Deprecated: the criteria of a run come from its rubric. Use `Criteria`.
+# Deprecated, only tests use them: the criteria of a run come from its rubric.
 CRITERIA = ("answer_correctness", "context_relevance", "context_faithfulness", "context_recall")
 MAX_SCORE = 5
 MAX_TOTAL = MAX_SCORE * len(CRITERIA)
@@ -134,7 +134,7 @@ class Question:
 
 
 def data_hash(question_hashes: Iterable[str]) -> str:
-    """One hash for a whole test set, whatever the order of its rows."""
+    """One hash for a whole test set; independent of the order of its rows."""
     return content_hash(sorted(question_hashes))
 
 
@@ -163,16 +163,16 @@ class Prediction:
 
 
 class Expected(NamedTuple):
-    """A score's expectation over the judge's token probabilities, 1–5; None where `reason` says why not."""
+    """The expected value of a score over the judge's token probabilities; None for the given `reason`."""
 
     score: float | None
     reason: str = ""
 
 
 class Claim(NamedTuple):
-    """One claim of an answer, the passage (from 1) and the words in it that the judge says bear it out.
+    """One claim of an answer, with the number of a passage, from 1, and the words in it that support the claim.
 
-    `supported` is true only when these words do stand in that passage.
+    The judge names both; `supported` is true only if the passage has these words.
     """
 
     claim: str
@@ -183,13 +183,12 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one call (or one run of a local function) said about some criteria.
+    """The result of one call to a judge, or of one run of a local function, for some criteria.
 
-    A judgement belongs to the content of its request, not to a row: rows that ask
-    the same thing share it. `scores` has only the criteria that were asked for, and
-    is empty unless `status` is "scored". One that was made from others, such as a
-    panel's, has no attempts, tokens or cost of its own. `cost_usd` is None where it is not
-    known; `estimated_usd` is then what it is thought to be, as far as there is a price.
+    A judgement belongs to the content of its request, not to a row: rows with the same request share it. `scores` has
+    only the criteria that were asked for, and is empty unless `status` is "scored". A judgement that was combined from
+    others, such as a panel's, has no attempts, tokens or cost of its own. `cost_usd` is None if it is not known;
+    `estimated_usd` is then an estimate, if there is a price.
     """
 
     request_hash: str
@@ -212,7 +211,7 @@ class Judgement:
 
     @property
     def spent_usd(self) -> float:
-        """What counts against a limit."""
+        """The cost, or its estimate, that counts against a limit."""
         return (self.estimated_usd or 0.0) if self.cost_usd is None else self.cost_usd
 
 
@@ -321,7 +320,10 @@ class Criteria(tuple[Criterion, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge says of one prediction: one integer 1-5 a criterion, or a reason why not."""
+    """A judge's scores of one prediction, by criterion, or the status that says why they are missing.
+
+    `total` is None unless every one of `criteria` that enters it has a score.
+    """
 
     question_id: str
     variant: str
@@ -335,14 +337,13 @@ class Verdict:
     completion_tokens: int = 0
     cost_usd: float | None = None
     request_hash: str = ""
+    criteria: Criteria = field(default_factory=Criteria)
 
     @property
-    def total(self) -> int | None:
-        """Sum of the four criteria (max 20); None unless all four were scored."""
-        if any(name not in self.scores for name in CRITERIA):
-            return None
-        return sum(self.scores[name] for name in CRITERIA)
+    def total(self) -> Number | None:
+        """The weighted sum of the scores, by `Criteria.total`."""
+        return self.criteria.total(self.scores)
 
     def to_dict(self) -> dict[str, Any]:
-        row = {name: getattr(self, name) for name in self.__slots__ if name != "scores"}
-        return row | {name: self.scores.get(name) for name in CRITERIA} | {"total": self.total}
+        row = {name: getattr(self, name) for name in self.__slots__ if name not in ("scores", "criteria")}
+        return row | {name: self.scores.get(name) for name in self.criteria.names} | {"total": self.total}

@@ -1,6 +1,6 @@
-"""What a model that vLLM serves is: everything about it that can change what it says.
+"""Hashes of a model that vLLM serves: everything that can change its answers.
 
-Weights by their content, so that a changed folder is another model.
+Weights are hashed by content, so a changed folder is another model.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _EDGE = 64 * 1024
 
 
 def weights_hash(model: str) -> str:
-    """Names a model by its folder's content; by its name where it is not a folder here.
+    """Hash of a model's folder by its content, or of its name if there is no such folder.
 
-    Small files count whole. Of large ones the size and both ends do: a safetensors
-    file begins with its table of tensors and ends in the last of them.
+    Small files are hashed whole; large ones by their size and both ends, because a safetensors file begins with its
+    table of tensors and ends with the last of them.
     """
     folder = Path(model)
     if not folder.is_dir():

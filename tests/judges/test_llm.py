@@ -275,7 +275,7 @@ def test_split_judges_the_context_once_a_question_and_hides_the_answers() -> Non
     assert not any("예측 0" in text or "answer_correctness" in text for text in about_context)
     for row in rows:
         parts = [found[request.request_hash] for request in judge.requests(*row)]
-        combined = combine(row[0].id, "v", parts)
+        combined = combine(row[0].id, "v", parts, judge.criteria)
         assert (combined.status, dict(combined.scores), combined.total) == ("scored", SCORES, 16)
         assert set(parts[0].scores) == {"context_relevance", "context_recall"}
 
@@ -514,7 +514,7 @@ def judgement(name: str, status: Status = "scored", **changes: Any) -> Judgement
 
 
 def test_parts_make_one_verdict() -> None:
-    whole = combine("q", "v", [judgement(name) for name in CRITERIA])
+    whole = combine("q", "v", [judgement(name) for name in CRITERIA], rubrics.built_in_criteria())
     assert (whole.status, whole.total, whole.cost_usd, whole.prompt_tokens) == ("scored", 12, 2.0, 40)
     assert whole.analysis == "\n".join(CRITERIA)
     assert json.loads(whole.raw) == [f"raw {name}" for name in CRITERIA]

@@ -83,7 +83,9 @@ class Judge(Protocol):
         return None
 
 
-def combine(question_id: str, variant: str, judgements: Sequence[Judgement]) -> Verdict:
+def combine(
+    question_id: str, variant: str, judgements: Sequence[Judgement], criteria: Criteria | None = None
+) -> Verdict:
     """One verdict from the judgements on its parts.
 
     Its status is that of the first part that is not scored; scores of the other parts are kept, and there is
@@ -107,4 +109,5 @@ def combine(question_id: str, variant: str, judgements: Sequence[Judgement]) -> 
         completion_tokens=sum(judgement.completion_tokens for judgement in judgements),
         cost_usd=sum(costs) if len(costs) == len(judgements) else None,
         request_hash=content_hash(*(j.request_hash for j in judgements)) if several else first.request_hash,
+        criteria=criteria or Criteria(),
     )

@@ -81,7 +81,7 @@ def _rows(store: Store) -> Iterator[dict[str, Any]]:
         if has_parts and result.sample not in by_sample:
             by_sample[result.sample] = sub_scores(store, result.question_id, criteria, result.sample)
         parts = judgements(store, result.question_id, result.variant, result.sample)
-        verdict = combine(result.question_id, result.variant, parts) if parts else None
+        verdict = combine(result.question_id, result.variant, parts, criteria) if parts else None
         expected = {name: one.score for part in parts for name, one in part.expected.items()}
         yield {
             "question_id": result.question_id,

@@ -1,7 +1,6 @@
-"""Claims of an answer, each with the words of a passage that bear it out: asked, read strictly, and checked.
+"""Claims of an answer, each with the words of a passage that support it: prompt, strict parser, and check.
 
-A judge's word that a passage supports a claim is not taken for it: it has to copy the words
-out of the passage, and they are looked up there.
+A judge has to copy the words that support a claim from the passage, and the quotation is looked up there.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ SCHEMA: Mapping[str, Any] = {
 
 
 class ParsedClaims(NamedTuple):
-    """The claims of an answer; one that says nothing has none."""
+    """The claims of an answer; an empty answer has none."""
 
     claims: tuple[Claim, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsPrompt:
-    """What is asked, in one language."""
+    """The prompt that asks for claims, in one language."""
 
     language: str
     words: Mapping[str, str]
@@ -61,11 +60,11 @@ class ClaimsPrompt:
 
     @property
     def version(self) -> str:
-        """Hash of all that is asked."""
+        """Hash of the whole prompt."""
         return content_hash(CLAIMS, dict(self.words))
 
     def material(self, question: Question, prediction: str) -> dict[str, str]:
-        """What a call shows of a row."""
+        """The texts of a row that a call shows."""
         shown = Question(question.id, question.question, passages(question))
         row = {"question": question.question, "context": numbered(shown), "prediction": prediction}
         return {name: text if text.strip() else self.words["none"] for name, text in row.items()}
@@ -80,7 +79,7 @@ class ClaimsPrompt:
         return Message("system", words["system"].strip()), Message("user", user)
 
     def retry_message(self, reason: str) -> str:
-        """What to say to a judge whose list could not be read for `reason`."""
+        """The message to a judge whose list could not be parsed for `reason`."""
         return fill(self.words["again"], {"reason": reason})
 
 
@@ -93,7 +92,7 @@ def claims_prompt(language: str) -> ClaimsPrompt:
 
 
 def passages(question: Question) -> tuple[Passage, ...]:
-    """The passages that claims are held against; a chat row without any has its instructions as the one."""
+    """The passages that claims are checked against; for a chat row without any, its instructions as one passage."""
     told = instructions(question)
     return question.contexts or ((Passage(told),) if told.strip() else ())
 
@@ -130,15 +129,15 @@ def read_claims(
     return ParsedClaims(tuple(claims.values()))
 
 
-# A claim that is let in needs both; so much around them is no coincidence.
+# A smuggled claim needs both keys; this many characters around one are no coincidence.
 _KEY = re.compile(r'"(?:passage|quote)":')
 _BEFORE, _BEHIND = 12, 16
 
 
 def _spliced(source: str, quoted: Iterable[str]) -> bool:
-    """Whether keys of the list are out of a judged text, quoted by a judge that escapes nothing.
+    """Whether keys of the list come from a judged text that the judge quoted without escapes.
 
-    Without escapes `1986", "passage": 1, "quote": "…` in an answer would bear itself out.
+    Without escapes, `1986", "passage": 1, "quote": "…` in an answer would support itself.
     """
     written = strip_invisible(source)
     texts = (strip_invisible(judged) for judged in quoted if '"' in judged)
@@ -151,7 +150,7 @@ def _spliced(source: str, quoted: Iterable[str]) -> bool:
 
 
 def _claim(one: Any, found: Sequence[Passage]) -> Claim | str:
-    """A claim of the list, or what is wrong with it."""
+    """A claim of the list, or the problem with it."""
     if not isinstance(one, dict):
         return "not an object"
     if missing := [name for name in ("claim", "passage", "quote") if name not in one]:
@@ -175,7 +174,7 @@ _NUMBER = re.compile(r"\s*(?:\[\[)?(?:ref)?(-?[0-9]{1,9})(?:\]\])?\s*")
 
 
 def _number(value: Any) -> int | str | None:
-    """A passage's number, None where no passage is named; what is wrong with `value` as text."""
+    """A passage's number; None if no passage is named; the problem with `value` as text."""
     if value is None:
         return None
     if type(value) is str and (spelt := _NUMBER.fullmatch(value)):
@@ -185,7 +184,7 @@ def _number(value: Any) -> int | str | None:
     return '"passage" is not the number of one search result, or null'
 
 
-# What surrounds or shortens a quotation and is not part of it.
+# Marks around a quotation, or for words left out, that are not part of it.
 _MARK = re.compile(r"\s*\[\[ref\d+\]\]\s*")
 _AROUND = " \t\r\n\"'`“”‘’«»「」『』〈〉《》.,;:。、"
 _LEFT_OUT = re.compile(r"…|\.{3,}|⋯")
@@ -217,7 +216,7 @@ def stands(quote: str, passage: Passage) -> bool:
 
 
 def _after(piece: str, shown: str, start: int) -> int:
-    """Where `piece` ends that stands in `shown` behind `start`; -1 where there is none."""
+    """End of the first occurrence of `piece` in `shown` after `start`; -1 if there is none."""
     while (at := shown.find(piece, start)) >= 0:
         end = at + len(piece)
         if not (_cuts_before(piece, shown[max(0, at - 2) : at]) or _cuts_after(piece, shown, end)):
@@ -239,7 +238,7 @@ def _cuts_after(piece: str, shown: str, end: int) -> bool:
 
 
 def _normal(text: str) -> str:
-    """Without the differences that do not matter; two numbers side by side are kept apart."""
+    """`text` without differences that do not matter; two adjacent numbers stay apart."""
     same = unicodedata.normalize("NFKC", text).casefold()
     return _SPACE.sub("", _BETWEEN_NUMBERS.sub("\0", same))
 

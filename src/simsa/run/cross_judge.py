@@ -206,7 +206,9 @@ async def _judge(
     for one in sample:
         parts = side.judge.requests(one.question, one.prediction)
         made = [found for part in parts if (found := judgement(store, part.request_hash))]
-        verdicts.append(combine(one.question.id, one.variant, made) if session.has(*parts) else None)
+        verdicts.append(
+            combine(one.question.id, one.variant, made, side.judge.criteria) if session.has(*parts) else None
+        )
     return verdicts
 
 
