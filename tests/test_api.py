@@ -116,6 +116,18 @@ def test_a_model_name_is_a_judge_and_a_wrong_setting_is_refused_at_once(tmp_path
     assert repr(simsa.Judge("j", mode="split")) == "Judge(model='j', mode='split')"
 
 
+def test_a_function_is_a_judge(tmp_path: Path) -> None:
+    def score(question: simsa.Question, prediction: str) -> dict[str, int]:
+        return {"exact": int(prediction in question.reference)}
+
+    judge = simsa.FunctionJudge(score, [simsa.Criterion("exact", low=0, high=1)])
+    run = simsa.judge(ROWS, judge, out=tmp_path)
+    found = run.report().to_dict()
+    assert found["judge"]["model"] == "score"
+    assert found["variants"][0]["criteria"]["exact"]["mean"] == 0
+    assert found["variants"][0]["total"]["max"] == 1
+
+
 def test_frames_have_a_row_per_question(tmp_path: Path) -> None:
     run = simsa.judge(ROWS, "lexical", out=tmp_path)
     assert run.to_polars()["question_id"].to_list() == run.to_pandas()["question_id"].to_list()

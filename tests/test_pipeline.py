@@ -15,10 +15,9 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.config import OPENAI
-from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.chat import Body, ChatServer, text_of, verdict
-from tests.support.judged_runs import KEY, by_variant, report, write_config, write_data, write_rows
+from tests.support.judged_runs import CRITERIA, KEY, by_variant, report, write_config, write_data, write_rows
 from tests.support.rubrics import PLACES
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 import orjson
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from simsa.report.comparisons import ComparisonReport
 
 T = TypeVar("T")
+AnyJudge: TypeAlias = "JudgeSpec | str | Judge"
 
 
 class JudgeSpec:
@@ -176,33 +177,33 @@ def evaluate(config: str | Path | Config, *, out: str | Path | None = None) -> R
     return _wait(aevaluate(config, out=out))
 
 
-async def ajudge(rows: Any, judge: JudgeSpec | Judge | str, *, out: str | Path | None = None) -> Run:
+async def ajudge(rows: Any, judge: AnyJudge, *, out: str | Path | None = None) -> Run:
     """Judges rows that have a question, contexts, a reference and a prediction.
 
     `rows`: a list of dictionaries, a pandas or polars frame, or a `datasets.Dataset`, with
-    the field names of test sets and, if several variants are mixed, `variant`. `judge` is a `Judge`, a model's
-    name, or a `FunctionJudge`. `out` is the run's folder; the default is a new temporary folder, which is never deleted, so that paid
-    verdicts are not lost.
+    the field names of test sets and, if several variants are mixed, `variant`. `judge` is a `Judge`, a model's name, or
+    a `FunctionJudge`. `out` is the run's folder; the default is a new temporary folder, which is never deleted, so that
+    paid verdicts are not lost.
     """
+    from simsa import pipeline
+
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="simsa-"))
     folder.mkdir(parents=True, exist_ok=True)
     names = _write_rows(rows, folder)
-    settings: dict[str, Any] = {
-        "data": {"path": "questions.jsonl"},
-        "variants": [{"name": name, "predictions": "predictions.jsonl"} for name in names],
-    }
+    variants = [{"name": name, "predictions": "predictions.jsonl"} for name in names]
+    raw: dict[str, Any] = {"data": {"path": "questions.jsonl"}, "variants": variants}
+    own = None
     if isinstance(judge, str):
         judge = JudgeSpec(judge)
     if isinstance(judge, JudgeSpec):
-        made = configuration.build(settings | {"judge": judge.settings}, root=folder)
-        return await aevaluate(made, out=folder)
-    from simsa import pipeline
-
-    await pipeline.evaluate(configuration.build(settings, root=folder), folder, judge=judge)
+        raw["judge"] = judge.settings
+    else:
+        own = judge
+    await pipeline.evaluate(configuration.build(raw, root=folder), folder, judge=own)
     return Run(folder)
 
 
-def judge(rows: Any, judge: JudgeSpec | Judge | str, *, out: str | Path | None = None) -> Run:
+def judge(rows: Any, judge: AnyJudge, *, out: str | Path | None = None) -> Run:
     """`ajudge` for synchronous code and notebooks."""
     return _wait(ajudge(rows, judge, out=out))
 

@@ -308,7 +308,9 @@ def test_the_total_is_held_against_people_who_gave_all_four() -> None:
     random = np.random.default_rng(12)
     truth = random.integers(1, 5, (50, 4))
     seen = np.clip(truth + random.integers(-1, 2, (50, 4)), 1, 5)
-    scores = {name: {f"q{n}": float(seen[n, c]) for n in range(50)} for c, name in enumerate(CRITERIA)}
+    scores: dict[str, dict[str, float | None]] = {
+        name: {f"q{n}": float(seen[n, c]) for n in range(50)} for c, name in enumerate(CRITERIA)
+    }
     scores["total"] = {f"q{n}": float(seen[n].sum()) for n in range(50)}
     people = [
         Label(f"q{n}", "base", "", {name: int(truth[n, c]) for c, name in enumerate(CRITERIA) if n or c})
@@ -316,7 +318,7 @@ def test_the_total_is_held_against_people_who_gave_all_four() -> None:
     ]
     made = calibrate(
         judged_by_table({"base": scores}, declared=map(Criterion, CRITERIA)), HumanLabels(tuple(people))
-    )  # type: ignore[dict-item]
+    )
     assert made.total is not None
     assert made.total.agreement.n_labels == 49, "of one answer a criterion is not labelled"
     assert made.total.agreement.bias == pytest.approx((seen[1:].sum(axis=1) - truth[1:].sum(axis=1)).mean())
@@ -368,4 +370,4 @@ def test_any_scale_and_number_of_criteria_is_calibrated() -> None:
     assert made.total.agreement.n_labels == 50
     assert made.total.corrected["base"].mean == pytest.approx(
         np.mean(list(scores["total"].values())), abs=1.0
-    )  # type: ignore[arg-type]
+    )

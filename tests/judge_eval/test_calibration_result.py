@@ -106,7 +106,7 @@ def test_a_remark_fills_its_blanks_in_both_languages(key: str) -> None:
             for _, name, _, _ in string.Formatter().parse(catalogue(language)["calibration"][key])
             if name
         }
-        said = CalibrationNote(key, tuple((name, f"<{name}>") for name in sorted(blanks))).text(language)  # type: ignore[arg-type]
+        said = CalibrationNote(key, tuple((name, f"<{name}>") for name in sorted(blanks))).text(language)
         assert all(f"<{name}>" in said for name in blanks)
         assert "{" not in said
 

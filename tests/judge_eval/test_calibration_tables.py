@@ -22,7 +22,7 @@ LEVELS = range(1, 6)
 def made(n: int = 60, people: tuple[str, ...] = ("",), n_labels: int | None = None) -> Calibration:
     labels, scores = world(n, 13)
     found: JudgeScores = judged(scores)  # type: ignore[arg-type]
-    return calibrate(found, labelled(dict.fromkeys(people, labels), range(n_labels or n)))  # type: ignore[arg-type]
+    return calibrate(found, labelled(dict.fromkeys(people, labels), range(n_labels or n)))
 
 
 def titled(found: Calibration, key: str, **blanks: str) -> Grid | None:

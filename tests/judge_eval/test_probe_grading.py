@@ -71,7 +71,8 @@ def test_an_order_against_an_unscored_answer_counts_neither_way() -> None:
 
 
 def padded(shifts: list[int]) -> Probes:
-    cases, heard = [], {}
+    cases: list[ProbeCase] = []
+    heard: dict[str, CaseScores] = {}
     for n, shift in enumerate(shifts):
         base = case("reference", n, at_least={C: 4})
         wrapped = case("padded", n, same_mean={C: 0.3}, against=base.key)

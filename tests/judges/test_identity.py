@@ -141,7 +141,7 @@ def test_two_runs_of_one_judges_name_in_two_places_are_compared_with_a_warning(
     ):
         old, new = judged(tmp_path / "old", first), judged(tmp_path / "new", second)
     capsys.readouterr()
-    for language, says in (("en", "tell them apart by judge.identity"), ("ko", "judge.identity로 구별하고")):
+    for language, says in (("en", "give each its own judge.identity"), ("ko", "judge.identity")):
         assert run(["compare", str(old), str(new), "--language", language, "--json"]) == 0
         (note,) = [n for n in json.loads(capsys.readouterr().out)["notes"] if n["kind"] == "judge_apart"]
         assert "org/judge-v1" in note["text"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from simsa.config import JudgeConfig
 from simsa.judges import combine, make
 from simsa.judges.lexical import LexicalJudge, score
-from simsa.records import CRITERIA, Judgement, Message, Passage, Question
+from simsa.records import Judgement, Message, Passage, Question
+from tests.support.judged_runs import CRITERIA
 
 FOUNDRY = (
     "솔내주물은 1987년 3월 강도현이 달빛시에 세운 회사이다. 직원은 142명이고 주로 범종과 맨홀 뚜껑을 만든다."

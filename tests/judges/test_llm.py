@@ -15,9 +15,10 @@ from simsa import rubrics
 from simsa.config import JudgeConfig
 from simsa.errors import ConfigError, EndpointError, RubricError
 from simsa.judges import JudgeRequest, combine, make
-from simsa.records import CRITERIA, Judgement, Passage, Question, Status, content_hash
+from simsa.records import Judgement, Passage, Question, Status, content_hash
 from tests.servers.chat import Body, ChatServer, text_of, verdict
 from tests.support.judge_calls import SALT, ask, config, question, replies
+from tests.support.judged_runs import CRITERIA
 
 SCORES = {"answer_correctness": 4, "context_relevance": 3, "context_faithfulness": 5, "context_recall": 4}
 

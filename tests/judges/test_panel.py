@@ -15,10 +15,11 @@ from simsa.cli.main import run
 from simsa.config import build
 from simsa.errors import ConfigError
 from simsa.judges import JudgeRequest, make, median_judgement
-from simsa.records import CRITERIA, Judgement, Question
+from simsa.records import Judgement, Question
 from simsa.store import Store, judge_usage, judgements, members, repeats, results, statuses
 from tests.servers.chat import Body, ChatServer
 from tests.support.judged_runs import (
+    CRITERIA,
     asked_for,
     by_seed,
     config_of,
@@ -113,7 +114,7 @@ def test_without_a_majority_there_is_no_score(tmp_path: Path, capsys: pytest.Cap
             assert all(row.scores == {} for row in results(store))
         capsys.readouterr()
         assert run(["report", str(config)]) == 0
-        assert "과반이 채점하지 못함 2" in capsys.readouterr().out
+        assert "심사 모델 과반이 채점 실패 2" in capsys.readouterr().out
         # Asked again by this status, those that had no scores are, and no one else.
         before, b.reply = a.count, flat(5)
         assert run(["judge", str(config), "-q", "--retry", "no_majority"]) == 0

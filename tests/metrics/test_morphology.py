@@ -68,7 +68,8 @@ def test_lone_surrogates_and_nul_are_survived() -> None:
 
 def test_threads_agree() -> None:
     text = "가람시의 인구는 2021년 기준 12만 4천 명이다."
-    expected, seen = morphemes(text), []
+    expected = morphemes(text)
+    seen: list[list[str]] = []
     threads = [
         threading.Thread(target=lambda: seen.extend(morphemes(text) for _ in range(20))) for _ in range(4)
     ]

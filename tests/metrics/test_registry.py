@@ -97,7 +97,7 @@ def test_rows_come_in_order_across_blocks() -> None:
 
 
 def test_rows_are_streamed() -> None:
-    def endless():  # type: ignore[no-untyped-def]
+    def endless() -> Iterator[tuple[str, Question]]:
         while True:
             yield "서울", QUESTION
 

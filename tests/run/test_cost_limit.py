@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.batch import BatchServer
 from tests.servers.chat import Body, ChatServer, text_of, verdict
 from tests.servers.http import Response
-from tests.support.judged_runs import asked_for, report, write_rows
+from tests.support.judged_runs import CRITERIA, asked_for, report, write_rows
 
 PRICE = {"input": 10.0, "output": 40.0}
 WIDTH = 4

@@ -12,12 +12,11 @@ import pytest
 
 from simsa import rubrics
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.engines.making import lora, make_adapter, make_model
 from tests.engines.standing_in import stand_in
 from tests.servers.chat import Body, ChatServer, text_of, verdict
-from tests.support.judged_runs import write_rows
+from tests.support.judged_runs import CRITERIA, write_rows
 from tests.support.two_runs import N, judging, number, two_runs, write_config, write_data
 
 PRICE = "price = { input = 10.0, output = 10.0 }\n"

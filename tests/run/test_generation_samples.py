@@ -17,7 +17,6 @@ from scipy import stats
 from simsa import config, pipeline
 from simsa.cli.main import run
 from simsa.exporters.tracker_run import variants as tracked
-from simsa.records import CRITERIA
 from simsa.report import summary
 from simsa.report.charts import bars
 from simsa.report.score_matrix import load
@@ -25,7 +24,7 @@ from simsa.store import Store, claimed, judgements, results
 from simsa.store import members as members_of
 from tests.servers.batch import BatchServer
 from tests.servers.chat import Body, ChatServer, asks_claims, listing, text_of, verdict
-from tests.support.judged_runs import write_rows
+from tests.support.judged_runs import CRITERIA, write_rows
 
 N = 8
 SCORE = CRITERIA[0]

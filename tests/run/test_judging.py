@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.store import Store, judge_usage, judgements, results, sub_judgements
 from tests.servers.chat import ChatServer, text_of
 from tests.support.judged_runs import (
+    CRITERIA,
     GROUPS,
     asked_for,
     edited,

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.store import Store, results
 from tests.servers.chat import Body, ChatServer, text_of, verdict
-from tests.support.judged_runs import write_config, write_data
+from tests.support.judged_runs import CRITERIA, write_config, write_data
 
 N = 80
 PASSING = (
@@ -96,7 +95,7 @@ def test_what_stays_for_some_rows_is_their_status_and_exit_4(tmp_path: Path, fau
     ("fault", "says"),
     [
         ("unauthorised", "JUDGE_KEY"),
-        ("insufficient_quota", "top up"),
+        ("insufficient_quota", "충전"),
         ("wrong_path", "base_url"),
         ("forbidden", "JUDGE_KEY"),
     ],

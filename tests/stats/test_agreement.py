@@ -57,7 +57,7 @@ def test_the_bootstrap_s_figures_are_those_of_the_point_estimate(pairs: list[tup
     for label, score in pairs:
         table[0, label - 1, score - 1] += 1
     found = agree([label for label, _ in pairs], [score for _, score in pairs])
-    for name, value in _figures_of_tables(table, np.arange(1.0, 6.0)).items():
+    for name, value in _figures_of_tables(table, np.array(LEVELS, dtype=np.float64)).items():
         expected = getattr(found, name)
         if expected is not None:
             assert value[0] == pytest.approx(expected, abs=1e-9), name

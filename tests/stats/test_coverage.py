@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from bench.coverage import (
     corrected_coverage,
@@ -17,7 +19,7 @@ from bench.coverage import (
 
 def within(share: float, promised: float, reps: int) -> bool:
     """Whether a simulated share is within 1.5 points of the promise, and three standard errors more."""
-    return abs(share - promised) <= 0.015 + 3 * (promised * (1 - promised) / reps) ** 0.5
+    return abs(share - promised) <= 0.015 + 3 * math.sqrt(promised * (1 - promised) / reps)
 
 
 @pytest.mark.parametrize("n", [30, 100])

@@ -86,6 +86,7 @@ def test_equal_to_a_regression_with_a_column_for_every_question_and_variant() ->
     from scipy.stats import t
 
     half = robust.bse[0] * np.sqrt(25 / 24) * t.ppf(0.975, 24)
+    assert found.slope is not None
     assert found.ci95[1] - found.slope == pytest.approx(half, abs=1e-9)
 
 

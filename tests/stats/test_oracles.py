@@ -84,12 +84,12 @@ def test_one_variant(column: list[float | None]) -> None:
         return
     assert found is not None
     assert (found.n, found.n_missing) == (len(known), len(column) - len(known))
-    assert found.mean == near(np.mean(known))
-    assert found.median == near(np.median(known))
+    assert found.mean == near(float(np.mean(known)))
+    assert found.median == near(float(np.median(known)))
     if len(known) == 1:
         assert (found.sd, found.ci95) == (None, None)
         return
-    assert found.sd == near(np.std(known, ddof=1))
+    assert found.sd == near(float(np.std(known, ddof=1)))
     half = stats.t.ppf(0.975, len(known) - 1) * np.std(known, ddof=1) / math.sqrt(len(known))
     assert found.ci95 == near((np.mean(known) - half, np.mean(known) + half))  # type: ignore[arg-type]
     if any(score is None for score in column):
@@ -111,7 +111,7 @@ def test_scores_of_shared_documents(rows: list[tuple[float, int]]) -> None:
     # Miller's part of independent scores has ddof=1 where the sandwich has ddof=0.
     variance = float(robust.cov_params()[0, 0]) + np.var(values, ddof=1) / n - np.var(values) / n
     assert found.se is not None
-    assert found.se**2 == near(max(0.0, variance))
+    assert found.se**2 == near(max(0.0, float(variance)))
     assert (found.df, found.n_clusters) == (n_clusters - 1, n_clusters)
     half = stats.t.ppf(0.975, n_clusters - 1) * found.se
     assert found.ci95 == near((np.mean(values) - half, np.mean(values) + half))  # type: ignore[arg-type]
@@ -293,7 +293,7 @@ def test_a_judge_and_people(pairs: list[tuple[int, int]]) -> None:
         assert found.spearman == near(stats.spearmanr(labels, judged).statistic)
         assert found.kendall_tau_b == near(stats.kendalltau(labels, judged).statistic)
     assert found.mae == near(mean_absolute_error(labels, judged))
-    assert found.bias == near(np.mean(judged) - np.mean(labels))
+    assert found.bias == near(float(np.mean(judged) - np.mean(labels)))
     assert [list(row) for row in found.confusion] == confusion_matrix(labels, judged, labels=LEVELS).tolist()
 
 

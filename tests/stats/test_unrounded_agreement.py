@@ -28,7 +28,7 @@ def raters(n: int, seed: int) -> tuple[list[int], list[float]]:
 def concordance(x: list[int], y: list[float]) -> float:
     """Lin's coefficient from its definition: 2·cov/(var + var + (difference of means)²), ddof=0."""
     covariance = float(np.cov(x, y, ddof=0)[0, 1])
-    return 2 * covariance / (np.var(x) + np.var(y) + (np.mean(x) - np.mean(y)) ** 2)
+    return float(2 * covariance / (np.var(x) + np.var(y) + (np.mean(x) - np.mean(y)) ** 2))
 
 
 @pytest.mark.parametrize(("n", "seed"), [(30, 1), (280, 2), (7, 3)])

@@ -12,8 +12,10 @@ import pytest
 
 from simsa import rubrics
 from simsa.cli.main import run
-from simsa.records import CRITERIA
+from simsa.rubrics import built_in_criteria
 from tests.servers.chat import Body, text_of, verdict
+
+CRITERIA = built_in_criteria().names
 
 KEY = "sk-test-0123456789-never-to-be-seen"
 

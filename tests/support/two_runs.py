@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from tests.servers.chat import Body, ChatServer, text_of, verdict
-from tests.support.judged_runs import write_rows
+from tests.support.judged_runs import CRITERIA, write_rows
 
 N = 40
 

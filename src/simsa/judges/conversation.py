@@ -6,19 +6,27 @@ A conversation may outlive a process: `state` is all that has to be stored betwe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import orjson
 
+from simsa.config import JudgeConfig
+from simsa.i18n.messages import msg
+from simsa.judges.expected_score import ALTERNATIVES, expected_scores
 from simsa.judges.request import JudgeRequest
 from simsa.judges.retry import RetryGate
-from simsa.llm import ChatFailure, ChatReply, ChatRequest
-from simsa.records import Judgement, Message
+from simsa.llm import ChatFailure, ChatReply, ChatRequest, Price, cost
+from simsa.llm.pricing import tokens
+from simsa.records import Criteria, Judgement, Message, Status
 from simsa.rubrics import ParsedScores, ParseFailure
 from simsa.rubrics.claims import ParsedClaims
+from simsa.text import one_line
 
+# How often a request may be sent until its reply can be used, by the status of the last reply.
+_MAX_PARSE_ATTEMPTS: dict[Status, int] = {"unreadable": 3, "empty": 3, "truncated": 2, "refused": 2}
 _LENGTH_FACTOR = 2
+_EXCERPT = 120
 # A reply that could not be parsed is shown to the judge again, up to this many characters.
 _SHOWN = 4_000
 
@@ -46,12 +54,24 @@ class CallPart:
     criterion_hashes: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """How a chat model is asked, and what its replies cost."""
+
+    label: str
+    config: JudgeConfig
+    price: Price | None
+    criteria: Criteria
+    say: Callable[[str], None]
+
+
 @dataclass(slots=True)
 class JudgeConversation:
     """`first` are the messages of the first call; `failure` says why the last reply could not be used."""
 
     request: JudgeRequest
     part: CallPart
+    settings: ChatSettings
     first: tuple[Message, ...]
     max_tokens: int
     failure: ParseFailure | None = None
@@ -67,23 +87,92 @@ class JudgeConversation:
     latency_s: float = 0.0
     attempts: int = 0
 
-    def add_usage(self, reply: ChatReply | ChatFailure, cost: float | None, estimate: float = 0.0) -> None:
-        """Adds what a call took; `estimate` is its cost where `cost` is not known."""
+    def next_call(self) -> ChatRequest:
+        """The next call."""
+        config, request = self.settings.config, self.request
+        return ChatRequest(
+            messages=self.messages(),
+            max_tokens=self.max_tokens,
+            temperature=config.temperature,
+            seed=None if config.seed is None else config.seed + request.repeat,
+            schema=self.part.schema,
+            logprobs=ALTERNATIVES if config.logprobs and not request.is_claims else None,
+            extra_body=config.extra_body,
+        )
+
+    def parse_reply(self, reply: ChatReply | ChatFailure, *, price_share: float = 1.0) -> Judgement | None:
+        """The judgement that a reply gives; None where the call is to be repeated.
+
+        `price_share` is the part of the usual price that the call has cost.
+        """
+        self._add_usage(reply, price_share)
+        if isinstance(reply, ChatFailure):
+            # A repeated call that fails does not change what the first reply was.
+            return self._judgement(self.failure or ParseFailure(reply.kind, reply.detail))
+        parsed = self._parse(reply)
+        self.parse_attempts += 1
+        if isinstance(parsed, ParseFailure):
+            if not self._can_help(parsed):
+                return self._judgement(parsed)
+            self.failure = parsed
+            if parsed.status == "truncated":
+                self.max_tokens *= _LENGTH_FACTOR
+            return None
+        self.part.gate.record_parsed()
+        made = self._judgement(parsed)
+        if self.settings.config.logprobs and made.scores:
+            expected = expected_scores(reply.text, reply.logprobs, made.scores, self.settings.criteria)
+            return replace(made, expected=expected)
+        return made
+
+    def _can_help(self, failure: ParseFailure) -> bool:
+        """Whether repeating the call can help: up to a limit, and only a judge that was ever parsed."""
+        if self.parse_attempts < _MAX_PARSE_ATTEMPTS[failure.status]:
+            return not self.part.gate.is_closed
+        if self.part.gate.record_failed():
+            code = "judge.unread_claims" if self.request.is_claims else "judge.unread"
+            said = one_line(self.texts[-1], _EXCERPT)
+            self.settings.say(msg(code, judge=self.settings.label, said=said))
+        return False
+
+    def may_retry(self) -> bool | None:
+        """Whether to repeat the call; None: not known before other requests have been repeated."""
+        return self.part.gate.may_retry(self.request.request_hash)
+
+    def give_up(self, status: Status | None = None) -> Judgement:
+        """The judgement without repeating the call: the status of the last reply, or `status`."""
+        assert self.failure is not None, "its last reply was parsed"
+        self.finish()
+        return self._judgement(self.failure._replace(status=status) if status else self.failure)
+
+    def finish(self) -> None:
+        """Notes that the request has its judgement."""
+        self.part.gate.finish(self.request.request_hash)
+
+    def _add_usage(self, reply: ChatReply | ChatFailure, price_share: float) -> None:
+        """Adds what a call took. Without reported usage, its cost is estimated from the texts."""
         self.attempts += reply.attempts
         self.latency_s += reply.latency_s
-        self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
-        self.spent_usd += estimate if cost is None else cost
-        if isinstance(reply, ChatReply):
-            self.texts.append(reply.text or reply.refusal or "")
-            self.prompt_tokens += reply.prompt_tokens
-            self.completion_tokens += reply.completion_tokens
-            self.cached_tokens += reply.cached_tokens
-
-    def fail(self, failure: ParseFailure) -> None:
-        """Notes why the last reply could not be used; after one that was cut off, the limit is raised."""
-        self.failure = failure
-        if failure.status == "truncated":
-            self.max_tokens *= _LENGTH_FACTOR
+        if isinstance(reply, ChatFailure):
+            return
+        text = reply.text or reply.refusal or ""
+        model, price = self.settings.config.model, self.settings.price
+        if reply.prompt_tokens:
+            used = reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens
+            full = cost(model, *used, override=price)
+            usd = None if full is None else full * price_share
+        else:
+            usd = None
+        if usd is None:
+            estimated = round(tokens(self.prompt_text())), 0, round(tokens(text))
+            self.spent_usd += (cost(model, *estimated, override=price) or 0.0) * price_share
+        else:
+            self.spent_usd += usd
+        self.cost_usd = None if usd is None or self.cost_usd is None else self.cost_usd + usd
+        self.texts.append(text)
+        self.prompt_tokens += reply.prompt_tokens
+        self.completion_tokens += reply.completion_tokens
+        self.cached_tokens += reply.cached_tokens
 
     def messages(self) -> tuple[Message, ...]:
         """The messages of the next call."""
@@ -103,7 +192,7 @@ class JudgeConversation:
             return (*before, last, shown, Message("user", note))
         return (*before, Message(last.role, f"{last.content}\n\n{note}"))
 
-    def parse(self, reply: ChatReply) -> Parsed:
+    def _parse(self, reply: ChatReply) -> Parsed:
         """What was asked for, or why it is not there. Never raises."""
         if reply.refusal or reply.finish_reason == "content_filter":
             return ParseFailure("refused", reply.refusal or "a content filter stopped the answer")
@@ -116,10 +205,29 @@ class JudgeConversation:
             return parsed
         return ParseFailure("truncated", "the answer was cut off at the length limit; be brief")
 
-    @property
-    def raw(self) -> str:
-        """The replies as a judgement stores them: one as it is, several as a JSON list."""
-        return join_replies(self.texts)
+    def _judgement(self, parsed: Parsed) -> Judgement:
+        outcome: dict[str, Any]
+        match parsed:
+            case ParsedScores():
+                outcome = {"status": "scored", "scores": parsed.scores, "analysis": parsed.analysis}
+            case ParsedClaims():
+                outcome = {"status": "scored", "claims": parsed.claims}
+            case ParseFailure():
+                outcome = {"status": parsed.status, "detail": parsed.reason}
+        return Judgement(
+            request_hash=self.request.request_hash,
+            judge=self.settings.label,
+            rubric=self.part.rubric,
+            raw=join_replies(self.texts),
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            cached_tokens=self.cached_tokens,
+            cost_usd=self.cost_usd,
+            latency_s=self.latency_s,
+            attempts=self.attempts,
+            estimated_usd=self.spent_usd if self.cost_usd is None else None,
+            **outcome,
+        )
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON. The names are those of the stored format."""
@@ -166,22 +274,5 @@ class ChatJudge(Protocol):
     def conversation(self, request: JudgeRequest) -> JudgeConversation:
         """A conversation before its first call."""
 
-    def next_call(self, conversation: JudgeConversation) -> ChatRequest:
-        """The next call."""
-
-    def parse_reply(
-        self, conversation: JudgeConversation, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
-    ) -> Judgement | None:
-        """The judgement that a reply gives; None where the call is to be repeated."""
-
     def record_parsed(self, *, claims: bool) -> None:
         """Notes that verdicts, or lists of claims, of this judge could be parsed before."""
-
-    def may_retry(self, conversation: JudgeConversation) -> bool | None:
-        """Whether to repeat the call; None: not known before other requests have been repeated."""
-
-    def give_up(self, conversation: JudgeConversation) -> Judgement:
-        """The judgement on a request whose last reply could not be parsed."""
-
-    def finish(self, request: JudgeRequest) -> None:
-        """Notes that the request has its judgement."""

@@ -14,21 +14,14 @@ from simsa.config import JudgeConfig
 from simsa.errors import ConfigError, RubricError
 from simsa.i18n.messages import msg
 from simsa.judges.base import CanContinue, Judge
-from simsa.judges.conversation import CallPart, JudgeConversation, Parsed
+from simsa.judges.conversation import CallPart, ChatSettings, JudgeConversation
 from simsa.judges.cost import VERDICT_TOKENS, CostEstimate, claims_tokens, estimate_call, price_of
-from simsa.judges.expected_score import ALTERNATIVES, expected_scores
 from simsa.judges.request import JOINT, JudgeRequest
 from simsa.judges.retry import RetryGate
-from simsa.llm import CapabilityLearner, ChatEndpoint, ChatFailure, ChatReply, ChatRequest, cost
-from simsa.llm.pricing import tokens
-from simsa.records import CLAIMS, Judgement, Question, Status, content_hash
-from simsa.rubrics import ParsedScores, ParseFailure, Rubric
-from simsa.rubrics.claims import SCHEMA, ParsedClaims, claims_prompt, passages, read_claims
-from simsa.text import one_line
-
-# How often a request may be sent until its reply can be used, by the status of the last reply.
-_MAX_PARSE_ATTEMPTS: dict[Status, int] = {"unreadable": 3, "empty": 3, "truncated": 2, "refused": 2}
-_EXCERPT = 120
+from simsa.llm import CapabilityLearner, ChatEndpoint
+from simsa.records import CLAIMS, Judgement, Question, content_hash
+from simsa.rubrics import Rubric
+from simsa.rubrics.claims import SCHEMA, claims_prompt, passages, read_claims
 
 
 class LLMJudge(Judge):
@@ -78,9 +71,10 @@ class LLMJudge(Judge):
         self._config = config
         self._rubric = rubric
         self._secret = key
-        self._say = say or (lambda text: None)
         self._capabilities = capabilities
-        self._price = price_of(config)
+        self._settings = ChatSettings(
+            self.label, config, price_of(config), rubric.criteria, say or (lambda text: None)
+        )
         self._salt = salt or secrets.token_bytes(32)
         self._endpoint: ChatEndpoint | None = None
         self._is_ours = False
@@ -213,7 +207,7 @@ class LLMJudge(Judge):
             config.model,
             key=self._secret,
             key_name=config.key_variable,
-            on_event=self._say,
+            on_event=self._settings.say,
             max_concurrency=config.max_concurrency,
             timeout_s=config.timeout_s,
             max_attempts=config.max_attempts,
@@ -231,20 +225,18 @@ class LLMJudge(Judge):
     async def judge(self, request: JudgeRequest, can_continue: CanContinue | None = None) -> Judgement:
         assert self._endpoint is not None, "a judge judges inside `async with`"
         conversation = self.conversation(request)
-        gate = conversation.part.gate
         try:
             while True:
-                reply = await self._endpoint.complete(self.next_call(conversation))
-                judgement = self.parse_reply(conversation, reply)
+                reply = await self._endpoint.complete(conversation.next_call())
+                judgement = conversation.parse_reply(reply)
                 if judgement is not None:
                     return judgement
-                assert conversation.failure is not None, "a call is repeated for a reason"
-                if not await gate.wait_may_retry(request.request_hash):
-                    return self.give_up(conversation)
+                if not await conversation.part.gate.wait_may_retry(request.request_hash):
+                    return conversation.give_up()
                 if can_continue and not can_continue(conversation.spent_usd):
-                    return self._judgement(conversation, ParseFailure("budget", conversation.failure.reason))
+                    return conversation.give_up("budget")
         finally:
-            gate.finish(request.request_hash)
+            conversation.finish()
 
     def chat_models(self) -> Mapping[str, LLMJudge]:
         return {"": self}
@@ -253,77 +245,11 @@ class LLMJudge(Judge):
         """A conversation about `request` before its first call."""
         part = self._parts[request.criteria]
         messages = part.messages(request.material, self._code(request.material))
-        return JudgeConversation(request, part, messages, self._config.max_tokens)
-
-    def next_call(self, conversation: JudgeConversation) -> ChatRequest:
-        """The next call of a conversation."""
-        config, request = self._config, conversation.request
-        return ChatRequest(
-            messages=conversation.messages(),
-            max_tokens=conversation.max_tokens,
-            temperature=config.temperature,
-            seed=None if config.seed is None else config.seed + request.repeat,
-            schema=conversation.part.schema,
-            logprobs=ALTERNATIVES if config.logprobs and not request.is_claims else None,
-            extra_body=config.extra_body,
-        )
-
-    def parse_reply(
-        self, conversation: JudgeConversation, reply: ChatReply | ChatFailure, *, price_share: float = 1.0
-    ) -> Judgement | None:
-        """The judgement that a reply gives; None where the call is to be repeated.
-
-        `price_share` is the part of the usual price that the call has cost.
-        """
-        usd = self._cost(reply, price_share)
-        estimate = self._estimated_cost(conversation, reply, price_share) if usd is None else 0.0
-        conversation.add_usage(reply, usd, estimate)
-        if isinstance(reply, ChatFailure):
-            # A repeated call that fails does not change what the first reply was.
-            return self._judgement(
-                conversation, conversation.failure or ParseFailure(reply.kind, reply.detail)
-            )
-        parsed = conversation.parse(reply)
-        conversation.parse_attempts += 1
-        if isinstance(parsed, ParseFailure):
-            if self._can_help(conversation, parsed):
-                conversation.fail(parsed)
-                return None
-            return self._judgement(conversation, parsed)
-        conversation.part.gate.record_parsed()
-        made = self._judgement(conversation, parsed)
-        if self._config.logprobs and made.scores:
-            expected = expected_scores(reply.text, reply.logprobs, made.scores, self.criteria)
-            return replace(made, expected=expected)
-        return made
-
-    def _can_help(self, conversation: JudgeConversation, failure: ParseFailure) -> bool:
-        """Whether repeating the call can help: up to a limit, and only a judge that was ever parsed."""
-        gate = conversation.part.gate
-        if conversation.parse_attempts < _MAX_PARSE_ATTEMPTS[failure.status]:
-            return not gate.is_closed
-        if gate.record_failed():
-            code = "judge.unread_claims" if conversation.request.is_claims else "judge.unread"
-            self._say(msg(code, judge=self.label, said=one_line(conversation.texts[-1], _EXCERPT)))
-        return False
+        return JudgeConversation(request, part, self._settings, messages, self._config.max_tokens)
 
     def record_parsed(self, *, claims: bool) -> None:
         """Notes that verdicts of this judge, or lists of claims, could be parsed before."""
         (self._claims_gate if claims else self._gate).record_parsed()
-
-    def may_retry(self, conversation: JudgeConversation) -> bool | None:
-        """Whether to repeat the call; None: not known before other requests have been repeated."""
-        return conversation.part.gate.may_retry(conversation.request.request_hash)
-
-    def give_up(self, conversation: JudgeConversation) -> Judgement:
-        """The judgement on a request whose last reply could not be parsed."""
-        assert conversation.failure is not None, "its last reply was parsed"
-        self.finish(conversation.request)
-        return self._judgement(conversation, conversation.failure)
-
-    def finish(self, request: JudgeRequest) -> None:
-        """Notes that the request has its judgement."""
-        self._parts[request.criteria].gate.finish(request.request_hash)
 
     def _code(self, material: Mapping[str, str]) -> str:
         """The code that marks where the texts of a row begin and end.
@@ -336,47 +262,6 @@ class LLMJudge(Judge):
         while not code or any(code in text for text in material.values()):
             code = hashlib.blake2b(shared + code.encode(), key=self._salt, digest_size=8).hexdigest()
         return code
-
-    def _cost(self, reply: ChatReply | ChatFailure, price_share: float) -> float | None:
-        if isinstance(reply, ChatFailure):
-            return 0.0
-        if not reply.prompt_tokens:  # the endpoint reports no usage
-            return None
-        used = reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens
-        full = cost(self._config.model, *used, override=self._price)
-        return None if full is None else full * price_share
-
-    def _estimated_cost(
-        self, conversation: JudgeConversation, reply: ChatReply | ChatFailure, price_share: float
-    ) -> float:
-        """The cost of a call without reported usage, from the characters of its texts."""
-        text = reply.text or reply.refusal or "" if isinstance(reply, ChatReply) else ""
-        used = round(tokens(conversation.prompt_text())), 0, round(tokens(text))
-        return (cost(self._config.model, *used, override=self._price) or 0.0) * price_share
-
-    def _judgement(self, conversation: JudgeConversation, parsed: Parsed) -> Judgement:
-        outcome: dict[str, Any]
-        match parsed:
-            case ParsedScores():
-                outcome = {"status": "scored", "scores": parsed.scores, "analysis": parsed.analysis}
-            case ParsedClaims():
-                outcome = {"status": "scored", "claims": parsed.claims}
-            case ParseFailure():
-                outcome = {"status": parsed.status, "detail": parsed.reason}
-        return Judgement(
-            request_hash=conversation.request.request_hash,
-            judge=self.label,
-            rubric=conversation.part.rubric,
-            raw=conversation.raw,
-            prompt_tokens=conversation.prompt_tokens,
-            completion_tokens=conversation.completion_tokens,
-            cached_tokens=conversation.cached_tokens,
-            cost_usd=conversation.cost_usd,
-            latency_s=conversation.latency_s,
-            attempts=conversation.attempts,
-            estimated_usd=conversation.spent_usd if conversation.cost_usd is None else None,
-            **outcome,
-        )
 
 
 def _repeat(request: JudgeRequest, repeat: int) -> JudgeRequest:

@@ -45,6 +45,8 @@ def _rank(matrix: ScoreMatrix, kind: Kind, names: Sequence[str]) -> Floats:
     import numpy as np
 
     scores = (TOTAL,) if TOTAL in matrix.score_names else matrix.criteria.names
+    if not scores:
+        return np.full(len(matrix.question_ids), MISSING)
     if kind in ("disputed", "unsteady"):
         rows = []
         for name in names:

@@ -73,7 +73,7 @@ class ScoreMatrix:
     clusters: tuple[str, ...]
     variants: Mapping[str, Variant]
     criteria: Criteria
-    """The criteria that the run's rubric declares; none without a judge."""
+    """The criteria that the run's rubric declares."""
 
     @property
     def score_names(self) -> tuple[str, ...]:

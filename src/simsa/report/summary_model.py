@@ -306,7 +306,7 @@ class Summary:
     language: Language
     baseline: str
     criteria: Criteria
-    """The criteria that the run's rubric declares; none without a judge."""
+    """The criteria that the run's rubric declares."""
     data: Mapping[str, Any]
     variants: tuple[VariantSummary, ...]
     comparisons: tuple[Comparison, ...]

@@ -1,8 +1,8 @@
-"""Looks at everything a run needs, and spends nothing."""
+"""`simsa check`: checks everything that a run needs, without spending anything."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -25,7 +25,7 @@ _EXAMPLES = 3
 
 
 class CheckFinding(NamedTuple):
-    """One thing that was looked at. `exit_code` is what a run would end with because of it."""
+    """The result of one check. `exit_code` is what a run would end with because of it."""
 
     level: Level
     about: str
@@ -35,7 +35,7 @@ class CheckFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Everything that was found, the data's description, the estimate, and the doubtful rows."""
+    """All findings, the description of the data, the cost estimate, and the doubtful rows."""
 
     findings: tuple[CheckFinding, ...]
     data: dict[str, Any] | None
@@ -61,216 +61,189 @@ class CheckReport:
 
 
 async def check(config: Config, folder: Path, train: Path | None = None, *, ask: bool = False) -> CheckReport:
-    """Looks at config, data, prompts, adapters, endpoints and judge; goes on past what is wrong.
+    """Checks config, data, prompts, adapters, endpoints and judge; continues after a problem.
 
-    `train` is a file of training rows, which the test set should have nothing of. `ask` has each
-    endpoint answer one small question, a few tokens, to find out what it takes.
+    `train` is a file of training rows that the test set must not contain. With `ask` each endpoint gets one
+    request of a few tokens that shows which request fields it accepts.
     """
-    findings: list[CheckFinding] = []
-    known: dict[str, CapabilityReport | None] = {}
-    questions = _questions(config, findings)
-    doubtful = _hygiene(questions, train, findings)
-    _prompt(config, questions, findings)
-    _adapters(config, findings)
-    findings.extend([finding async for finding in _endpoints(config, known, ask)])
-    judge = _judge(config, findings)
+    checks = _Checks(config, ask)
+    questions = checks.questions()
+    quality = checks.quality(questions, train)
+    checks.prompt(questions)
+    checks.adapters()
+    for variant in config.variants:
+        if e := variant.endpoint:
+            extra_body = {**config.generation.extra_body, **e.extra_body}
+            named = (variant.name, e.base_url, e.model, e.api_key_env)
+            await checks.endpoint(*named, extra_body=extra_body, has_adapter=bool(e.adapter))
+    judge = checks.judge()
     if config.judge and judge and not (judge.is_local or config.judge.adapter):
-        findings.extend([finding async for finding in _judge_endpoint(config.judge, known, ask)])
-    takes = estimate_run(config, folder, judge, questions) if judge and questions else None
+        for name, one in config.judge.each.items():
+            about = msg("about.member", name=name) if config.judge.panel else msg("about.judge")
+            named = (about, one.base_url, one.model, one.key_variable)
+            await checks.endpoint(*named, extra_body=one.extra_body)
+            if one.via == "batch":
+                await checks.batch_api(about, one)
+    estimate = estimate_run(config, folder, judge, questions) if judge and questions else None
     described = data.describe(questions).to_dict() if questions else None
-    return CheckReport(tuple(findings), described, takes, doubtful, known)
+    return CheckReport(tuple(checks.findings), described, estimate, quality, checks.capabilities)
 
 
-def _fine(about: str, text: str) -> CheckFinding:
-    return CheckFinding("ok", msg(f"about.{about}"), text)
+class _Checks:
+    """The checks, and what they have found so far."""
 
+    def __init__(self, config: Config, ask: bool) -> None:
+        self.findings: list[CheckFinding] = []
+        self.capabilities: dict[str, CapabilityReport | None] = {}
+        self._config = config
+        self._ask = ask
 
-def _wrong(about: str, error: SimsaError) -> CheckFinding:
-    return CheckFinding("error", about, str(error), error.exit_code)
+    def _add(self, about: str, text: str, level: Level = "ok") -> None:
+        self.findings.append(CheckFinding(level, about, text))
 
+    def _error(self, about: str, error: SimsaError) -> None:
+        self.findings.append(CheckFinding("error", about, str(error), error.exit_code))
 
-def _questions(config: Config, findings: list[CheckFinding]) -> list[Question]:
-    try:
-        questions = list(plan.read_questions(config))
-        for variant in config.variants:
-            if variant.predictions:
-                rows = data.read_predictions(config.path(variant.predictions))
-                n = sum(row.variant in (None, variant.name) for row in rows)
-                found = msg("check.predictions", n=n, path=variant.predictions)
-                findings.append(CheckFinding("ok", variant.name, found))
-    except SimsaError as error:
-        findings.append(_wrong(msg("about.data"), error))
-        return []
-    findings.append(_fine("data", msg("check.questions", n=len(questions), path=config.data.path)))
-    return questions
+    def questions(self) -> list[Question]:
+        config, about = self._config, msg("about.data")
+        try:
+            questions = list(plan.read_questions(config))
+            for variant in config.variants:
+                if variant.predictions:
+                    rows = data.read_predictions(config.path(variant.predictions))
+                    n = sum(row.variant in (None, variant.name) for row in rows)
+                    self._add(variant.name, msg("check.predictions", n=n, path=variant.predictions))
+        except SimsaError as error:
+            self._error(about, error)
+            return []
+        self._add(about, msg("check.questions", n=len(questions), path=config.data.path))
+        return questions
 
+    def quality(self, questions: list[Question], train: Path | None) -> DataQuality | None:
+        """Doubtful rows of the test set, and rows that are in the training data."""
+        training = msg("about.training")
+        try:
+            quality = inspect_quality(questions, data.read(train) if train else ())
+        except SimsaError as error:
+            self._error(training, error)
+            return None
+        leaked = False
+        for kind, n in quality.counts.items():
+            is_leak = kind.startswith("leaked")
+            leaked |= is_leak
+            examples = "; ".join(_example(found) for found in quality.of(kind)[:_EXAMPLES])
+            text = msg(
+                "check.doubt", n=n, total=len(questions), doubt=msg(f"doubt.{kind}"), examples=examples
+            )
+            self._add(training if is_leak else msg("about.data"), text, "warning")
+        if train and not leaked:
+            self._add(training, msg("check.no_leak", path=str(train)))
+        return quality
 
-def _hygiene(
-    questions: list[Question], train: Path | None, findings: list[CheckFinding]
-) -> DataQuality | None:
-    try:
-        doubtful = inspect_quality(questions, data.read(train) if train else ())
-    except SimsaError as error:
-        findings.append(_wrong(msg("about.training"), error))
-        return None
-    for kind, n in doubtful.counts.items():
-        examples = "; ".join(_example(found) for found in doubtful.of(kind)[:_EXAMPLES])
-        what = {"n": n, "total": len(questions), "doubt": msg(f"doubt.{kind}"), "examples": examples}
-        about = msg("about.training" if kind.startswith("leaked") else "about.data")
-        findings.append(CheckFinding("warning", about, msg("check.doubt", **what)))
-    if train and not any(kind.startswith("leaked") for kind in doubtful.counts):
-        findings.append(_fine("training", msg("check.no_leak", path=str(train))))
-    return doubtful
+    def prompt(self, questions: list[Question]) -> None:
+        about = msg("about.prompt")
+        try:
+            prompt = prompts.load(self._config.generation.prompt, self._config.root)
+            for question in questions:
+                prompt.messages(question)
+        except SimsaError as error:
+            self._error(about, error)
+            return
+        own = sum(1 for question in questions if question.messages)
+        text: str = prompt.label if own < len(questions) or not questions else msg("check.own_messages")
+        self._add(about, msg("check.with_messages", text=text, n=own) if own else text)
+
+    def adapters(self) -> None:
+        about = msg("about.serving")
+        try:
+            notes = engines.check_adapters(self._config)
+            plans = engines.plan_servers(self._config)
+        except SimsaError as error:
+            self._error(about, error)
+            return
+        for note in notes:
+            self._add(about, note, "warning")
+        for server in plans:
+            self._add(about, msg("check.one_vllm", names=", ".join(server.variants)))
+
+    def judge(self) -> Judge | None:
+        about = msg("about.judge")
+        if self._config.judge is None:
+            self._add(about, msg("check.no_judge"), "warning")
+            return None
+        try:
+            judge = judges.from_config(self._config)
+        except SimsaError as error:
+            self._error(about, error)
+            return None
+        self._add(about, msg("check.judge", judge=judge.label, rubric=judge.rubric, mode=judge.mode))
+        for note in judge.notes:
+            self._add(about, note, "warning")
+        return judge
+
+    async def endpoint(
+        self,
+        about: str,
+        base_url: str,
+        model: str,
+        key_name: str | None,
+        *,
+        extra_body: Mapping[str, Any],
+        has_adapter: bool = False,
+    ) -> None:
+        """Whether an endpoint answers, has the model, and keeps it; with `ask` also what it accepts."""
+        self.capabilities[about] = None
+        models: dict[str, ModelInfo] = {}
+        reached = False
+        try:
+            endpoint = ChatEndpoint(
+                base_url, model, key=secret(key_name), key_name=key_name, timeout_s=20, max_attempts=2
+            )
+            async with endpoint:
+                models = {info.id: info for info in await endpoint.models()}
+            reached = True
+            if models and model not in models and not has_adapter:
+                names = ", ".join(sorted(models)[:8])
+                text = msg("check.unlisted", url=base_url, model=model, list=names)
+                self._add(about, text, "warning")
+            else:
+                self._add(about, msg("check.answers", url=base_url))
+        except SimsaError as error:
+            self._error(about, error)
+        info = models.get(model)
+        end = deprecation(model, listed=info.shutdown_date if info else None)
+        if end and end.is_soon:
+            self._add(about, end.said, "warning")
+        if self._ask and reached and not has_adapter:
+            await self._probe(about, endpoint, extra_body)
+
+    async def _probe(self, about: str, endpoint: ChatEndpoint, extra_body: Mapping[str, Any]) -> None:
+        try:
+            async with endpoint:
+                report = self.capabilities[about] = await endpoint.probe(extra_body)
+        except SimsaError as error:
+            self._error(about, error)
+            return
+        if report is None:
+            self._add(about, msg("check.silent", url=endpoint.base_url), "warning")
+
+    async def batch_api(self, about: str, config: JudgeConfig) -> None:
+        try:
+            async with BatchEndpoint(
+                config.base_url,
+                key=secret(config.key_variable),
+                key_name=config.key_variable,
+                timeout_s=20,
+                max_attempts=2,
+                patience_s=0,
+            ) as endpoint:
+                await endpoint.check()
+        except SimsaError as error:
+            self._error(about, error)
+            return
+        self._add(about, msg("check.batch_api", url=config.base_url, discount=config.batch.discount))
 
 
 def _example(found: DataFinding) -> str:
     like = f", {found.match} to {found.other}" if found.other else ""
     return f"{found.question_id}{like} ({one_line(found.excerpt, 40)})"
-
-
-def _prompt(config: Config, questions: list[Question], findings: list[CheckFinding]) -> None:
-    try:
-        prompt = prompts.load(config.generation.prompt, config.root)
-        for question in questions:
-            prompt.messages(question)
-    except SimsaError as error:
-        findings.append(_wrong(msg("about.prompt"), error))
-        return
-    own = sum(1 for question in questions if question.messages)
-    text: str = prompt.label if own < len(questions) or not questions else msg("check.own_messages")
-    findings.append(_fine("prompt", msg("check.with_messages", text=text, n=own) if own else text))
-
-
-def _adapters(config: Config, findings: list[CheckFinding]) -> None:
-    try:
-        notes = engines.check_adapters(config)
-        plans = engines.plan_servers(config)
-    except SimsaError as error:
-        findings.append(_wrong(msg("about.serving"), error))
-        return
-    findings.extend(CheckFinding("warning", msg("about.serving"), note) for note in notes)
-    findings.extend(_fine("serving", msg("check.one_vllm", names=", ".join(p.variants))) for p in plans)
-
-
-async def _endpoints(
-    config: Config, known: dict[str, CapabilityReport | None], ask: bool
-) -> AsyncIterator[CheckFinding]:
-    for variant in config.variants:
-        if e := variant.endpoint:
-            named = (variant.name, e.base_url, e.model, e.api_key_env)
-            reached = True
-            async for finding in _reachable(*named, has_adapter=bool(e.adapter)):
-                reached = reached and finding.level != "error"
-                yield finding
-            always = {**config.generation.extra_body, **e.extra_body}
-            asks = ask and reached and not e.adapter
-            async for finding in _capabilities(*named, known, ask=asks, always=always):
-                yield finding
-
-
-def _judge(config: Config, findings: list[CheckFinding]) -> Judge | None:
-    if config.judge is None:
-        findings.append(CheckFinding("warning", msg("about.judge"), msg("check.no_judge")))
-        return None
-    try:
-        judge = judges.from_config(config)
-    except SimsaError as error:
-        findings.append(_wrong(msg("about.judge"), error))
-        return None
-    what = {"judge": judge.label, "rubric": judge.rubric, "mode": judge.mode}
-    findings.append(_fine("judge", msg("check.judge", **what)))
-    findings.extend(CheckFinding("warning", msg("about.judge"), note) for note in judge.notes)
-    return judge
-
-
-async def _judge_endpoint(
-    config: JudgeConfig, known: dict[str, CapabilityReport | None], ask: bool
-) -> AsyncIterator[CheckFinding]:
-    for name, one in config.each.items():
-        about = msg("about.member", name=name) if config.panel else msg("about.judge")
-        named = (about, one.base_url, one.model, one.key_variable)
-        reached = True
-        async for finding in _reachable(*named):
-            reached = reached and finding.level != "error"
-            yield finding
-        async for finding in _capabilities(*named, known, ask=ask and reached, always=one.extra_body):
-            yield finding
-        if one.via == "batch":
-            yield await _batch_api(about, one)
-
-
-async def _batch_api(about: str, config: JudgeConfig) -> CheckFinding:
-    try:
-        async with BatchEndpoint(
-            config.base_url,
-            key=secret(config.key_variable),
-            key_name=config.key_variable,
-            timeout_s=20,
-            max_attempts=2,
-            patience_s=0,
-        ) as endpoint:
-            await endpoint.check()
-    except SimsaError as error:
-        return _wrong(about, error)
-    return CheckFinding(
-        "ok", about, msg("check.batch_api", url=config.base_url, discount=config.batch.discount)
-    )
-
-
-async def _reachable(
-    about: str, base_url: str, model: str, key_name: str | None, has_adapter: bool = False
-) -> AsyncIterator[CheckFinding]:
-    try:
-        endpoint = ChatEndpoint(
-            base_url, model, key=secret(key_name), key_name=key_name, timeout_s=20, max_attempts=2
-        )
-        async with endpoint:
-            models = await endpoint.models()
-    except SimsaError as error:
-        yield _wrong(about, error)
-        for finding in _retiring(about, model, None):
-            yield finding
-        return
-    known = {info.id: info for info in models}
-    if known and model not in known and not has_adapter:
-        listed = ", ".join(sorted(known)[:8])
-        yield CheckFinding("warning", about, msg("check.unlisted", url=base_url, model=model, list=listed))
-    else:
-        yield CheckFinding("ok", about, msg("check.answers", url=base_url))
-    for finding in _retiring(about, model, known.get(model)):
-        yield finding
-
-
-async def _capabilities(
-    about: str,
-    base_url: str,
-    model: str,
-    key_name: str | None,
-    known: dict[str, CapabilityReport | None],
-    *,
-    ask: bool,
-    always: Mapping[str, Any],
-) -> AsyncIterator[CheckFinding]:
-    """Puts a report on the endpoint's capabilities into `known`, or None unless `ask`.
-
-    `always` is sent with every request.
-    """
-    known[about] = None
-    try:
-        endpoint = ChatEndpoint(
-            base_url, model, key=secret(key_name), key_name=key_name, timeout_s=20, max_attempts=2
-        )
-        if ask:
-            async with endpoint:
-                known[about] = await endpoint.probe(always)
-    except SimsaError as error:
-        yield _wrong(about, error)
-        return
-    if ask and known[about] is None:
-        yield CheckFinding("warning", about, msg("check.silent", url=base_url))
-
-
-def _retiring(about: str, model: str, info: ModelInfo | None) -> Iterator[CheckFinding]:
-    end = deprecation(model, listed=info.shutdown_date if info else None)
-    if end and end.is_soon:
-        yield CheckFinding("warning", about, end.said)

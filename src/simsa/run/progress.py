@@ -1,4 +1,4 @@
-"""How far a run is: plain counters that the pipeline moves and a display reads."""
+"""Progress of a run: counters that the pipeline moves and a display reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEP_S = 1.0
 
 @dataclass(slots=True)
 class Stage:
-    """One stage's counters. `total` is None until it is known."""
+    """Counters of one stage. `total` is None until it is known."""
 
     total: int | None = None
     done: int = 0
@@ -35,7 +35,7 @@ class Stage:
         self.total = total
 
     def ready(self) -> None:
-        """The wait for a server is over; the rate counts from here if nothing was done before."""
+        """The server is ready: the rate counts from now, if nothing was done before."""
         if not self.done:
             self.started = time.monotonic()
 
@@ -43,9 +43,9 @@ class Stage:
         self.finished = time.monotonic()
 
     def rate(self, now: float | None = None) -> float:
-        """Rows a second over the last minute, as far as it was looked at; over all time once it has ended.
+        """Rows per second over the last minute; over the whole time once the stage has ended.
 
-        What a resumed run finds done goes by at once and says nothing of the rest.
+        Rows that a resumed run finds done pass at once, so they must not count for the rest.
         """
         if self.finished is not None or self.started is None:
             return self.done / self.seconds if self.seconds > 0 else 0.0
@@ -61,7 +61,7 @@ class Stage:
         return (self.done - done) / (at - before) if at > before else 0.0
 
     def left_s(self, now: float | None = None) -> float | None:
-        """Seconds until it is done at this rate; None while that cannot be told."""
+        """Seconds until the stage is done at this rate; None while that is unknown."""
         rate = self.rate(now)
         if not self.total or not rate:
             return None
@@ -76,9 +76,9 @@ class Stage:
 
 @dataclass(slots=True)
 class Progress:
-    """`say` is told what a person should know as it happens; the counters move silently.
+    """Counters of both stages, and what to tell the user.
 
-    `show_data` gets the test set's description before anything is asked.
+    `say` gets messages as they arise. `show_data` gets the description of the test set before anything is asked.
     """
 
     say: Callable[[str], None] = lambda text: None
@@ -86,14 +86,14 @@ class Progress:
     generate: Stage = field(default_factory=Stage)
     judge: Stage = field(default_factory=Stage)
     spent_usd: float = 0.0
-    """What all judging of the run has cost; `before_usd` of it before this sitting."""
+    """Cost of all judging of the run; `before_usd` of it before this call of the program."""
     before_usd: float = 0.0
     limit_usd: float | None = None
     notes: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def to_go_usd(self) -> float | None:
-        """What the rest of the judging will cost if it goes on as it has; None while that cannot be told."""
+        """Expected cost of the rest of the judging at the price so far; None while that is unknown."""
         stage = self.judge
         if not stage.total or not stage.done:
             return None
@@ -101,7 +101,7 @@ class Progress:
         return each * max(0, stage.total - stage.done)
 
     def timing(self, before: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-        """Rows and seconds of each stage, added to those of earlier sittings."""
+        """Rows and seconds of each stage, added to those of earlier calls of the program."""
         total = {}
         for name, stage in (("generate", self.generate), ("judge", self.judge)):
             so_far = before.get(name) or {"rows": 0, "seconds": 0.0}
@@ -112,6 +112,6 @@ class Progress:
         return {name: figures for name, figures in total.items() if figures["rows"]}
 
     def note(self, kind: str, text: str) -> None:
-        """A warning: shown now, and kept for every report of the run."""
+        """Adds a warning, which is shown now and in every report of the run."""
         self.notes.append({"kind": kind, "text": str(text), "ko": localize(text, "ko")})
         self.say(text)

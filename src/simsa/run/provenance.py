@@ -24,6 +24,11 @@ from simsa.version import __version__
 _LIBRARIES = ("torch", "transformers", "kiwipiepy", "numpy", "scipy")
 
 
+def _default_criteria() -> list[dict[str, Any]]:
+    """The built-in criteria: reports of runs that are not judged yet have them without scores."""
+    return rubrics.built_in_criteria().to_list()
+
+
 def record_run(store: Store, config: Config, judge: Judge | None, progress: Progress) -> None:
     """Stores what the run is made from, and shows what the test set contains."""
     run = store.meta("run") or {
@@ -39,7 +44,7 @@ def record_run(store: Store, config: Config, judge: Judge | None, progress: Prog
         config=shown,
         root=str(config.root.resolve()),
         judge=judge and _judge_facts(judge, config.judge),
-        criteria=judge.criteria.to_list() if judge else store.meta("criteria"),
+        criteria=judge.criteria.to_list() if judge else store.meta("criteria") or _default_criteria(),
         language=config.report.language,
         baseline=config.baseline,
         data=summary.to_dict(),

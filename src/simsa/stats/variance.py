@@ -1,4 +1,4 @@
-"""Where the noise in a mean comes from, and what to buy more of."""
+"""Variance components of a mean (questions, generations, judgements), and which of them to increase."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Source = Literal["questions", "seeds", "repeats"]
 
 
 class Spread(NamedTuple):
-    """How far scores differ that should be the same: `n` groups, the share that `differ`, the pooled `sd` in points."""
+    """Spread within groups of scores that should be equal: `n` groups, the share that `differ`, the pooled `sd`."""
 
     n: int
     differ: float
@@ -21,7 +21,7 @@ class Spread(NamedTuple):
 def spread(groups: Iterable[Sequence[float]]) -> Spread | None:
     """Spread within groups of scores of the same thing, such as a context judged once for every variant.
 
-    Groups of one score tell nothing and are left out; None when no other is there.
+    Groups of one score are left out; None when there are no others.
     """
     several = [list(group) for group in groups if len(group) > 1]
     if not several:
@@ -36,10 +36,9 @@ def spread(groups: Iterable[Sequence[float]]) -> Spread | None:
 class VarianceSplit:
     """Variance of single scores, split by source, in squared score points.
 
-    `questions` is between questions, `seeds` between generations for the same question,
-    `repeats` between judgements of the same answer; None where the data has no two to tell
-    it from, and then its share is part of the source before it. `n_…` are (mean) counts:
-    questions, seeds a question, repeats an answer.
+    `questions` is the variance between questions, `seeds` between generations for the same question, `repeats`
+    between judgements of the same answer. A source without repetition in the data is None and is part of the
+    source before it. `n_questions`, `n_seeds` (per question) and `n_repeats` (per answer) are mean counts.
     """
 
     questions: float
@@ -50,14 +49,14 @@ class VarianceSplit:
     n_repeats: float
 
     def se(self, questions: float = 1, seeds: float = 1, repeats: float = 1) -> float:
-        """Standard error of the mean with so many times as many questions, seeds and repeats."""
+        """Standard error of the mean if the numbers of questions, seeds and repeats are multiplied by these factors."""
         q = self.n_questions * questions
         s, r = self.n_seeds * seeds, self.n_repeats * repeats
         variance = self.questions / q + (self.seeds or 0) / (q * s) + (self.repeats or 0) / (q * s * r)
         return math.sqrt(variance)
 
     def shares(self) -> dict[Source, float]:
-        """Which share of the mean's variance comes from each source that can be told; they sum to 1."""
+        """Share of the mean's variance from each known source; the shares sum to 1."""
         whole = self.se() ** 2
         if whole == 0:
             return {}
@@ -70,10 +69,10 @@ class VarianceSplit:
         return {source: part / whole for source, part in parts.items() if part is not None}
 
     def limits(self) -> dict[Source, float]:
-        """By how much of itself the standard error falls at most, however much of a source is bought, 0–1.
+        """The most that increasing one source can reduce the standard error, as a fraction of it (0–1).
 
-        Any number of questions brings it to 0. Any number of seeds leaves the questions' part,
-        any number of repeats the questions' and the seeds' part.
+        Unlimited questions reduce it to 0. Unlimited seeds leave the questions' part, unlimited repeats the
+        questions' and the seeds' part.
         """
         shares = self.shares()
         if not shares:
@@ -87,14 +86,14 @@ class VarianceSplit:
 
     @property
     def is_split(self) -> bool:
-        """Whether there was anything to tell the questions' part from."""
+        """Whether another source than the questions is known."""
         return self.seeds is not None or self.repeats is not None
 
     def gains(self) -> dict[Source, float]:
-        """By how much of itself the standard error falls when a source is doubled, 0–1.
+        """The reduction of the standard error when a source is doubled, as a fraction of it (0–1).
 
-        Doubling the questions also doubles generations and judgements, doubling the seeds
-        also doubles judgements: `advice` sets the gain against that.
+        Doubling the questions also doubles generations and judgements, and doubling the seeds also doubles
+        judgements; `advice` takes these costs into account.
         """
         now = self.se()
         if now == 0:
@@ -109,7 +108,7 @@ class VarianceSplit:
     def advice(
         self, question_cost: float = 1.0, generation_cost: float = 1.0, judgement_cost: float = 1.0
     ) -> Source | None:
-        """What lowers the standard error most for its cost; None when there is no noise to lower.
+        """The source that reduces the standard error most for its cost; None when there is nothing to reduce.
 
         Costs are those of writing one question, of one generation and of one judgement, in any unit.
         """
@@ -125,6 +124,7 @@ class VarianceSplit:
         return max(gains, key=lambda source: gains[source] / costs[source] if costs[source] else math.inf)
 
     def to_dict(self) -> dict[str, Any]:
+        """The components and derived figures for JSON."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         figures = {"shares": self.shares(), "gains": self.gains(), "limits": self.limits()}
         return fields | {"se": self.se()} | figures | {"advice": self.advice()}
@@ -179,9 +179,9 @@ def split_difference(
 ) -> VarianceSplit | None:
     """The split of a paired difference second − first, from the splits of both.
 
-    `differences` are those of the questions' means, one a question. Generations and judgements
-    of two variants are independent, so that their parts add up; the questions' part is what is
-    left of the variance of the differences. None for fewer than two questions.
+    `differences` are the differences of the questions' means. Generations and judgements of two variants are
+    independent, so their variances add up; the questions' part is the rest of the variance of the differences.
+    None for fewer than two questions.
     """
     n = len(differences)
     if n < 2:
@@ -202,7 +202,7 @@ def split_difference(
 
 
 def _harmonic(a: float, b: float) -> float:
-    """As many of each side as bring the same noise as `a` of one and `b` of the other."""
+    """The common number with the same noise as `a` on one side and `b` on the other."""
     return 2 * a * b / (a + b)
 
 

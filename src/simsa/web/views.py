@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from simsa.i18n.messages import words
-from simsa.records import Criteria, Criterion, Number
+from simsa.records import Criteria, Number
 from simsa.report import contingency, tables
 from simsa.report.charts import HEIGHT, WIDTH, history, level_bars
 from simsa.report.claim_tables import claim_lines
-from simsa.report.format import short_names, shortened
+from simsa.report.format import labels, short_labels, short_names, shortened
 from simsa.store import Store
 from simsa.text import count, one_line, visible
 from simsa.web.active_filters import active_filters, columns, filter_suggestions
@@ -46,7 +46,6 @@ from simsa.web.text_diff import LONGEST
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from simsa.i18n.language import Language
     from simsa.report import Summary
     from simsa.web.run_page import RunPage
     from simsa.web.security import RequestContext
@@ -242,7 +241,7 @@ class Pages:
         common = {
             "say": words(run.language, "page"),
             "label": labels(run.language, criteria),
-            "short_label": _short_labels(run.language),
+            "short_label": short_labels(run.language),
             "shade": shades(criteria),
             "criteria": criteria,
             "language": run.language,
@@ -252,29 +251,6 @@ class Pages:
             "visit": context,
         }
         return self._environment.get_template(f"{name}.html.jinja").render(common | values)
-
-
-def labels(language: Language, criteria: Iterable[Criterion] = ()) -> Callable[[str], str]:
-    """A function from the name of a criterion or metric to its title: the catalogue's, the criterion's, or the name."""
-    from simsa.i18n.messages import label
-
-    titles = {criterion.name: criterion.title for criterion in criteria if criterion.title}
-
-    def title(name: str) -> str:
-        found = label(name, language)
-        return titles.get(name, name) if found == name else found
-
-    return title
-
-
-def _short_labels(language: Language) -> Callable[[str], str]:
-    from simsa.i18n.messages import label
-
-    def short(name: str) -> str:
-        found = label(f"short.{name}", language)
-        return name if found == f"short.{name}" else found
-
-    return short
 
 
 def shades(criteria: Criteria) -> Callable[[str, float], int]:

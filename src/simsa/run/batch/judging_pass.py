@@ -139,16 +139,16 @@ class JudgingPass:
         if row and row.reply is not None:
             outcome = await self._read(member, conversation, row, row.reply)
             if isinstance(outcome, AskResult):
-                member.judge.finish(request)
+                conversation.finish()
                 return outcome
             row = outcome
         if conversation.failure is not None:
-            may_retry = member.judge.may_retry(conversation)
+            may_retry = conversation.may_retry()
             if may_retry is None:
                 self.waiting += 1
                 return None
             if not may_retry:
-                return self._result(member.judge.give_up(conversation), row, 0.0)
+                return self._result(conversation.give_up(), row, 0.0)
         async with self._writing:
             return await self._write(member, conversation, row)
 
@@ -161,13 +161,13 @@ class JudgingPass:
         if not self._files or not self._budget.reserve((usd or 0.0) * self._cost_factor):
             self.unasked += 1
             return None
-        call = member.judge.next_call(conversation)
+        call = conversation.next_call()
         body = self._formats[member.name].now.compose(call, member.config.model)
         if await self._files[member.name].add(request.request_hash, row.round if row else 0, body, usd):
             self._standings[request.request_hash] = "sent"
             return None
         failure = ChatFailure("too_long", "the request is larger than a batch file may be", 0, 0.0)
-        made = member.judge.parse_reply(conversation, failure)
+        made = conversation.parse_reply(failure)
         assert made is not None
         return self._result(made, None, 0.0)
 
@@ -204,7 +204,7 @@ class JudgingPass:
         if isinstance(reply, ChatReply):
             share = 1.0 - member.config.batch.discount
             counted = replace(reply, attempts=lost)
-            return member.judge.parse_reply(conversation, counted, price_share=share), 0
+            return conversation.parse_reply(counted, price_share=share), 0
         kind: FailureKind = "failed"
         if isinstance(reply, ErrorResponse):
             error_class, kind = reply.error_class, reply.failure_kind
@@ -217,7 +217,7 @@ class JudgingPass:
         if lost < max_attempts:
             return None, lost
         failure = ChatFailure(kind, reply.detail, row.lost + 1, 0.0)
-        return member.judge.parse_reply(conversation, failure), 0
+        return conversation.parse_reply(failure), 0
 
     def _learn(
         self, member: BatchMember, conversation: JudgeConversation, row: BatchRow, error: ErrorResponse
@@ -233,7 +233,7 @@ class JudgingPass:
     def _sent(self, member: BatchMember, conversation: JudgeConversation, row: BatchRow) -> Mapping[str, Any]:
         """The body of the request that a reply belongs to."""
         format = self._formats[member.name].asked_in(row.batch)
-        return format.compose(member.judge.next_call(conversation), member.config.model)
+        return format.compose(conversation.next_call(), member.config.model)
 
     def _result(self, made: Judgement, row: BatchRow | None, usd: float) -> AskResult:
         key = made.request_hash

@@ -84,10 +84,10 @@ def test_documents_add_what_their_questions_share() -> None:
     weights = {q: 2.0 if int(q[1:]) % 2 else 5.0 for q in labels}
     clusters = {q: int(q[1:]) // 4 for q in labels}
     plain, found = (stratified_mean(labels, weights, [3.0] * 140, c) for c in (None, clusters))
-    parts = {}
+    parts: dict[str, float] = {}
     for weight in (2.0, 5.0):
         own = [q for q in labels if weights[q] == weight]
-        centre = np.mean([labels[q] for q in own])
+        centre = float(np.mean([labels[q] for q in own]))
         parts |= {q: weight * len(own) / 140 * (labels[q] - centre) / len(own) for q in own}
     shared = sum(parts[a] * parts[b] for a in parts for b in parts if a != b and clusters[a] == clusters[b])
     assert plain.ci95 is not None
@@ -96,7 +96,7 @@ def test_documents_add_what_their_questions_share() -> None:
     assert found.n_clusters == 10
     assert found.mean == plain.mean
     assert found.ci95 == pytest.approx(
-        (plain.mean - t.ppf(0.975, 9) * variance**0.5, plain.mean + t.ppf(0.975, 9) * variance**0.5)  # type: ignore[operator]
+        (plain.mean - t.ppf(0.975, 9) * variance**0.5, plain.mean + t.ppf(0.975, 9) * variance**0.5)
     )
 
 
