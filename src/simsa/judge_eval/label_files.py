@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from simsa.data.readers import raw_rows
 from simsa.data.schema import identifier, optional_text
 from simsa.errors import DataError
+from simsa.i18n.messages import msg
 from simsa.judge_eval.sampling import AnswerCodes
 from simsa.records import Criterion
 from simsa.store import labels
@@ -62,7 +63,9 @@ def read_labels(path: Path, answers: AnswerCodes, criteria: CriterionScales) -> 
         reader.add(row, where)
     if not reader.scores:
         raise DataError(
-            "holds no labels", where=str(path), hint="fill in the columns of the criteria with whole numbers"
+            msg("error.judge_eval.holds_no_labels"),
+            where=str(path),
+            hint=msg("error.judge_eval.fill_columns_criteria_whole_numbers"),
         )
     return reader.result()
 
@@ -73,7 +76,7 @@ def _of_page(
     everything = list(found)
     current = [label for label in everything if answers.get(label.answer) == label.answer_hash]
     if not current:
-        raise DataError("holds no labels of this run's answers", where=where)
+        raise DataError(msg("error.judge_eval.holds_no_labels_run_s"), where=where)
     labelled = {label.answer for label in current}
     kept = {answer: weight for answer, weight in weights.items() if answer in labelled}
     return HumanLabels(tuple(current), kept, len(everything) - len(current))
@@ -107,10 +110,14 @@ class _Reader:
             earlier = self._lines.setdefault((key, criterion), where)
             if earlier != where:
                 raise DataError(
-                    f"scores {criterion} of the same answer again, after {earlier}",
+                    msg(
+                        "error.judge_eval.scores_same_answer_again_after",
+                        criterion=criterion,
+                        earlier=earlier,
+                    ),
                     where=where,
                     found=", ".join(filter(None, (*key.answer[:2], annotator))),
-                    hint="several people need a column `annotator`",
+                    hint=msg("error.judge_eval.several_people_need_column_annotator"),
                 )
             self.scores.setdefault(key, {})[criterion] = score
         if comment := optional_text(row.get("comment"), where, "comment"):
@@ -118,7 +125,12 @@ class _Reader:
         weight = _number(row.get("weight"), where, "weight", "a number above 0")
         if weight is not None:
             if weight <= 0:
-                raise DataError("is not a number above 0", where=where, field="weight", found=row["weight"])
+                raise DataError(
+                    msg("error.judge_eval.is_not_number_above"),
+                    where=where,
+                    field="weight",
+                    found=row["weight"],
+                )
             self._weights[key.answer] = weight
 
     def result(self) -> HumanLabels:
@@ -139,10 +151,10 @@ class _Reader:
         missing = next((answer for answer in scored if answer not in weights), None)
         if weights and missing:
             raise DataError(
-                "some labelled rows have a weight and this one has none",
+                msg("error.judge_eval.some_labelled_rows_have_weight"),
                 found=", ".join(missing[:2]),
                 field="weight",
-                hint="keep the column `weight` as it was drawn, or take it out",
+                hint=msg("error.judge_eval.keep_column_weight_was_drawn"),
             )
         return HumanLabels(found, weights)
 
@@ -160,33 +172,39 @@ class _Reader:
         cells = {name: row[name] for name in self._criteria if name in row}
         if not cells:
             raise DataError(
-                "there is no column of a criterion",
+                msg("error.judge_eval.there_is_no_column_criterion"),
                 where=where,
                 found=", ".join(row),
-                hint=f"one or more of {', '.join(self._criteria)}; or criterion and score",
+                hint=msg("error.judge_eval.one_or_more_or_criterion", list=", ".join(self._criteria)),
             )
         return cells
 
     def _unknown(self, name: str, where: str, what: str) -> DataError:
         near = difflib.get_close_matches(name, self._criteria, n=1, cutoff=0.0)
-        hint = f"did you mean {near[0]}?" if near else None
-        return DataError(f"is no {what} that is known", where=where, field=what, found=name, hint=hint)
+        hint = msg("error.judge_eval.did_you_mean", value=near[0]) if near else None
+        return DataError(
+            msg("error.judge_eval.is_no_is_known", what=what), where=where, field=what, found=name, hint=hint
+        )
 
     def _answer(self, row: Mapping[str, Any], where: str) -> LabeledAnswer:
         if code := optional_text(row.get("code"), where, "code"):
             found = self._answers.by_code(code)
             if found is None:
                 raise DataError(
-                    "no answer has this code",
+                    msg("error.judge_eval.no_answer_has_code"),
                     where=where,
                     field="code",
                     found=code,
-                    hint="it was drawn from another run, or the answer has changed since: take the row out",
+                    hint=msg("error.judge_eval.was_drawn_another_run_or"),
                 )
             return found
         for column in ("question_id", "variant"):
             if column not in row:
-                raise DataError(f"there is no column {column!r}", where=where, found=", ".join(row))
+                raise DataError(
+                    msg("error.judge_eval.there_is_no_column", column=column),
+                    where=where,
+                    found=", ".join(row),
+                )
         answer = LabeledAnswer(
             identifier(row["question_id"], where, "question_id"),
             identifier(row["variant"], where, "variant"),
@@ -203,28 +221,36 @@ class _Reader:
         wanted = "the number of an answer, from 0"
         number = _number(value, where, "sample", wanted)
         if number is not None and (number < 0 or number != int(number)):
-            raise DataError(f"is not {wanted}", where=where, field="sample", found=value)
+            raise DataError(
+                msg("error.judge_eval.is_not", wanted=wanted), where=where, field="sample", found=value
+            )
         return int(number or 0)
 
     def _no_answer(self, answer: LabeledAnswer, where: str) -> DataError:
         variants = list(dict.fromkeys(known.variant for known in self._answers))
         if answer.variant not in variants:
             hint = list_choices(answer.variant, variants)
-            return DataError("no such variant", where=where, field="variant", found=answer.variant, hint=hint)
+            return DataError(
+                msg("error.judge_eval.no_such_variant"),
+                where=where,
+                field="variant",
+                found=answer.variant,
+                hint=hint,
+            )
         if answer.sample and answer._replace(sample=0) in self._answers:
             return DataError(
-                "there is no such answer to this question",
+                msg("error.judge_eval.there_is_no_such_answer"),
                 where=where,
                 field="sample",
                 found=answer.sample,
-                hint="answers are numbered from 0; without a number it is the first",
+                hint=msg("error.judge_eval.answers_are_numbered_without_number"),
             )
         return DataError(
-            f"the judge's side has no such question of {answer.variant}",
+            msg("error.judge_eval.judge_s_side_has_no", variant=answer.variant),
             where=where,
             field="question_id",
             found=answer.question_id,
-            hint="labels belong to answers of this run: take the row out, or name the right run",
+            hint=msg("error.judge_eval.labels_belong_answers_run_take"),
         )
 
 
@@ -236,7 +262,9 @@ def _score(value: Any, name: str, criterion: Criterion | None, where: str) -> in
     if (criterion is None and whole) or (criterion is not None and number in criterion.levels):
         return int(number)
     limits = f" from {criterion.low} to {criterion.high}" if criterion else ""
-    raise DataError(f"is not a whole number{limits}", where=where, field=name, found=value)
+    raise DataError(
+        msg("error.judge_eval.is_not_whole_number", limits=limits), where=where, field=name, found=value
+    )
 
 
 def _number(value: Any, where: str, field: str, wanted: str) -> float | None:
@@ -248,10 +276,10 @@ def _number(value: Any, where: str, field: str, wanted: str) -> float | None:
         number = math.nan
     if not math.isfinite(number):
         raise DataError(
-            f"is not {wanted}",
+            msg("error.judge_eval.is_not", wanted=wanted),
             where=where,
             field=field,
             found=value,
-            hint="leave it empty (null in JSON) where there is none",
+            hint=msg("error.judge_eval.leave_empty_null_json_where"),
         )
     return number

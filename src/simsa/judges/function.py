@@ -37,7 +37,8 @@ class FunctionJudge(Judge):
         self.label: str = label or str(getattr(score, "__name__", type(score).__name__))
         self.rubric = f"{self.label}@{version}"
         self.criteria = Criteria(Criterion(one) if isinstance(one, str) else one for one in criteria)
-        self.key = content_hash("function", self.label, version, self.criteria.to_list())
+        asked = [[one.name, one.low, one.high, one.weight, one.in_total] for one in self.criteria]
+        self.key = content_hash("function", self.label, version, asked)
         self.task = self.verdict_task = self.key
         self._score = score
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from simsa.errors import InputError, SimsaError
+from simsa.i18n.messages import msg
 from simsa.store import Store
 from simsa.web.csv_export import to_csv
 from simsa.web.labeling import LabelChange, keep_agreement
@@ -183,7 +184,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(
-            f"cannot be listened on: {error.strerror}",
+            msg("error.web.cannot_listened", strerror=error.strerror),
             where=f"{host}:{port}",
             hint="give another --port, or 0 for any" + ("" if host in LOOPBACK else ", or another --host"),
         ) from None

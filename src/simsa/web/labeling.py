@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from simsa.errors import DataError, SimsaError
+from simsa.i18n.messages import msg
 from simsa.judge_eval.sampling import AnswerCodes
 from simsa.store import Result, Store, results
 from simsa.store.labels import (
@@ -165,7 +166,7 @@ class LabelingDesk:
         with Labels(self.folder) as labels:
             item = next((item for item in labels.items(annotator) if item.place == place), None)
             if item is None:
-                raise DataError("is no place of the sample", found=place)
+                raise DataError(msg("error.web.is_no_place_sample"), found=place)
             with Store.read(self.folder) as store:
                 result = _result(store, item)
             if result is None or _code(result) != seen:
