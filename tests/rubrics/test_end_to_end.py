@@ -133,7 +133,7 @@ def test_an_undeclared_prompt_is_refused_before_the_first_call(
             assert run([command, str(config)]) == 2
             captured = capfd.readouterr()
             said = " ".join((captured.out + captured.err).split())
-            assert "asks for keys that it does not declare: score, reason" in said
+            assert "선언하지 않은 키를 요구합니다: score, reason" in said
             assert "simsa init --rubric --from" in said
         assert server.count == 0
 

@@ -85,7 +85,9 @@ def export(store: Store, folder: Path, uri: str | None = None, experiment: str =
         except MlflowException as error:
             raise _translated(error, address) from None
         except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror or error}", where=str(folder)) from None
+            raise InputError(
+                msg("error.exporters.cannot_written", value=error.strerror or error), where=str(folder)
+            ) from None
 
 
 def _export(client: Any, store: Store, address: str, experiment: str, artifacts: str | None) -> Exported:
@@ -198,6 +200,11 @@ def _translated(error: Exception, address: str) -> Exception:
     shown = _without_password(address)
     text = one_line(str(error).partition("\n")[0], 200)
     if address.startswith(("http://", "https://")):
-        return EndpointError(f"MLflow's server cannot be used: {text}", where=shown)
-    hint = "give a SQLite file, sqlite:///path/mlflow.db, a folder, or the address of a server"
-    return InputError(f"MLflow cannot use this store: {text}", field="--tracking-uri", found=shown, hint=hint)
+        return EndpointError(msg("error.exporters.mlflow_s_server_cannot_used", text=text), where=shown)
+    hint = msg("error.exporters.give_sqlite_file_sqlite_path")
+    return InputError(
+        msg("error.exporters.mlflow_cannot_use_store", text=text),
+        field="--tracking-uri",
+        found=shown,
+        hint=hint,
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.errors import InputError
+from simsa.i18n.messages import msg
 from simsa.text import one_line
 
 if TYPE_CHECKING:
@@ -148,5 +149,7 @@ def output_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+        raise InputError(
+            msg("error.exporters.cannot_written_2", strerror=error.strerror), where=str(folder)
+        ) from None
     return folder

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 from simsa.records import Message, Question, content_hash
 from simsa.text import encoding_hint, suggestion
 
@@ -41,7 +42,8 @@ class Prompt:
             return tuple(Message(role, part.render(values).strip()) for role, part in self._parts)
         except Exception as error:  # a template is a program of the user's: anything may come out
             raise ConfigError(
-                f"the prompt cannot be filled for question {question.id!r}: {error}", where=self.label
+                msg("error.prompts.prompt_cannot_filled_question", id=question.id, error=error),
+                where=self.label,
             ) from None
 
 
@@ -56,17 +58,21 @@ def load(name: str, root: Path = Path()) -> Prompt:
         source = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"the prompt is not UTF-8 at byte {error.start}",
+            msg("error.prompts.prompt_is_not_utf_byte", start=error.start),
             where=str(file),
             field="generation.prompt",
             hint=encoding_hint(file.read_bytes(), str(file)),
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"the prompt cannot be read: {error.strerror}",
+            msg("error.prompts.prompt_cannot_read", strerror=error.strerror),
             where=str(file),
             field="generation.prompt",
-            hint=f"{suggestion(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file",
+            hint=msg(
+                "error.prompts.built_are_anything_else_is",
+                suggestion=suggestion(name, BUILT_IN),
+                list=", ".join(BUILT_IN),
+            ),
         ) from None
     return Prompt(f"{label}@{content_hash(source)[:8]}", source, _compile(source, str(file)))
 
@@ -82,7 +88,7 @@ def _compile(source: str, where: str) -> tuple[tuple[str, Template], ...]:
         return tuple((role, environment.from_string(text)) for role, text in _split(source))
     except TemplateSyntaxError as error:
         raise ConfigError(
-            f"the prompt is not valid Jinja: {error}", where=f"{where}:{error.lineno}"
+            msg("error.prompts.prompt_is_not_valid_jinja", error=error), where=f"{where}:{error.lineno}"
         ) from None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.errors import ConfigError, RunError
 from simsa.i18n.language import LANGUAGES, Language
-from simsa.i18n.messages import note_text, words
+from simsa.i18n.messages import msg, note_text, words
 from simsa.records import Criteria, Criterion, Number, Question, content_hash
 from simsa.report import gates
 from simsa.report.cross_judge_report import Bridged, bridged, judged_apart
@@ -36,11 +36,7 @@ _SAME = (
     ("judge", "key", "settings of the judge"),
 )
 
-_BRIDGE = (
-    "scores of different judges or rubrics do not mix. `--bridge 50` has both judge a sample of 50 answers and "
-    "shows how far they differ; or judge one run again as the other was (edit its [judge] and run "
-    "`simsa judge`), which leaves the answers as they are"
-)
+_BRIDGE = msg("error.report.scores_different_judges_or_rubrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +150,7 @@ def comparison_report(
     baseline = baseline or first.meta("baseline") or next(iter(matrix.variants), "")
     if baseline not in matrix.variants:
         hint = list_choices(baseline, matrix.variants)
-        raise ConfigError("no such variant", field="--baseline", found=baseline, hint=hint)
+        raise ConfigError(msg("error.report.no_such_variant"), field="--baseline", found=baseline, hint=hint)
     comparisons, cross_judge = compared(matrix, baseline), None
     if bridge is not None:
         _require_one_judge(wanted, sides, baseline, matrix)
@@ -215,7 +211,7 @@ def require_comparable(
         if one != other and not allowed:
             shown = "" if key == "key" else f": {_shown(one)} and {_shown(other)}"
             raise RunError(
-                f"cannot be compared with {first.folder}: their {what} differ{shown}",
+                msg("error.report.cannot_compared_their_differ", folder=first.folder, what=what, shown=shown),
                 where=str(second.folder),
                 hint=_shared_hint(shared_questions(first, second)) if section == "run" else _BRIDGE,
             )
@@ -224,9 +220,9 @@ def require_comparable(
     found = shared_questions(first, second)
     if not found.pairs:
         raise RunError(
-            f"has no question in common with {first.folder}",
+            msg("error.report.has_no_question_common", folder=first.folder),
             where=str(second.folder),
-            hint="the same question, passages and references are needed in both",
+            hint=msg("error.report.same_question_passages_references_are"),
         )
     return found
 
@@ -251,11 +247,10 @@ def _require_one_judge(
         across = any(sides.get(name, sides[baseline]) != sides[baseline] for name in names)
         if gate.relative and gate.metric in (*matrix.score_names, TOTAL, SHARE) and across:
             raise ConfigError(
-                "compares scores of two judges",
+                msg("error.report.compares_scores_two_judges"),
                 field="--gate",
                 found=gate.text,
-                hint="name a variant of the baseline's own run, as in 'lora: total > baseline', or judge "
-                "both runs alike",
+                hint=msg("error.report.name_variant_baseline_s_own"),
             )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simsa.errors import ConfigError
 from simsa.i18n.language import Language
-from simsa.i18n.messages import words
+from simsa.i18n.messages import msg, words
 from simsa.report.format import format_fixed, format_signed
 from simsa.report.score_matrix import SHARE, TOTAL, ScoreMatrix
 from simsa.text import format_number, list_choices
@@ -93,7 +93,12 @@ def parse(text: str) -> Gate:
     """Parses one gate. Raises ConfigError with the grammar as hint."""
     found = _GATE.fullmatch(text)
     if found is None:
-        raise ConfigError("is not a gate", field="--gate", found=text, hint=f"a gate is {GRAMMAR}")
+        raise ConfigError(
+            msg("error.report.is_not_gate"),
+            field="--gate",
+            found=text,
+            hint=msg("error.report.gate_is", GRAMMAR=GRAMMAR),
+        )
     sign = -1 if found["sign"] in ("-", "−") else 1
     amount = found["offset"] if found["baseline"] else found["number"].replace("−", "-")
     return Gate(
@@ -173,21 +178,21 @@ def _variants_of(gate: Gate, matrix: ScoreMatrix, baseline: str) -> list[str]:
     )
     if gate.metric not in known:
         hint = list_choices(gate.metric, list(known))
-        raise ConfigError("no such metric", field="--gate", found=gate.text, hint=hint)
+        raise ConfigError(msg("error.report.no_such_metric"), field="--gate", found=gate.text, hint=hint)
     names = list(matrix.variants)
     if gate.variant is None:
         others = [name for name in names if name != baseline]
         if not others:
             raise ConfigError(
-                "speaks of every variant but the baseline, and there is none",
+                msg("error.report.speaks_every_variant_but_baseline"),
                 field="--gate",
                 found=gate.text,
-                hint=f"name one: '{baseline}: {gate.text}'",
+                hint=msg("error.report.name_one", baseline=baseline, text=gate.text),
             )
         return others
     if gate.variant not in names:
         hint = list_choices(gate.variant, names)
-        raise ConfigError("no such variant", field="--gate", found=gate.variant, hint=hint)
+        raise ConfigError(msg("error.report.no_such_variant"), field="--gate", found=gate.variant, hint=hint)
     return [gate.variant]
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from simsa.errors import RubricError
+from simsa.i18n.messages import msg
 from simsa.records import Criteria
 from simsa.rubrics import criteria, template
 from simsa.rubrics import editable as files
@@ -83,9 +84,11 @@ def read(file: Path, hint: str | None = None) -> str:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         encoding = encoding_hint(file.read_bytes(), str(file))
-        raise RubricError(f"is not UTF-8 at byte {error.start}", where=str(file), hint=encoding) from None
+        raise RubricError(
+            msg("error.rubrics.is_not_utf_byte", start=error.start), where=str(file), hint=encoding
+        ) from None
     except OSError as error:
-        message = f"the rubric cannot be read: {error.strerror}"
+        message = msg("error.rubrics.rubric_cannot_read", strerror=error.strerror)
         raise RubricError(message, where=str(file), field="judge.rubric", hint=hint) from None
 
 

@@ -24,7 +24,7 @@ from simsa.rubrics.declaration import (
 from simsa.rubrics.response_parser import ANALYSIS
 from simsa.rubrics.rubric import FIELDS, Rubric, fill
 
-_HINT = "`simsa init --rubric` writes a copy of the built-in rubric to start from"
+_HINT = msg("rubric.hint.copy")
 
 # Fields that must not influence the other criteria of the same call.
 _INFLUENTIAL = ("prediction", "reference")

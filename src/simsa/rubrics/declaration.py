@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from simsa import records
 from simsa.errors import RubricError
+from simsa.i18n.messages import msg
 from simsa.records import CLAIMS, Criteria
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -112,7 +113,7 @@ def read_toml(model: type[Part], text: str, where: str, hint: str) -> Part:
     try:
         return model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise RubricError(f"is not valid TOML: {error}", where=where) from None
+        raise RubricError(msg("error.rubrics.is_not_valid_toml", error=error), where=where) from None
     except ValidationError as error:
         raise _explain(error, text, where, hint) from None
 

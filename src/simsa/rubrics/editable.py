@@ -127,13 +127,13 @@ def propose(text: str, where: str) -> Proposal:
     Raises RubricError if it has front matter already or shows no JSON example with scores.
     """
     if text.lstrip().startswith(FENCE):
-        raise RubricError("has front matter already", where=where)
+        raise RubricError(msg("error.rubrics.has_front_matter_already"), where=where)
     keys = example_keys(text)
     if nested := [key.name for key in keys if key.kind == "object"]:
         raise RubricError(
-            f"asks for keys inside of {', '.join(nested)}",
+            msg("error.rubrics.asks_keys_inside", list=", ".join(nested)),
             where=where,
-            hint="only keys of the outermost JSON object are read: ask for a flat object",
+            hint=msg("error.rubrics.only_keys_outermost_json_object"),
         )
     stated = stated_scales(text)
     criteria = {
@@ -142,9 +142,9 @@ def propose(text: str, where: str) -> Proposal:
     criteria.pop("total", None)
     if not criteria:
         raise RubricError(
-            "shows no JSON example with scores",
+            msg("error.rubrics.shows_no_json_example_scores"),
             where=where,
-            hint='show the judge the reply you want, such as {"is_correct": true, "quality": <1-5>, "reason": "..."}',
+            hint=msg("error.rubrics.show_judge_reply_you_want"),
         )
     analysis = explanation_key(keys)
     lines = [FENCE, "# Proposed from the JSON example below: check the scales.", f'analysis = "{analysis}"']

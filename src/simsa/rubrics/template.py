@@ -48,7 +48,6 @@ _UNANSWERABLE = {
     "ko": "검색 결과에서 답을 찾을 수 없습니다.",
     "en": "The answer cannot be found in the search results.",
 }
-_HINT = "`simsa init --rubric --from {file}` proposes the declaration: its keys, scales and the key of the explanation"
 _EXPLANATION = re.compile(
     r"analys|reason|rationale|expla|feedback|comment|justif|thought|근거|이유|설명|분석|피드백", re.IGNORECASE
 )
@@ -100,10 +99,9 @@ def parse(text: str, name: str, where: str, built_in: Sequence[str]) -> Template
     missing = [f"{{{placeholder}}}" for placeholder in PLACEHOLDERS if f"{{{placeholder}}}" not in text]
     if "{prediction}" in missing:
         raise RubricError(
-            f"has no {' and no '.join(missing)}",
+            msg("error.rubrics.has_no", list=" and no ".join(missing)),
             where=where,
-            hint="a rubric text says where a row's parts go: {question} {context} {prediction} {label}; "
-            "a rubric of criteria is a TOML file and ends in .toml",
+            hint=msg("error.rubrics.rubric_text_says_where_row"),
         )
     notes = [msg("rubric.never_shows", list=", ".join(missing))] if missing else []
     if matter is None:
@@ -143,7 +141,7 @@ def split_front_matter(text: str, where: str) -> tuple[_FrontMatter | None, str]
     found = _FRONT_MATTER.match(text)
     if not found:
         if text.lstrip().startswith(f"{FENCE}\n"):
-            raise RubricError(f"the front matter is not closed by a line {FENCE}", where=where)
+            raise RubricError(msg("error.rubrics.front_matter_is_not_closed", FENCE=FENCE), where=where)
         return None, text
     # Blank lines keep the numbers of the lines in error messages.
     lines = "\n" * text[: found.start(1)].count("\n")
@@ -158,11 +156,13 @@ def _undeclared(text: str, where: str, built_in: Sequence[str]) -> tuple[Criteri
     others = [key.name for key in keys if key.name not in known and (key.kind != "text" or not named)]
     if others:
         raise RubricError(
-            f"asks for keys that it does not declare: {', '.join(others)}", where=where, hint=_hint(where)
+            msg("error.rubrics.asks_keys_does_not_declare", list=", ".join(others)),
+            where=where,
+            hint=_hint(where),
         )
     if not named:
         raise RubricError(
-            f"names no criterion: neither {', '.join(built_in)} nor a declaration of its own",
+            msg("error.rubrics.names_no_criterion_neither_nor", list=", ".join(built_in)),
             where=where,
             hint=_hint(where),
         )
@@ -172,7 +172,7 @@ def _undeclared(text: str, where: str, built_in: Sequence[str]) -> tuple[Criteri
         other_scales += map(str, stated)
     if other_scales:
         raise RubricError(
-            f"asks for scores on another scale than {Scale()} without declaring it: {', '.join(other_scales)}",
+            msg("error.rubrics.asks_scores_another_scale_than", Scale=Scale(), list=", ".join(other_scales)),
             where=where,
             hint=_hint(where),
         )
@@ -201,4 +201,4 @@ def _names(text: str, key: str) -> bool:
 
 
 def _hint(where: str) -> str:
-    return _HINT.format(file=where)
+    return msg("rubric.hint.declare", file=where)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simsa.errors import RunError
+from simsa.i18n.messages import msg
 from simsa.store.schema_sql import prepare
 
 LOCK = "run.lock"
@@ -24,9 +25,9 @@ def take_lock(folder: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         lock.close()
         raise RunError(
-            "another simsa is writing this run",
+            msg("error.store.another_simsa_is_writing_run"),
             where=str(folder),
-            hint="wait for it, or give this one a folder of its own with --out",
+            hint=msg("error.store.wait_or_give_one_folder"),
         ) from None
     return lock
 
@@ -79,27 +80,24 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
-        raise RunError(f"two rows claim the same place: {error}", where=str(path)) from None
+        raise RunError(msg("error.store.two_rows_claim_same_place", error=error), where=str(path)) from None
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a damaged name raises the latter
         raise RunError(
-            f"cannot be used as a run's database: {error}",
+            msg("error.store.cannot_used_run_s_database", error=error),
             where=str(path),
-            hint=_HINTS.get(getattr(error, "sqlite_errorcode", 0) & _KIND, _DAMAGED),
+            hint=msg(_HINTS.get(getattr(error, "sqlite_errorcode", 0) & _KIND, _DAMAGED)),
         ) from None
 
 
 _KIND = 0xFF  # the primary part of an extended result code
-_DISK = "free some disk space; the same command goes on where it stopped"
-_ALLOWED = "check the permissions of the folder and its files"
+_DISK = "store.hint.disk"
+_ALLOWED = "store.hint.permissions"
 _HINTS = {
-    sqlite3.SQLITE_BUSY: "another program holds it: wait for that one, then do the same again",
+    sqlite3.SQLITE_BUSY: "store.hint.busy",
     sqlite3.SQLITE_FULL: _DISK,
     sqlite3.SQLITE_IOERR: _DISK,
     sqlite3.SQLITE_READONLY: _ALLOWED,
     sqlite3.SQLITE_CANTOPEN: _ALLOWED,
     sqlite3.SQLITE_PERM: _ALLOWED,
 }
-_DAMAGED = (
-    "if it was damaged, `sqlite3 run.sqlite .recover` saves what can still be read; "
-    "or move the folder away and run again"
-)
+_DAMAGED = "store.hint.damaged"

@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 import orjson
 
 from simsa.errors import DataError
+from simsa.i18n.messages import msg
 from simsa.records import Criteria
 from simsa.rubrics import built_in_criteria
 from simsa.store.result_queries import criteria_of
@@ -258,10 +259,10 @@ class Labels:
         """Sets one score, or removes it with None. Raises DataError if it is not on the criterion's scale."""
         known = self.criteria.named(criterion)
         if known is None:
-            hint = f"there are {', '.join(self.criteria.names)}"
-            raise DataError("is no criterion", found=criterion, hint=hint)
+            hint = msg("error.store.there_are", list=", ".join(self.criteria.names))
+            raise DataError(msg("error.store.is_no_criterion"), found=criterion, hint=hint)
         if score is not None and (type(score) is not int or score not in known.levels):
-            message = f"a score is an integer from {known.low} to {known.high}"
+            message = msg("error.store.score_is_integer", low=known.low, high=known.high)
             raise DataError(message, field=criterion, found=score)
         self._set(annotator, item, criterion, score)
 
@@ -406,9 +407,9 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     file = path / DATABASE if path.is_dir() else path
     if not file.is_file():
         raise DataError(
-            "has no labels",
+            msg("error.store.has_no_labels"),
             where=str(path),
-            hint="give some on the page (`simsa view`), or have a sample labelled and name it with --labels",
+            hint=msg("error.store.give_some_page_simsa_view"),
         )
     with contextlib.ExitStack() as stack:
         stack.enter_context(_translated(file))
@@ -426,4 +427,4 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise DataError(f"cannot be used as a file of labels: {error}", where=str(path)) from None
+        raise DataError(msg("error.store.cannot_used_file_labels", error=error), where=str(path)) from None

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from simsa.errors import RunError
+from simsa.i18n.messages import msg
 
 VERSION = 7
 """Schema version that this simsa writes, kept in `PRAGMA user_version`."""
@@ -190,12 +191,12 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _unusable(version: int, where: str) -> RunError:
     if version > VERSION:
-        problem = f"was written by a newer simsa (schema {version}, this one knows {VERSION})"
+        problem = msg("error.store.was_written_newer_simsa_schema", version=version, VERSION=VERSION)
         return RunError(problem, where=where, hint="pip install --upgrade simsa")
     return RunError(
-        f"was written by an old development version of simsa (schema {version})",
+        msg("error.store.was_written_old_development_version", version=version),
         where=where,
-        hint="run again with a new --out folder",
+        hint=msg("error.store.run_again_new_out_folder"),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 import orjson
 
 from simsa.errors import RunError, SimsaError
+from simsa.i18n.messages import msg
 from simsa.records import Judgement, Prediction, Question, data_hash
 from simsa.store.files import (
     LOCK,
@@ -123,7 +124,9 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"the run's folder cannot be made: {error.strerror}", where=str(folder)) from None
+            raise RunError(
+                msg("error.store.run_s_folder_cannot_made", strerror=error.strerror), where=str(folder)
+            ) from None
         return cls(folder, writable=True)
 
     @classmethod
@@ -131,9 +134,9 @@ class Store:
         """Opens the run in `folder` for reading. Raises RunError when there is none."""
         if not (folder / DATABASE).is_file():
             raise RunError(
-                "is not the folder of a run",
+                msg("error.store.is_not_folder_run"),
                 where=str(folder),
-                hint="`simsa run` makes one; give its folder or the config it was made from",
+                hint=msg("error.store.simsa_run_makes_one_give"),
             )
         return cls(folder, writable=False)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from simsa.errors import RunError
+from simsa.i18n.messages import msg
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -82,9 +83,9 @@ class GroupCommit:
                     connection.executemany(sql, rows)
         except sqlite3.Error as error:
             return RunError(
-                f"cannot be written: {error}",
+                msg("error.store.cannot_written", error=error),
                 where=self._where,
-                hint="free some disk space or check permissions; the same command goes on where it stopped",
+                hint=msg("error.store.free_some_disk_space_or"),
             )
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsa.errors import ConfigError
-from simsa.i18n.messages import Words, words
+from simsa.i18n.messages import Words, msg, words
 from simsa.report.format import Grid, TableRow
 from simsa.report.headline import comparison_headline
 from simsa.report.renderers.markdown import escape, escape_line, table
@@ -32,8 +32,8 @@ def render(found: ComparisonReport, link: str | None = None) -> str:
     `MARK`, by which a script finds its earlier comment; GitHub does not show it.
     """
     if link is not None and not _ADDRESS.fullmatch(link):
-        hint = "give an address that begins with http:// or https://"
-        raise ConfigError("is not an address", field="--link", found=link, hint=hint)
+        hint = msg("error.renderers.give_address_begins_http_or")
+        raise ConfigError(msg("error.renderers.is_not_address"), field="--link", found=link, hint=hint)
     say = words(found.language)
     kept: list[str] = []
     cut = say("pr.cut")
