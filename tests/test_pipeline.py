@@ -163,7 +163,7 @@ def test_a_file_for_another_test_set_is_refused(tmp_path: Path, capsys: pytest.C
     write_rows(tmp_path / "base.jsonl", [{"question_id": "elsewhere", "prediction": "답"}])
     config = write_config(tmp_path, "http://127.0.0.1:9/v1", variants=("base",))
     assert run(["run", str(config), "-q"]) == 2
-    assert "no prediction for any question" in capsys.readouterr().err
+    assert "예측 답변이 하나도 없습니다" in capsys.readouterr().err
 
 
 def test_money_is_not_spent_beyond_the_cap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from simsa import request_hash, rubrics
 from simsa.config import Config, JudgeConfig, secret
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 from simsa.judges.aggregate import median_judgement, merge_criteria, merge_previous_usage
 from simsa.judges.base import Judge, combine
 from simsa.judges.cost import price_of
@@ -105,10 +106,10 @@ def require_prices(config: JudgeConfig, limit_usd: float | None) -> None:
     ]
     if limit_usd is not None and unknown:
         raise ConfigError(
-            f"cannot be kept: no price of {unknown[0]!r} is known",
+            msg("error.judging.no_price", model=repr(unknown[0])),
             field="judge.max_cost_usd",
             found=limit_usd,
-            hint="give its price in USD per million tokens: price = { input = 1.0, output = 4.0 }",
+            hint=msg("error.judging.give_price", price="price = { input = 1.0, output = 4.0 }"),
         )
 
 
@@ -123,8 +124,8 @@ def _key(config: JudgeConfig, keyless: bool) -> str | None:
     key = secret(config.key_variable)
     if config.key_variable and not key and not keyless:
         raise ConfigError(
-            f"the judge's API key is missing: the environment variable {config.key_variable} is not set, or empty",
+            msg("error.judging.no_key", variable=config.key_variable),
             field="judge.api_key_env",
-            hint=f'export {config.key_variable}=…, or judge.model = "lexical" for the free baseline',
+            hint=msg("error.judging.set_key", variable=config.key_variable),
         )
     return key

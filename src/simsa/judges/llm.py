@@ -52,10 +52,10 @@ class LLMJudge(Judge):
         run has learned about endpoints."""
         if config.mode == "split" and not rubric.groups:
             raise RubricError(
-                "a rubric that is one text cannot be split",
+                msg("error.judging.cannot_split"),
                 where=config.rubric,
                 field="judge.mode",
-                hint='use mode = "joint", or a rubric of criteria (a .toml file)',
+                hint=msg("error.judging.use_joint"),
             )
         self.label = name or config.model
         self.rubric = rubric.label
@@ -196,10 +196,10 @@ class LLMJudge(Judge):
         config = self._config
         if config.adapter:  # its address is not known, and must never be taken for OpenAI's
             raise ConfigError(
-                "is served by `simsa run`, `judge` and `probe`, and by nothing else yet",
+                msg("error.judging.not_served"),
                 field="judge.adapter",
                 found=config.adapter,
-                hint="start it with `simsa serve`, and name its address as judge.base_url instead",
+                hint=msg("error.judging.serve_it"),
             )
         saved = None if self._is_ours else self._capabilities
         self._endpoint = await ChatEndpoint(

@@ -22,6 +22,7 @@ from simsa import config as configuration
 from simsa import judges, rubrics
 from simsa.config import Config
 from simsa.errors import InputError, RunError
+from simsa.i18n.messages import msg
 from simsa.judges import Judge, JudgeRequest, combine
 from simsa.judges.cost import CostEstimate
 from simsa.records import Question, Verdict
@@ -128,7 +129,7 @@ def plan(
         ours, theirs = (_judge_of(store, run) for store, run in zip(stores, (first, second), strict=True))
         sample = tuple(_draw(stores, n, seed, among))
         if not sample:
-            raise RunError("there is no answer to judge twice", where=str(first.folder))
+            raise RunError(msg("error.judging.no_answer_to_bridge"), where=str(first.folder))
         one, other = (
             estimate_requests(side.judge, side.requests(sample), store, store.judged_requests(TRANSIENT))
             for side, store in zip((ours, theirs), stores, strict=True)
@@ -248,7 +249,11 @@ def _judge_of(store: Store, run: BridgedRun) -> BridgedJudge:
     """The run's judge as it was. Raises RunError when the judge or its rubric has changed since."""
     facts, stored = store.meta("judge"), store.meta("config")
     if not facts or not stored or not stored.get("judge"):
-        raise RunError("has no judge to bridge from", where=str(run.folder), hint="`simsa judge` names one")
+        raise RunError(
+            msg("error.judging.no_judge_to_bridge"),
+            where=str(run.folder),
+            hint=msg("error.judging.name_a_judge"),
+        )
     roots = dict.fromkeys((*run.roots, Path(store.meta("root") or "."), run.folder.resolve().parent))
     named = stored["judge"]["rubric"]
     failure: InputError | None = None
@@ -270,9 +275,9 @@ def _judge_of(store: Store, run: BridgedRun) -> BridgedJudge:
         raise failure
     adapter = f"{stored['judge']['adapter']} or its base model, or " if stored["judge"].get("adapter") else ""
     raise RunError(
-        f"its judge can't be made again: {adapter}{named} is no longer what {facts['rubric']} was judged by",
+        msg("error.judging.rubric_changed", changed=f"{adapter}{named}", rubric=facts["rubric"]),
         where=str(run.folder),
-        hint="give the run by the config it was made from, with everything as it was",
+        hint=msg("error.judging.restore_config"),
     )
 
 

@@ -23,7 +23,7 @@ def prepare(store: Store, config: Config, progress: Progress) -> None:
     """Reads the test set into the run, plans every request, and stores the answers that files give."""
     n = store.set_questions(read_questions(config))
     if n == 0:
-        raise DataError("has no questions", where=config.data.path)
+        raise DataError(msg("error.plan.no_questions"), where=config.data.path)
     store.set_variants((variant.name, _describe(config, variant)) for variant in config.variants)
     given = {v.name: _store_given(store, config, v, progress) for v in config.variants if v.predictions}
     store.set_plan(_planned(store, config, given))
@@ -81,19 +81,19 @@ def _store_given(store: Store, config: Config, variant: VariantConfig, progress:
             continue
         if row.question_id in given:
             raise DataError(
-                "two predictions for one question",
+                msg("error.plan.two_predictions"),
                 where=str(path),
                 field="question_id",
                 found=row.question_id,
-                hint="keep one, as that with `sample` 0, or tell them apart by a `variant` field",
+                hint=msg("error.plan.keep_one"),
             )
         if row.prediction is not None:
             given[row.question_id] = _prediction(variant.name, row)
     if not given:
         raise DataError(
-            f"has no prediction for any question of {config.data.path}",
+            msg("error.plan.no_prediction", path=config.data.path),
             where=str(path),
-            hint="its `question_id` must be the `id` that `simsa convert` shows for the test set",
+            hint=msg("error.plan.question_id"),
         )
     store.add_predictions(given.values())
     file = variant.predictions

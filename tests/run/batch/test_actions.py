@@ -149,7 +149,7 @@ def test_where_batches_stand_is_said_in_the_runs_language(
         config = write_run(tmp_path, server.url)
         assert run(["judge", str(config), "--submit", "-q"]) == 4
         said = capsys.readouterr()
-        assert "아직 심사 전 12" in said.out
+        assert "심사 전 12" in said.out
         assert f"{server.url}의 배치 batch_0: " in said.err
         assert "요청 12개 중 0개 끝남" in said.err
         assert f"`simsa judge {config} --collect`로 끝난 것을 가져옵니다." in said.err

@@ -105,7 +105,7 @@ def test_what_waiting_does_not_mend_ends_at_once_and_is_resumable(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], step: str, name: str, says: str
 ) -> None:
     with BatchServer(trouble=first(step, 10**6, fault(name))) as server:
-        config = write_run(tmp_path, server.url)
+        config = write_run(tmp_path, server.url, batch='[report]\nlanguage = "en"')
         assert run(["judge", str(config), "-q"]) == 5
         said = capsys.readouterr().err
         assert says in said
@@ -137,7 +137,7 @@ def test_a_batch_that_the_endpoint_has_forgotten_says_so(
         assert run(["judge", str(config), "--submit", "-q"]) == 4
         server.batches.clear()
         assert run(["judge", str(config), "--collect", "-q"]) == 5
-        assert "does not know this batch" in capsys.readouterr().err
+        assert "이 배치를 모르거나" in capsys.readouterr().err
 
 
 def test_nobody_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,7 +145,7 @@ def test_nobody_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["judge", str(config), "-q"]) == 5
     said = capsys.readouterr().err
     assert "127.0.0.1:9" in said
-    assert "cannot be reached" in said
+    assert "연결할 수 없습니다" in said
 
 
 def test_a_key_that_is_echoed_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -214,7 +214,7 @@ def test_requests_are_written_into_an_empty_folder_only(
         out.mkdir()
         (out / "simsa-001.jsonl").write_text("old")
     assert run(["judge", str(config), "-q", "--write-batch", str(out)]) == 2
-    assert "not an empty folder" in capsys.readouterr().err
+    assert "빈 폴더가 아닙니다" in capsys.readouterr().err
     if what == "full":
         assert (out / "simsa-001.jsonl").read_text() == "old"
 

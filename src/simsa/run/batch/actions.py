@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from simsa.config import JudgeConfig
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 from simsa.judges import Judge
 from simsa.judges.conversation import ChatJudge
 from simsa.run.progress import Progress
@@ -102,10 +103,10 @@ class BatchContext:
         models = self.judge.chat_models()
         if not models:
             raise ConfigError(
-                "has no requests that could be written into files",
+                msg("error.batch.no_chat_model"),
                 field="judge.model",
                 found=self.judge.label,
-                hint='use judge.via = "direct"',
+                hint=msg("error.batch.use_direct"),
             )
         return {
             name: BatchMember(name, judge, self.config.each.get(name, self.config))

@@ -53,9 +53,9 @@ def refuse_open_batches(store: Store, verdict_task: str) -> None:
     if jobs:
         n = sum(job.requests for job in jobs)
         raise RunError(
-            f"{n} requests of this judge are in a batch: asking them directly would pay for them twice",
+            msg("error.batch.open", n=n),
             where=str(store.folder),
-            hint='`simsa judge CONFIG --collect` fetches what is ready, or set judge.via = "batch" to wait for it',
+            hint=msg("error.batch.collect"),
         )
 
 

@@ -161,9 +161,9 @@ class Jobs:
         self._table.close(job.key, _lost(f"the batch failed: {reason}"))
         if self._failed > 1:
             raise EndpointError(
-                f"refuses batches: {reason}",
+                msg("error.batch.refused", reason=reason),
                 where=self._endpoint.address.base_url,
-                hint="nothing was judged or paid; run again when this is mended: it goes on from here",
+                hint=msg("error.batch.nothing_paid"),
             )
         self._say(msg("batch.failed", id=state.id, why=reason))
 
@@ -177,7 +177,7 @@ class Jobs:
         max_requests = job.requests // 2
         if not max_requests:
             raise EndpointError(
-                f"takes not even one request: {reason}", where=self._endpoint.address.base_url
+                msg("error.batch.not_even_one", reason=reason), where=self._endpoint.address.base_url
             )
         self._context.store.set_meta(batch_most=max_requests)
         self._say(msg("batch.smaller", why=reason, n=max_requests))

@@ -249,7 +249,7 @@ def _rejected(member: BatchMember, error: ErrorResponse) -> EndpointError:
     gone = deprecation(member.config.model) if error.is_missing_model else None
     hint = "check the model's name and what the key may do; then run again: it goes on from here"
     return EndpointError(
-        f"turned every request of a batch away: {error.detail}",
+        msg("error.batch.all_rejected", detail=error.detail),
         where=member.config.base_url,
         hint=f"{gone}; {hint}" if gone else hint,
     )

@@ -72,9 +72,9 @@ async def write(context: BatchContext, folder: Path) -> None:
 def _require_empty(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
-            "is not an empty folder",
+            msg("error.batch.not_empty"),
             where=str(folder),
-            hint="name a new one: requests of an earlier time must not lie beside new ones",
+            hint=msg("error.batch.new_folder"),
         )
 
 
@@ -168,7 +168,7 @@ def _lines(path: Path) -> Iterator[tuple[int, BatchResult]]:
                         str(malformed),
                         where=f"{path}:{number}",
                         found=line[:80].decode("utf-8", "replace"),
-                        hint="nothing of it was read; if the file was cut while it was copied, copy it again",
+                        hint=msg("error.batch.nothing_read"),
                     ) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from None
