@@ -80,7 +80,7 @@ def test_a_bad_adapter_costs_nothing(
             '[data]\npath = "test.jsonl"\n[serving]\nmodel = "model"\n'
             '[[variants]]\nname = "base"\npredictions = "base.jsonl"\n'
             '[[variants]]\nname = "tuned"\nadapter = "adapter"\n'
-            f'[judge]\nmodel = "j"\nbase_url = "{judge.url}"\n'
+            f'[judge]\nmodel = "j"\nbase_url = "{judge.url}"\n[report]\nlanguage = "en"\n'
         )
         assert run(["run", str(config), "-q"]) == code
         said = capsys.readouterr().err

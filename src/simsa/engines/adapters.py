@@ -50,10 +50,10 @@ _PICKLES = ("adapter_model.bin", "adapter_model.pt")
 # Features of PEFT that vLLM does not support.
 _UNSERVED = {
     "use_dora": "DoRA",
-    "lora_bias": "a bias in the LoRA layers",
-    "alora_invocation_tokens": "activated LoRA",
-    "layer_replication": "replicated layers",
-    "use_bdlora": "block-diagonal LoRA",
+    "lora_bias": msg("adapter.feature.bias"),
+    "alora_invocation_tokens": msg("adapter.feature.activated"),
+    "layer_replication": msg("adapter.feature.replicated"),
+    "use_bdlora": msg("adapter.feature.block_diagonal"),
     "use_qalora": "QALoRA",
 }
 # Initialisations that do not change the weights of the base model.

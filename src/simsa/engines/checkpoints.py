@@ -120,7 +120,8 @@ def check_fit(adapter: Adapter, base: Checkpoint) -> str | None:
         known += 1
         made_for = (pair.b.shape[0], pair.a.shape[1])
         if made_for != shape:
-            raise _other_base(adapter, pair, base, f"a layer of {list(made_for)}", f"{list(shape)}")
+            needs = msg("adapter.needs.layer", shape=list(made_for))
+            raise _other_base(adapter, pair, base, needs, f"{list(shape)}")
     if known or not base.matrices_of_layers:
         return None
     return msg(
@@ -145,14 +146,16 @@ def _check_layer(adapter: Adapter, pair: LoraPair, base: Checkpoint) -> None:
     if not layer or not isinstance(layers, int) or _in_other_tower(pair.module):
         return
     if int(layer["n"]) >= layers:
-        raise _other_base(adapter, pair, base, f"layer {layer['n']}", f"{layers} layers")
+        needs = msg("adapter.needs.layer_number", n=layer["n"])
+        raise _other_base(adapter, pair, base, needs, msg("adapter.has.layers", n=layers))
 
 
 def _check_hidden(adapter: Adapter, pair: LoraPair, base: Checkpoint) -> None:
     hidden = base.text_config.get("hidden_size")
     plain = pair.module.endswith(_FROM_HIDDEN) and not _in_other_tower(pair.module)
     if plain and isinstance(hidden, int) and pair.a.shape[1] != hidden:
-        raise _other_base(adapter, pair, base, f"a hidden size of {pair.a.shape[1]}", f"{hidden}")
+        needs = msg("adapter.needs.hidden_size", n=pair.a.shape[1])
+        raise _other_base(adapter, pair, base, needs, f"{hidden}")
 
 
 def _in_other_tower(module: str) -> bool:
@@ -160,7 +163,7 @@ def _in_other_tower(module: str) -> bool:
 
 
 def _other_base(adapter: Adapter, pair: LoraPair, base: Checkpoint, needs: str, has: str) -> AdapterError:
-    trained = f" (it names {adapter.base_model})" if adapter.base_model else ""
+    trained = msg("adapter.names_base", base=adapter.base_model) if adapter.base_model else ""
     return AdapterError(
         msg("error.engines.was_made_another_base_model", needs=needs, name=base.path.name, has=has),
         where=str(adapter.weights),

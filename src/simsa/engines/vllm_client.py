@@ -103,7 +103,7 @@ class VllmClient:
             async with self._session.request(method, url, data=data, headers=kind) as response:
                 status, raw = response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            why = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+            why = msg("vllm.no_answer") if isinstance(error, TimeoutError) else type(error).__name__
             raise EndpointError(
                 msg("error.engines.cannot_reached", why=why), where=self._address.base_url
             ) from None

@@ -80,12 +80,12 @@ class VllmServer:
     async def died(self) -> None:
         """Waits until vLLM ends, which is always an error, and raises EngineError."""
         assert self._ended, "not started"
-        raise self._failure("vLLM ended while it was needed", await asyncio.shield(self._ended))
+        raise self._failure(msg("vllm.ended"), await asyncio.shield(self._ended))
 
     def check(self) -> None:
         """Raises EngineError if vLLM has ended."""
         if self._ended and self._ended.done():
-            raise self._failure("vLLM ended while it was needed", self._ended.result())
+            raise self._failure(msg("vllm.ended"), self._ended.result())
 
     async def __aenter__(self) -> Self:
         began = time.monotonic()
@@ -171,7 +171,7 @@ class VllmServer:
                     return
                 await asyncio.wait((self._ended,), timeout=_POLL_S)
                 if self._ended.done():
-                    raise self._failure("vLLM did not start", self._ended.result())
+                    raise self._failure(msg("vllm.not_started"), self._ended.result())
 
     def _phases(self) -> Iterator[list[str]]:
         """Yields the new phases of the start, read from the log since the last call."""

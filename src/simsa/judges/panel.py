@@ -112,7 +112,7 @@ class Panel(Judge):
         if 2 * left <= len(self._members):
             raise error
         if first:
-            self._say(msg("judge.member_stopped", name=name, left=left, error=str(error)))
+            self._say(msg("judge.member_stopped", name=name, left=left, error=error.localized()))
 
 
 def _for_member(name: str, request: JudgeRequest) -> JudgeRequest:

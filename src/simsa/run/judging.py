@@ -257,7 +257,7 @@ async def judge_directly(run: RunContext, judge: Judge) -> None:
             await session.run_answers(run.queue, on_state=stop_unless_judged)
     except ServiceError as error:
         if stage.done:
-            progress.say(msg("run.judge_stopped", error=str(error)))
+            progress.say(msg("run.judge_stopped", error=error.localized()))
             await run.queue.wait_closed()
         raise
     finally:

@@ -102,7 +102,7 @@ class _Checks:
         self.findings.append(CheckFinding(level, about, text))
 
     def _error(self, about: str, error: SimsaError) -> None:
-        self.findings.append(CheckFinding("error", about, str(error), error.exit_code))
+        self.findings.append(CheckFinding("error", about, error.localized(), error.exit_code))
 
     def questions(self) -> list[Question]:
         config, about = self._config, msg("about.data")
