@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.engines.running import demo_model, vllm_server
+from tests.support.running_vllm import demo_model, vllm_server
 
 # A shell that runs the tests in the background has interruptions ignored, by all that the tests start too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

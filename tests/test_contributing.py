@@ -17,7 +17,7 @@ from simsa.metrics import registry
 from simsa.records import Question
 from simsa.report import renderers
 from simsa.store import Store, criteria_of, results
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 EXAMPLES = dict(

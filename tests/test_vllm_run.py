@@ -19,7 +19,7 @@ from simsa.demo import demo_files
 from simsa.engines import plan_judge
 from simsa.errors import SimsaError
 from simsa.store import Store, expected, results
-from tests.engines.running import Running
+from tests.support.running_vllm import Running
 
 pytestmark = pytest.mark.vllm
 

@@ -18,7 +18,7 @@ from simsa.cli.main import run
 from simsa.errors import ConfigError, InputError, RunError
 from simsa.i18n.language import Language
 from simsa.i18n.messages import msg
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 
 CONFIG = '[data]\npath = "test.jsonl"\n[serving]\nmodel = "tiny"\n'
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminals import Terminal
 from tests.servers.chat import ChatServer
 from tests.support.judged_runs import flat
+from tests.support.terminals import Terminal
 
 KEYS = {"JUDGE_KEY": "sk-test", "LC_ALL": "C.UTF-8"}
 

@@ -20,7 +20,7 @@ from simsa.errors import (
     MissingExtra,
     SimsaError,
 )
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 
 Capture = pytest.CaptureFixture[str]
 

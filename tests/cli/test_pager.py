@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from tests.cli.terminals import Shown, Terminal, look
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
+from tests.support.terminals import Shown, Terminal, look
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import COMMANDS
-from tests.cli.commands.test_probe import write
-from tests.cli.terminals import Shown, look
-from tests.judge_eval.simulated import world
-from tests.report.runs import make_run, question
+from tests.support.probed_runs import write
+from tests.support.report_runs import make_run, question
+from tests.support.simulated_labels import world
+from tests.support.terminals import Shown, look
 
 Look = Callable[[str, str, int], Shown]
 NAMES = ("base", "미세조정-어댑터", "rag-lora-final-v2")

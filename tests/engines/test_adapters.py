@@ -12,7 +12,7 @@ import pytest
 
 from simsa.engines.adapters import check_weights, read_adapter
 from simsa.errors import AdapterError, AdapterWithoutEffect
-from tests.engines.making import CONFIG, floats, lora, make_adapter, write_safetensors
+from tests.support.model_folders import CONFIG, floats, lora, make_adapter, write_safetensors
 
 
 def test_reads_what_peft_writes(tmp_path: Path) -> None:

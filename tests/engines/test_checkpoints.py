@@ -12,7 +12,7 @@ import pytest
 from simsa.engines.adapters import read_adapter
 from simsa.engines.checkpoints import check_checkpoint, check_fit, model_folder, read_checkpoint
 from simsa.errors import AdapterError
-from tests.engines.making import HIDDEN, OUT, lora, make_adapter, make_model, write_safetensors
+from tests.support.model_folders import HIDDEN, OUT, lora, make_adapter, make_model, write_safetensors
 
 
 def test_a_sound_folder(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from simsa.config import Config
 from simsa.engines import ServerPlan, plan_servers
 from simsa.engines.vllm_args import checked, to_argv
 from simsa.errors import AdapterError, ConfigError, MissingExtra
-from tests.engines.making import lora, make_adapter, make_model
+from tests.support.model_folders import lora, make_adapter, make_model
 
 pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="plans are for an installed vLLM")
 

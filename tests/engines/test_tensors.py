@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from simsa.engines.tensors import read_contents, read_shapes
 from simsa.errors import AdapterError
-from tests.engines.making import lora, write_safetensors
+from tests.support.model_folders import lora, write_safetensors
 
 
 @given(cut=st.integers(0, 700), flip=st.integers(0, 300), to=st.integers(0, 255))

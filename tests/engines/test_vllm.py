@@ -21,7 +21,7 @@ from simsa.engines.adapter_check import prove_effect
 from simsa.engines.vllm_client import VllmClient
 from simsa.errors import AdapterError, AdapterWithoutEffect, ConfigError, EndpointError, EngineError
 from simsa.records import Message
-from tests.engines.running import Running, gemma_adapter
+from tests.support.running_vllm import Running, gemma_adapter
 
 pytestmark = pytest.mark.vllm
 

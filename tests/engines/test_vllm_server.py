@@ -38,7 +38,7 @@ def plan(tmp_path: Path) -> Callable[..., ServerPlan]:
             argv=("--model=m",),
             env=env,
             chat_template=None,
-            vllm=VllmInstall("0.0", True, "tests.engines.family"),
+            vllm=VllmInstall("0.0", True, "tests.support.process_family"),
             cwd=tmp_path,
             start_timeout_s=timeout,
         )

@@ -16,7 +16,7 @@ from simsa.exporters import mlflow_export
 from simsa.report.score_rows import columns
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 
 COLUMNS = columns(built_in_criteria())
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simsa import report
 from simsa.exporters import tracker_run
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, JUDGE, make_run, question
+from tests.support.report_runs import BASE, BETTER, JUDGE, make_run, question
 
 
 def variants(run: Path) -> list[tracker_run.TrackedVariant]:

@@ -15,7 +15,7 @@ from simsa.records import CRITERIA, Criterion
 from simsa.report.renderers.terminal import render_grids
 from simsa.stats import agree, corrected_difference, corrected_mean
 from simsa.store.labels import Label
-from tests.judge_eval.simulated import NAME, judged, labelled, world
+from tests.support.simulated_labels import NAME, judged, labelled, world
 
 
 def found(n: int = 200, n_labels: int = 60, seed: int = 1, bias: float = 0.3) -> Calibration:

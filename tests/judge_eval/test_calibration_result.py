@@ -24,7 +24,7 @@ from simsa.judge_eval.calibration_result import (
 from simsa.judge_eval.label_files import HumanLabels
 from simsa.stats import Agreement
 from simsa.store.labels import Label
-from tests.judge_eval.simulated import NAME, judged, labelled, world
+from tests.support.simulated_labels import NAME, judged, labelled, world
 
 
 def criterion(n: int, kappa: float | None, interval: tuple[float, float] | None = None) -> CriterionResult:

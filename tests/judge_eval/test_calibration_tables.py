@@ -14,7 +14,7 @@ from simsa.judge_eval.label_files import HumanLabels
 from simsa.report.format import Grid
 from simsa.report.renderers.terminal import render_grids
 from simsa.store.labels import Label
-from tests.judge_eval.simulated import NAME, judged, labelled, world
+from tests.support.simulated_labels import NAME, judged, labelled, world
 
 LEVELS = range(1, 6)
 

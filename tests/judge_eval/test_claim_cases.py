@@ -23,10 +23,10 @@ from simsa.judge_eval.probe_cases import (
 from simsa.judges import make
 from simsa.records import CLAIMS, Claim, Message, Passage, Question
 from simsa.rubrics.claims import stands
-from tests.cli.commands.test_probe import Capture, made, probed, rates, report
-from tests.judge_eval.rows import careful, question, rows
 from tests.servers.chat import Body, ChatServer, asks_claims, listed, listing, material
 from tests.support.judge_calls import SALT, config
+from tests.support.probe_rows import careful, question, rows
+from tests.support.probed_runs import Capture, made, probed, rates, report
 
 
 def of(cases: list[ProbeCase], kind: str) -> list[ProbeCase]:

@@ -12,7 +12,7 @@ from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import AnswerCodes
 from simsa.records import CRITERIA, Criterion
 from simsa.store.labels import LabeledAnswer, Labels
-from tests.judge_eval.simulated import write
+from tests.support.simulated_labels import write
 
 ANSWERS = AnswerCodes({(f"q{n}", name): f"{name}/q{n}" for n in range(9) for name in ("base", "lora")})
 SCALES = {name: Criterion(name) for name in CRITERIA}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simsa.judge_eval import perturb
 from simsa.records import CRITERIA, Passage, Question
 from simsa.rubrics import ParseFailure, built_in_criteria, read_verdict
-from tests.judge_eval.rows import question, unanswerable
+from tests.support.probe_rows import question, unanswerable
 
 BUILT_IN = built_in_criteria()
 ENGLISH = Question(

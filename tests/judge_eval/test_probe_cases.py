@@ -15,7 +15,7 @@ from simsa.judge_eval.probe_cases import KINDS, ProbeCase, untested_kinds
 from simsa.metrics.abstention import is_abstention
 from simsa.records import CRITERIA, Criteria, Criterion, Passage, Question
 from simsa.rubrics import built_in_criteria
-from tests.judge_eval.rows import question, rows
+from tests.support.probe_rows import question, rows
 
 BUILT_IN = built_in_criteria()
 build_cases = partial(probe_cases.build_cases, criteria=BUILT_IN)

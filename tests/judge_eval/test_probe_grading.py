@@ -7,7 +7,7 @@ import pytest
 from simsa.judge_eval.probe_cases import ProbeCase
 from simsa.judge_eval.probe_grading import BAR, CaseScores, Probes, grade
 from simsa.stats import wilson
-from tests.judge_eval.rows import question
+from tests.support.probe_rows import question
 
 C, F = "answer_correctness", "context_faithfulness"
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
-from tests.judge_eval.simulated import write
-from tests.stats.test_agreement import PEOPLE
+from tests.support.published_people import PEOPLE
+from tests.support.simulated_labels import write
 
 PAIRS = [(a - 2, b - 2) for a in range(5) for b in range(5) for _ in range(PEOPLE[a][b])]
 HEAD = "question_id,variant,annotator,criterion,score"

@@ -13,7 +13,7 @@ from simsa.judge_eval.retest import RetestRow, compare, draw_retest, requests, r
 from simsa.records import CRITERIA
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
-from tests.report.runs import make_run, question
+from tests.support.report_runs import make_run, question
 
 BUILT_IN = built_in_criteria()
 URL = "http://127.0.0.1:9/v1"

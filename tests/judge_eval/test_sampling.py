@@ -16,7 +16,7 @@ from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import SampledAnswer, draw_sample, to_csv, to_jsonl
 from simsa.records import CRITERIA, Passage
 from simsa.store import Store
-from tests.report.runs import Scored, make_run, question
+from tests.support.report_runs import Scored, make_run, question
 
 N = 60
 

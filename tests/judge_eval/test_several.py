@@ -24,7 +24,7 @@ from simsa.stats import corrected_mean
 from simsa.store import Store, results
 from simsa.store.labels import LabeledAnswer, Labels, read, weights
 from simsa.web.labeling import LabelingDesk
-from tests.report.runs import Scored, answer_again, make_run
+from tests.support.report_runs import Scored, answer_again, make_run
 
 NAME = CRITERIA[0]
 

@@ -7,7 +7,7 @@ from simsa.config import JudgeConfig
 from simsa.judges.cost import NOTHING, CostEstimate, estimate_call
 from simsa.llm.pricing import tokens
 from simsa.run.cost_estimate import estimate_requests
-from tests.report.runs import question
+from tests.support.report_runs import question
 
 PRICE = {"input": 10.0, "output": 40.0}
 

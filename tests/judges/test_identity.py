@@ -14,9 +14,9 @@ from simsa.config import JudgeConfig
 from simsa.judges.identity import JudgeLocation, judge_locations, merge_locations, relocated
 from simsa.llm import ModelInfo
 from simsa.store import Store
-from tests.engines.making import make_model
 from tests.servers.chat import ChatServer
 from tests.support.judged_runs import write_config, write_data
+from tests.support.model_folders import make_model
 
 URL = "http://127.0.0.1:8000/v1"
 

@@ -20,10 +20,10 @@ from simsa.errors import ConfigError
 from simsa.judges.cost import price_of
 from simsa.judges.llm import LLMJudge
 from simsa.records import Question
-from tests.engines.making import lora, make_adapter, make_model
-from tests.engines.standing_in import stand_in
 from tests.servers.chat import ChatServer
 from tests.support.judged_runs import write_data
+from tests.support.model_folders import lora, make_adapter, make_model
+from tests.support.stand_in_engine import stand_in
 
 QUESTION = Question(id="1", question="언제?", contexts=(), reference=("1443년",))
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simsa.cli.main import run
-from tests.metrics.test_transcribed import (
+from tests.support.transcribed_metrics import (
     ASCII_PUNCTUATION,
     BLANKED,
     NASTY,

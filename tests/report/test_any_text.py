@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from simsa import report
@@ -30,8 +28,9 @@ from simsa.report.score_rows import columns
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from simsa.text import one_line, visible
-from tests.report.runs import make_run
-from tests.report.spreadsheets import is_formula, unguarded
+from tests.support.report_page import GITHUB, OURS, Page, check_markdown, inline
+from tests.support.report_runs import make_run
+from tests.support.spreadsheets import is_formula, unguarded
 
 COLUMNS = columns(built_in_criteria())
 
@@ -253,12 +252,7 @@ def test_junit_of_odd_texts_counts_what_it_has(odd: Path) -> None:
 
 # Markdown ----------------------------------------------------------------------------
 
-GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 PLAIN = {"text", "text_special", "softbreak", "html_inline"}
-
-
-def inline(tokens: Sequence[Token]) -> list[Token]:
-    return [leaf for token in tokens for leaf in token.children or ()]
 
 
 def spoken(leaves: Sequence[Token]) -> str:
@@ -297,26 +291,6 @@ def test_a_table_has_its_cells_whatever_stands_in_them(said: list[str]) -> None:
     assert [one.strip("* ") for one in shown] == [one.strip("* ") for one in wanted]
 
 
-def check_markdown(made: str, names: Sequence[str]) -> None:
-    """No element but those that the report itself makes, none left open, nobody called, nothing linked."""
-    tokens = GITHUB.parse(made)
-    assert not {leaf.type for leaf in inline(tokens)} & {"link_open", "image", "code_inline", "s_open"}
-    assert not {token.type for token in tokens} & {
-        "fence",
-        "code_block",
-        "blockquote_open",
-        "hr",
-        "ordered_list_open",
-    }
-    blocks = "".join(t.content for t in tokens if t.type == "html_block")
-    inside = "".join(leaf.content for leaf in inline(tokens) if leaf.type == "html_inline")
-    elements = re.findall(r"</?\w+", re.sub("<!--.*?-->", "", blocks + inside))
-    assert set(elements) <= {"<details", "</details", "<summary", "</summary"}
-    assert elements.count("<details") == elements.count("</details")
-    prose = re.sub("<!-- -->", "\x00", made)
-    assert not re.search(r"@[\w-]", prose) and not re.search(r"(?<![\\&])#\d", prose)
-
-
 @FEW
 @given(st.lists(ANY, min_size=16, max_size=20), NAMES)
 def test_the_comment_and_the_report_are_only_what_they_should_be(texts: list[str], names: list[str]) -> None:
@@ -343,48 +317,6 @@ def test_no_text_can_pretend_to_be_the_mark_of_the_comment(tmp_path: Path) -> No
 
 
 # HTML and the terminal ---------------------------------------------------------------
-
-VOID = {"br", "meta", "wbr"}
-OURS = set(
-    re.findall(
-        r"\w+",
-        "html head meta title style body header h1 h2 h3 h4 p nav a main div span br figure figcaption table caption thead tbody tfoot tr th td "
-        "svg rect line circle text details summary wbr abbr dl dt dd pre section ul li b i",
-    )
-)
-
-
-class Page(HTMLParser):
-    """What a page has: that its elements nest, which they are, what their attributes say, and the text."""
-
-    def __init__(self, made: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: set[str] = set()
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(made)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.add(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.add(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_comment(self, data: str) -> None:
-        raise AssertionError(f"a comment: {data}")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def check_page(run: Path, texts: Sequence[str], names: Sequence[str]) -> Page:

@@ -19,7 +19,7 @@ from simsa.report import Summary, charts
 from simsa.report.renderers import html
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, JUDGE, Scored, make_run, question
+from tests.support.report_runs import BASE, BETTER, JUDGE, Scored, make_run, question
 
 SAY = words("en")
 SCORES = st.tuples(*[st.integers(1, 5)] * 4)

@@ -16,7 +16,7 @@ from simsa.report.gates import parse
 from simsa.report.renderers.terminal import render_comparison
 from simsa.report.score_matrix import TOTAL, load
 from simsa.store import Store
-from tests.report.runs import JUDGE, make_run, question
+from tests.support.report_runs import JUDGE, make_run, question
 
 BASE = [(2, 2, 3, 3), (1, 2, 2, 3), (3, 3, 3, 3), (2, 3, 3, 2)] * 5
 BETTER = [(4, 4, 4, 4), (3, 4, 4, 3), (5, 4, 4, 4), (4, 4, 5, 4)] * 5

@@ -18,7 +18,7 @@ from simsa.report.renderers.html import render
 from simsa.report.score_matrix import TOTAL
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, Scored, answer_again, make_run
+from tests.support.report_runs import BASE, BETTER, Scored, answer_again, make_run
 
 OURS: list[Scored] = [(5, 1, 3, 3), (4, 2, 3, 3), "refused", (1, 1, 1, 1), (5, 5, 5, 5), (3, 3, 3, 3), None]
 THEIRS: list[Scored] = [(3, 1, 3, 4), (4, 4, 3, 3), (5, 5, 5, 5), "refused", (1, 1, 1, 1), (3, 3, 3, 4), None]

@@ -23,10 +23,10 @@ from simsa.report.renderers import html, markdown, terminal
 from simsa.report.score_matrix import Mean
 from simsa.store import Store, UsageShare
 from simsa.text import visible
-from tests.report.runs import JUDGE, make_run, question
-from tests.report.test_any_text import OURS, Page, check_markdown
-from tests.report.test_score_checks import MADE_UP, NO, YES, with_claims
-from tests.report.test_whole import AGREED, EXAMINED
+from tests.support.claimed_runs import MADE_UP, NO, YES, with_claims
+from tests.support.report_facts import AGREED, EXAMINED
+from tests.support.report_page import OURS, Page, check_markdown
+from tests.support.report_runs import JUDGE, make_run, question
 
 CATALOGUE = catalogue("en")["report"] | catalogue("en")["measures"]
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>x</script></style>{{7*7}}|`[l](javascript:x)@you #1 \x1b[31m\u202e"

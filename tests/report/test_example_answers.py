@@ -8,7 +8,7 @@ from simsa.report import example_answers
 from simsa.report.score_matrix import load
 from simsa.report.summary_model import Kind
 from simsa.store import Store
-from tests.report.runs import make_run
+from tests.support.report_runs import make_run
 
 #         q0            q1            q2            q3            q4
 A = [(3, 3, 3, 3), (1, 1, 1, 1), (5, 5, 5, 5), (2, 2, 2, 2), (1, 1, 1, 1)]

@@ -21,8 +21,8 @@ from simsa.report.renderers import junit, parquet_rows
 from simsa.report.score_rows import columns
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
-from tests.report.runs import make_run, question
-from tests.report.spreadsheets import is_formula, unguarded
+from tests.support.report_runs import make_run, question
+from tests.support.spreadsheets import is_formula, unguarded
 
 COLUMNS = columns(built_in_criteria())
 

@@ -14,7 +14,7 @@ from simsa.report.gates import GateResult, parse
 from simsa.report.score_matrix import load
 from simsa.stats import estimate, wilson
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, make_run, question
+from tests.support.report_runs import BASE, BETTER, make_run, question
 
 REFUSAL = "문맥에 답이 없습니다."
 

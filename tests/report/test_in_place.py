@@ -26,7 +26,7 @@ from simsa.report.renderers import html, markdown, terminal
 from simsa.report.tables import scores as scores_table
 from simsa.store import Store
 from simsa.text import usd
-from tests.report.runs import make_run, question
+from tests.support.report_runs import make_run, question
 
 N = 20
 REFUSAL = "검색 결과에서 답을 찾을 수 없습니다."

@@ -18,7 +18,7 @@ from simsa.report.notes import comparison_notes, notes
 from simsa.report.summary_model import VariantSummary
 from simsa.stats import Spread
 from simsa.store import Store
-from tests.report.runs import make_run, question
+from tests.support.report_runs import make_run, question
 
 
 @pytest.fixture(scope="module")

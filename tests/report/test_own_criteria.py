@@ -14,7 +14,7 @@ from simsa.report.gates import parse
 from simsa.report.score_matrix import load
 from simsa.report.score_rows import columns, rows
 from simsa.store import Store
-from tests.report.runs import Scored, make_run
+from tests.support.report_runs import Scored, make_run
 
 CRITERIA = Criteria(
     (

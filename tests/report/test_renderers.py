@@ -18,9 +18,9 @@ from simsa.report.renderers import csv_rows, html, junit, markdown, parquet_rows
 from simsa.report.score_rows import columns
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
-from tests.report import hostile
-from tests.report.runs import make_run
-from tests.report.spreadsheets import is_formula
+from tests.support import hostile_texts as hostile
+from tests.support.report_runs import make_run
+from tests.support.spreadsheets import is_formula
 
 COLUMNS = columns(built_in_criteria())
 

@@ -20,7 +20,7 @@ from simsa.report.run_settings import shareable, toml
 from simsa.text import quoted, visible
 from tests.servers.chat import ChatServer
 from tests.support.judged_runs import write_config, write_data, write_rows
-from tests.test_config import WHOLE
+from tests.support.whole_config import WHOLE
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SCALAR = st.one_of(
@@ -198,7 +198,7 @@ def test_a_run_continued_with_the_box_asks_the_judge_nothing(
 
 def test_many_variants_are_all_there(tmp_path: Path) -> None:
     """Other texts of a report are cut at some length. This one would be broken."""
-    from tests.report.runs import make_run
+    from tests.support.report_runs import make_run
 
     names = [f"variant-{n}" for n in range(400)]
     data = {"variants": [{"name": name, "predictions": "p" * 80} for name in names]}

@@ -29,10 +29,10 @@ from simsa.report.format import format_fixed, format_signed, interval
 from simsa.report.renderers import csv_rows as csv_report
 from simsa.report.renderers import html, junit, markdown, parquet_rows, terminal
 from simsa.store import Store
-from tests.report.runs import Scored, make_run, question
-from tests.report.test_any_text import Page
 from tests.servers.chat import Body, ChatServer, verdict
 from tests.support.judged_runs import write_config, write_data
+from tests.support.report_page import Page
+from tests.support.report_runs import Scored, make_run, question
 
 STATUSES = ("refused", "truncated", "unreadable")
 ROW = st.one_of(st.tuples(*[st.integers(1, 5)] * 4), st.sampled_from(STATUSES), st.none())

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,59 +14,16 @@ from simsa import report
 from simsa.cli.main import run
 from simsa.exporters.tracker_run import variants as tracked
 from simsa.i18n.messages import words
-from simsa.records import CLAIMS, CRITERIA, Claim, Judgement, Passage, Question
+from simsa.records import Claim, Passage, Question
 from simsa.report.claim_tables import claim_grid, claim_lines
 from simsa.report.example_answers import pick
 from simsa.report.format import format_fixed, interval
 from simsa.report.renderers import html, markdown, terminal
 from simsa.report.score_checks import Disputed
 from simsa.report.score_matrix import load
-from simsa.store import Answered, Claimed, Store, claim_judgements, results
-from tests.report.runs import BASE, JUDGE, Scored, make_run, question
-
-YES = Claim("별빛마을이다", 1, "별빛마을", supported=True)
-NO = Claim("바다 옆이다", None, None, supported=False)
-MADE_UP = Claim("산 옆이다", 1, "산 옆", supported=False)
-Lists = Sequence[Sequence[Claim] | str | None]
-
-
-def with_claims(folder: Path, lists: Mapping[str, Lists]) -> Path:
-    """Adds lists of claims to a run, by variant in the order of its questions: claims, a status, or None."""
-
-    async def write() -> None:
-        with Store.create(folder) as store:
-            rows = {(r.question_id, r.variant): r for r in results(store)}
-            async with store.writing():
-                for name, of in lists.items():
-                    for question_id, found in zip(store.question_ids(), of, strict=False):
-                        if found is None:
-                            continue
-                        asked = store.question(question_id)
-                        assert asked is not None
-                        row, key = rows[question_id, name], f"claims {name}/{question_id}"
-                        status, claims = (found, None) if isinstance(found, str) else ("scored", tuple(found))
-                        made = Judgement(key, "gpt-4o", "claims-ko@1", status, claims=claims, raw="{원문}")  # type: ignore[arg-type]
-                        await store.add_judgement(made)
-                        answered = Answered(0, asked, name, row.answer_hash, row.prediction or "")
-                        await store.add_verdict(answered, "k", [(CLAIMS, key)])
-
-    asyncio.run(write())
-    return folder
-
-
-def faithful(*scores: int) -> list[tuple[int, int, int, int]]:
-    place = CRITERIA.index("context_faithfulness")
-    return [tuple(score if n == place else 3 for n in range(4)) for score in scores]  # type: ignore[misc]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    scores = {"base": faithful(5, 5, 2, 4, 1, 3), "lora": faithful(5, 4, 1, 2, 3, 3)}
-    lists: dict[str, Lists] = {
-        "base": [[YES, NO], [YES], [YES, YES], [NO, MADE_UP], [], "unreadable"],
-        "lora": [[YES], [YES, YES], [NO], [YES], [], None],
-    }
-    return with_claims(make_run(tmp_path / "run", scores), lists)
+from simsa.store import Claimed, Store, claim_judgements
+from tests.support.claimed_runs import MADE_UP, NO, YES, Lists, faithful, with_claims
+from tests.support.report_runs import BASE, JUDGE, Scored, make_run, question
 
 
 def summary_of(folder: Path, language: Any = "en") -> report.Summary:

@@ -21,7 +21,7 @@ from simsa.report.score_matrix import load
 from simsa.report.summary_model import Kind
 from simsa.stats import wilson
 from simsa.store import Answered, Store, results
-from tests.report.runs import Scored, answer_again, make_run, question
+from tests.support.report_runs import Scored, answer_again, make_run, question
 
 DECLINES, ANSWERS = "주어진 문맥에서는 답을 찾을 수 없습니다.", "별빛마을입니다."
 

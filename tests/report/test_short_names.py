@@ -15,15 +15,9 @@ from simsa.report import summary
 from simsa.report.format import short_names, shortened
 from simsa.report.renderers import html, terminal
 from simsa.store import Store
-from tests.cli.terminals import Shown
-from tests.report.runs import BASE, BETTER, make_run
-
-KOREAN = "한국어문서검색증강생성미세조정실험용어댑터버전이공이육년십일월최종의최종" * 2
-LONG = (
-    KOREAN[:39] + "갑" + KOREAN[:40],
-    KOREAN[:39] + "을" + KOREAN[:40],
-    "rag-lora-gemma-3-270m-ko-lr2e-4-r16-alpha32-epochs3-seed1234-checkpoint-00500-fin",
-)
+from tests.support.long_names import LONG
+from tests.support.report_runs import BASE, BETTER, make_run
+from tests.support.terminals import Shown
 
 
 @pytest.fixture(scope="module")

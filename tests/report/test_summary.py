@@ -12,7 +12,7 @@ from simsa import report
 from simsa.records import CRITERIA, Passage, Question
 from simsa.report.summary_model import Summary
 from simsa.store import Store
-from tests.report.runs import JUDGE, make_run, question
+from tests.support.report_runs import JUDGE, make_run, question
 
 
 def summarised(folder: Path, language: str | None = None) -> Summary:

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from simsa import report
 from simsa.i18n.language import Language
-from simsa.judge_eval.probe import SCHEMA
-from simsa.records import CRITERIA, Passage
+from simsa.records import Passage
 from simsa.report import Summary
 from simsa.report.renderers import html
 from simsa.store import Store
-from tests.report.runs import JUDGE, make_run, question
-from tests.report.test_any_text import Page
+from tests.support.report_facts import AGREED, EXAMINED
+from tests.support.report_page import Page
+from tests.support.report_runs import JUDGE, make_run, question
 
 REFUSAL = "검색 결과에서 답을 찾을 수 없습니다."
-AGREED = {"n_labels": 40, "quadratic_kappa": 0.71, "ci95": [0.5, 0.9], "standing": "passed"}
-RATE = {"n": 10, "passed": 9, "unscored": 0, "rate": 0.9, "ci95": [0.6, 1.0]}
-RETEST = {"exact": 0.8, "within_one": 1.0, "quadratic_kappa": 0.83, "ci95": {}, "n": 20}
-EXAMINED: dict[str, Any] = {
-    "schema": SCHEMA,
-    "judge": JUDGE,
-    "probes": {"kinds": {"foreign": RATE}, "overall": RATE, "standing": "weak", "cases": []},
-    "retest": {"criteria": dict.fromkeys(CRITERIA, RETEST)},
-}
 
 
 @pytest.fixture(scope="module")

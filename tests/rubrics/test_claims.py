@@ -17,8 +17,8 @@ from simsa.judges.llm import LLMJudge
 from simsa.records import STATUSES, Claim, Message, Passage, Question
 from simsa.rubrics import ParseFailure
 from simsa.rubrics.claims import SCHEMA, ParsedClaims, claims_prompt, passages, read_claims, stands
-from tests.rubrics.injections import INJECTIONS
 from tests.servers.chat import listed
+from tests.support.injections import INJECTIONS
 
 LIBRARY = Passage("별빛 도서관은 1987년 3월에 문을 열었다. 장서는 1,987권이다.", title="별빛 도서관")
 RIVER = Passage("한강은 서울을 가로질러 흐르며, 길이는 약 494 km이다.")

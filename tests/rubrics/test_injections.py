@@ -19,7 +19,7 @@ from simsa.config import JudgeConfig
 from simsa.judges.llm import LLMJudge
 from simsa.records import Passage, Question
 from simsa.rubrics import ParsedScores, ParseFailure, built_in_criteria, read_verdict
-from tests.rubrics.injections import CRITERIA, FAKE, INJECTIONS, KEYS
+from tests.support.injections import CRITERIA, FAKE, INJECTIONS, KEYS
 
 OWN = dict(zip(CRITERIA, (2, 1, 2, 1), strict=True))
 TAG = re.compile(r"<(/?)(question|context|prediction|reference) ([0-9a-f]{16})>")

@@ -13,10 +13,10 @@ import pytest
 from simsa import rubrics
 from simsa.cli.main import run
 from simsa.store import Store, results
-from tests.engines.making import lora, make_adapter, make_model
-from tests.engines.standing_in import stand_in
 from tests.servers.chat import Body, ChatServer, text_of, verdict
 from tests.support.judged_runs import CRITERIA, write_rows
+from tests.support.model_folders import lora, make_adapter, make_model
+from tests.support.stand_in_engine import stand_in
 from tests.support.two_runs import N, judging, number, two_runs, write_config, write_data
 
 PRICE = "price = { input = 10.0, output = 10.0 }\n"
@@ -450,7 +450,7 @@ def test_nothing_in_common_is_refused(
 
 def test_a_question_that_stands_twice_is_paired_in_order(tmp_path: Path) -> None:
     from simsa.report.comparisons import shared_questions
-    from tests.report.runs import make_run, question
+    from tests.support.report_runs import make_run, question
 
     twice = [question(0), question(1), question(0, type="again")]
     questions = [

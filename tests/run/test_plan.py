@@ -14,7 +14,7 @@ from simsa.i18n.language import localize
 from simsa.run import plan
 from simsa.run.progress import Progress
 from simsa.store import Store
-from tests.engines.making import lora, write_safetensors
+from tests.support.model_folders import lora, write_safetensors
 
 N = 3
 

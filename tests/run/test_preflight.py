@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from tests.engines.making import lora, make_adapter, make_model
 from tests.servers.chat import ChatServer
 from tests.support.judged_runs import write_data
+from tests.support.model_folders import lora, make_adapter, make_model
 
 
 def zero(folder: Path) -> None:

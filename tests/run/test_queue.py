@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simsa.run.queue import JudgingQueue
 from simsa.store import Store
-from tests.store.test_store import fill, predicted
+from tests.support.stored_runs import fill, predicted
 
 
 def test_the_queue_follows_the_store_until_it_is_closed(tmp_path: Path) -> None:

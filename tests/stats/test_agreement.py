@@ -16,6 +16,7 @@ from simsa.i18n.messages import note_text
 from simsa.stats import StatNote
 from simsa.stats import agree as agree_on
 from simsa.stats.agreement import _figures_of_tables
+from tests.support.published_people import PEOPLE
 
 LEVELS = range(1, 6)
 agree = partial(agree_on, levels=LEVELS)
@@ -126,11 +127,6 @@ def test_other_scales() -> None:
     found = agree([-2, 0, 2, 1], [-2, 1, 2, 1], levels=(-2, -1, 0, 1, 2))
     assert found.confusion[0][0] == 1
     assert found.exact == 0.75
-
-
-# Two annotators' overall preference on 280 pairs of answers, −2 to 2: the human labels
-# published with RAGChecker (Ru et al. 2024).
-PEOPLE = [[16, 7, 3, 0, 0], [8, 41, 8, 7, 0], [2, 30, 48, 17, 2], [0, 11, 10, 38, 12], [0, 0, 2, 6, 12]]
 
 
 def test_published_labels_of_people_give_their_published_agreement() -> None:

@@ -34,7 +34,7 @@ from simsa.stats import (
     summarise,
 )
 from simsa.stats import agree as agree_on
-from tests.report.runs import make_run, question
+from tests.support.report_runs import make_run, question
 
 CRITERION_SCALE = Scale.of(Criterion("x"))
 agree = partial(agree_on, levels=range(1, 6))

@@ -30,7 +30,7 @@ from simsa.store import (
     sub_judgements,
     usage_shares,
 )
-from tests.store.test_store import fill, predicted, questions
+from tests.support.stored_runs import fill, predicted, questions
 
 CRITERIA = built_in_criteria().names
 VARIANTS = ("base", "lora")

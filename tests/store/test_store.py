@@ -19,22 +19,9 @@ from simsa.errors import RunError
 from simsa.records import Criteria, Criterion, Judgement, Passage, Prediction, Question
 from simsa.rubrics import built_in_criteria
 from simsa.store import TRANSIENT, Planned, Store, judge_usage, measures, results, statuses
+from tests.support.stored_runs import fill, predicted, questions
 
 FULL = dict.fromkeys(built_in_criteria().names, 4)
-
-
-def questions(n: int) -> list[Question]:
-    return [Question(f"q{i}", f"질문 {i}?", (Passage(f"문서 {i}"),), (f"답 {i}",)) for i in range(n)]
-
-
-def fill(store: Store, n: int = 3, variants: tuple[str, ...] = ("base", "lora")) -> None:
-    store.set_questions(questions(n))
-    store.set_variants((name, {}) for name in variants)
-    store.set_plan(Planned(f"q{i}", name, f"{name}-{i}") for i in range(n) for name in variants)
-
-
-def predicted(i: int, variant: str, text: str | None = "답") -> Prediction:
-    return Prediction(f"q{i}", variant, text, f"{variant}-{i}")
 
 
 def judgement(key: str, status: str = "scored", scores: dict[str, int] | None = None) -> Judgement:

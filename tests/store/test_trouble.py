@@ -23,8 +23,8 @@ from simsa.errors import RunError
 from simsa.records import Prediction
 from simsa.store import Planned, Store, results, snapshot
 from simsa.store.writer import GroupCommit
-from tests.report.runs import BASE, BETTER, make_run
-from tests.store.test_store import fill, predicted, questions
+from tests.support.report_runs import BASE, BETTER, make_run
+from tests.support.stored_runs import fill, predicted, questions
 
 PAGE_BYTES = 4096
 

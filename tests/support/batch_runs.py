@@ -1,4 +1,4 @@
-"""Runs to be judged through batches."""
+"""Runs that are judged through a Batch API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real Chromium: started once for all tests, looked at through what a person sees."""
+"""Chromium, started once for all tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goes through a page with the Tab key, and says what it passed over."""
+"""Moves through a page with the Tab key and reports what cannot be reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`simsa view` as a process of its own, that can be killed and started again where it was."""
+"""`simsa view` as a process that can be killed and restarted."""
 
 from __future__ import annotations
 

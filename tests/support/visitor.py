@@ -1,4 +1,4 @@
-"""A visitor without a browser: keeps cookies, sends forms as the page would, or as it would not."""
+"""An HTTP client that keeps cookies and sends forms like the page."""
 
 from __future__ import annotations
 

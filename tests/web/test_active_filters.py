@@ -18,7 +18,7 @@ from simsa.report.format import labels
 from simsa.store import Store
 from simsa.web.active_filters import MAX_COLUMNS, ActiveFilter, active_filters, columns, filter_suggestions
 from simsa.web.query import QuestionFilter
-from tests.report.runs import answer_again, make_run, question
+from tests.support.report_runs import answer_again, make_run, question
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor
 

@@ -19,8 +19,8 @@ from simsa.records import Claim, Passage
 from simsa.web.run_page import RunPage
 from simsa.web.security import AccessControl, RequestContext
 from simsa.web.views import Pages
-from tests.report.runs import make_run, question
-from tests.report.test_score_checks import NO, YES, with_claims
+from tests.support.claimed_runs import NO, YES, with_claims
+from tests.support.report_runs import make_run, question
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> {{7*7}} \u202eabc\u200b =HYPERLINK(1) [[ref1]]"

@@ -14,9 +14,9 @@ from simsa.cli.main import run
 from simsa.records import CRITERIA, Passage, Question
 from simsa.store import Store
 from simsa.store.labels import Labels, read
-from tests.report.runs import make_run, question
 from tests.support.browser import PAYLOADS, REFUSED, Browser, is_quiet, needs_browser
 from tests.support.keyboard import missed_by_tab, unlit
+from tests.support.report_runs import make_run, question
 from tests.support.view_server import Viewing, until
 
 pytestmark = [needs_browser, pytest.mark.timeout(120)]

@@ -19,7 +19,7 @@ from simsa.stats import agree, stratified_mean
 from simsa.store import Store, results
 from simsa.store.labels import Labels, read, weights
 from simsa.web.labeling import LabelingDesk
-from tests.report.runs import Scored, make_run
+from tests.support.report_runs import Scored, make_run
 from tests.support.view_server import Viewing
 from tests.support.visitor import Reply, Visitor, field
 

@@ -16,9 +16,9 @@ import pytest
 
 from simsa.records import CRITERIA, Judgement, Prediction
 from simsa.store import Store, results, snapshot
-from tests.report.runs import BASE, BETTER, make_run, question
 from tests.servers.chat import ChatServer
 from tests.support.judged_runs import write_config, write_data
+from tests.support.report_runs import BASE, BETTER, make_run, question
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor
 

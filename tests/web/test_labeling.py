@@ -18,7 +18,7 @@ from simsa.records import CRITERIA, Prediction
 from simsa.store import Planned, Store
 from simsa.store.labels import Draw, Labels, read, weights
 from simsa.web.labeling import LabelChange, LabelingDesk, guide
-from tests.report.runs import BASE, BETTER, make_run, question
+from tests.support.report_runs import BASE, BETTER, make_run, question
 from tests.support.view_server import Viewing
 from tests.support.visitor import Visitor, field
 

@@ -10,8 +10,8 @@ import pytest
 from simsa.web.run_page import RunPage
 from simsa.web.security import RequestContext
 from simsa.web.views import Pages
-from tests.report.runs import BASE, BETTER, make_run
-from tests.report.test_short_names import LONG
+from tests.support.long_names import LONG
+from tests.support.report_runs import BASE, BETTER, make_run
 
 HOSTILE = '<b>"&quot;' + "x" * 70
 

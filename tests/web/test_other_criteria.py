@@ -14,7 +14,7 @@ from simsa.store import Store
 from simsa.store.labels import read
 from simsa.web.labeling import guide
 from simsa.web.views import shades
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 from tests.support.rubrics import OWN_TOML
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor

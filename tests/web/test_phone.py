@@ -8,8 +8,8 @@ import pytest
 
 from simsa.records import CRITERIA, Passage
 from simsa.store.labels import read
-from tests.report.runs import BASE, BETTER, answer_again, make_run, question
 from tests.support.browser import Browser, needs_browser
+from tests.support.report_runs import BASE, BETTER, answer_again, make_run, question
 from tests.support.view_server import Viewing, until
 
 pytestmark = [needs_browser, pytest.mark.timeout(120)]

@@ -13,7 +13,7 @@ from simsa.records import STATUSES, Criteria, Criterion
 from simsa.store import Store, criteria_of, results
 from simsa.web.query import DIFFERENCES, SORTS, QuestionFilter, search_terms
 from simsa.web.question_list import list_options, positions
-from tests.report.runs import answer_again, make_run, question
+from tests.support.report_runs import answer_again, make_run, question
 
 N = 40
 VARIANTS = ("base", "lora")

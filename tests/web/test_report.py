@@ -9,9 +9,9 @@ import pytest
 from simsa.cli.main import run
 from simsa.records import Passage, Question
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, make_run
 from tests.support.browser import PAYLOADS, Browser, is_quiet, needs_browser
 from tests.support.keyboard import missed_by_tab, unlit
+from tests.support.report_runs import BASE, BETTER, make_run
 
 pytestmark = [needs_browser, pytest.mark.timeout(120)]
 

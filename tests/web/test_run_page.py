@@ -14,7 +14,7 @@ from simsa.web import run_page
 from simsa.web.labeling import LabelingDesk
 from simsa.web.query import QuestionFilter
 from simsa.web.run_page import RunPage
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 from tests.support.view_server import until
 
 

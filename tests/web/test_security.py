@@ -22,7 +22,7 @@ from simsa.store.labels import read
 from simsa.web.app import application
 from simsa.web.run_page import RunPage
 from simsa.web.security import HEADERS, AccessControl, policy
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor, field
 

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 from simsa.cli.main import run
 from simsa.records import CRITERIA
 from simsa.store import Store
-from tests.judge_eval.simulated import world, write
-from tests.report.runs import Scored, make_run
+from tests.support.report_runs import Scored, make_run
+from tests.support.simulated_labels import world, write
 
 N = 80
 

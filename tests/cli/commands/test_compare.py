@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from simsa.cli.main import run
-from tests.report.runs import BASE, BETTER, JUDGE, make_run
+from tests.support.report_runs import BASE, BETTER, JUDGE, make_run
 
 
 @pytest.fixture

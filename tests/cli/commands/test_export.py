@@ -10,7 +10,7 @@ from simsa.cli.main import run
 from simsa.records import CRITERIA
 from simsa.report.score_rows import columns
 from simsa.rubrics import built_in_criteria
-from tests.report.runs import make_run
+from tests.support.report_runs import make_run
 
 COLUMNS = columns(built_in_criteria())
 

@@ -12,9 +12,9 @@ from simsa import rubrics
 from simsa.cli.main import run
 from simsa.errors import RubricError
 from simsa.rubrics.declaration import line_of
-from tests.cli.commands.test_probe import write
-from tests.judge_eval.rows import careful
 from tests.servers.chat import ChatServer
+from tests.support.probe_rows import careful
+from tests.support.probed_runs import write
 
 Capture = pytest.CaptureFixture[str]
 CRITERIA = rubrics.built_in_criteria().names

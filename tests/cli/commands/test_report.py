@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from rich.cells import cell_len
 
 from simsa.cli.main import run
-from tests.engines.standing_in import stand_in
+from tests.support.stand_in_engine import stand_in
 
 Capture = pytest.CaptureFixture[str]
 BASE = '[data]\npath = "test.jsonl"\n[serving]\nmodel = "org/model"\n'

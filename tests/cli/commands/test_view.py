@@ -10,7 +10,7 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, make_run
+from tests.support.report_runs import BASE, BETTER, make_run
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor
 

@@ -14,7 +14,7 @@ from simsa.report import comparisons
 from simsa.report.gates import parse
 from simsa.report.renderers import comment
 from simsa.store import Store
-from tests.report.runs import BASE, BETTER, JUDGE, make_run, question
+from tests.support.report_runs import BASE, BETTER, JUDGE, make_run, question
 
 
 def rendered(run: Path, gates: Sequence[str] = (), link: str | None = None) -> str:

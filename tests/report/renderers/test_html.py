@@ -13,7 +13,7 @@ from simsa.i18n.language import Language
 from simsa.records import Passage
 from simsa.report.renderers import html
 from simsa.store import Store
-from tests.report.runs import JUDGE, make_run, question
+from tests.support.report_runs import JUDGE, make_run, question
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> \"'> {{ 7*7 }} {% raw %} javascript:x "

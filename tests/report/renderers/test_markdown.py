@@ -10,7 +10,7 @@ from simsa import report
 from simsa.records import Passage
 from simsa.report.renderers import markdown
 from simsa.store import Store
-from tests.report.runs import make_run, question
+from tests.support.report_runs import make_run, question
 
 
 def rendered(run: Path) -> str:

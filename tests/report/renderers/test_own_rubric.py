@@ -17,7 +17,7 @@ from simsa.report import charts, tables
 from simsa.report.format import labels, short_labels
 from simsa.report.renderers import RENDERERS, RenderOptions
 from simsa.store import Store
-from tests.report.runs import Scored, make_run
+from tests.support.report_runs import Scored, make_run
 
 OWN = Criteria(
     (

@@ -10,7 +10,7 @@ from simsa.exporters import EXPORTERS, Export, Exporter, ExportOptions
 from simsa.exporters import register as register_exporter
 from simsa.report.renderers import RENDERERS, Renderer, RenderOptions, register, renderer_for
 from simsa.store import Store
-from tests.report.runs import make_run
+from tests.support.report_runs import make_run
 
 
 @pytest.fixture

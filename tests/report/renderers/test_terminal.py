@@ -18,7 +18,7 @@ from simsa.report.summary_model import Note, RunInfo, Summary
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from simsa.text import one_line
-from tests.report.runs import JUDGE, make_run, question
+from tests.support.report_runs import JUDGE, make_run, question
 
 HOSTILE = '\x1b[31m빨강\x1b]0;t\x07 \u202eright\u2066 <script>alert(1)</script> =HYPERLINK("x") [bold]b[/] :smile:\r\n끝'
 ANSI = re.compile("\x1b\\[[0-9;]*m")

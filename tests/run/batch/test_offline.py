@@ -12,10 +12,10 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.store import Store
-from tests.engines.making import make_adapter, make_model
 from tests.servers.chat import Body, text_of, verdict
 from tests.servers.runner import results, write
 from tests.support.batch_runs import statuses_of, write_rows, write_run
+from tests.support.model_folders import make_adapter, make_model
 
 NOWHERE = "http://127.0.0.1:9/v1"
 

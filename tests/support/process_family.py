@@ -1,9 +1,4 @@
-"""Stands in for vLLM as a process, to be started with `python -m`: starts, listens, dies as it is told.
-
-`BEHAVE` says how: `well`, `slow` (never ready), `dies` (before it is ready), `argparse`,
-`taken` (the port, the first time), `later` (dies when /die is asked for). It starts a
-child of its own in every case, and writes both pids to `PIDS`.
-"""
+"""A stand-in for vLLM as a process: starts, listens and dies as told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A terminal to look at: what a command writes goes through a pty and an emulator's own idea of widths."""
+"""A pseudo terminal with an emulator that shows what a command printed."""
 
 from __future__ import annotations
 

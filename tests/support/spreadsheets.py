@@ -1,4 +1,4 @@
-"""What a spreadsheet makes of a cell, and how its text is had back."""
+"""Reads cells as a spreadsheet program does."""
 
 from __future__ import annotations
 

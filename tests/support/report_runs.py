@@ -1,4 +1,4 @@
-"""Runs of any shape, made through the store's own face."""
+"""Runs of any shape, written through the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that wants to be more than text."""
+"""Texts that try to be markup, formulas or control sequences."""
 
 from simsa.records import Passage, Question
 

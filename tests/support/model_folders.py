@@ -1,4 +1,4 @@
-"""Small adapters and models on disk, whole or broken on purpose."""
+"""Small adapter and model folders, valid or broken."""
 
 from __future__ import annotations
 

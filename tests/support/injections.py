@@ -1,4 +1,4 @@
-"""Predictions that want a score they don't deserve, in Korean and English; made after reader and prompts were."""
+"""Predictions that ask the judge for a score, in Korean and English."""
 
 from __future__ import annotations
 

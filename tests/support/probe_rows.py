@@ -1,4 +1,4 @@
-"""A small test set, and judges behind a real server that read what they are shown."""
+"""A small test set, and judges behind a real server."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""One real vLLM for the whole test session, on the CPU, with the demo model.
-
-Any test marked `vllm` may take the fixture `vllm_server`: base URL and key for
-requests, `plan` for names. Its models: `base`; `real`, an adapter with an effect;
-`zero`, one without; `misnamed`, one that vLLM cannot match to the model. Adapters can
-be loaded at run time. It is shared: change nothing that others would notice.
-"""
+"""One real vLLM with the demo model for the whole test session."""
 
 from __future__ import annotations
 
@@ -19,7 +13,7 @@ import pytest
 
 from simsa import config as configuration
 from simsa.engines import ServerPlan, VllmServer, plan_servers
-from tests.engines.making import PREFIX, lora, make_adapter
+from tests.support.model_folders import PREFIX, lora, make_adapter
 
 GEMMA = {"r": 8, "hidden": 640, "out": 1024, "layers": 18}
 CONFIG = {"r": 8, "lora_alpha": 16, "base_model_name_or_path": "gemma-3-270m"}

@@ -1,4 +1,4 @@
-"""A judge and people who see the same truth, each in their own way."""
+"""A judge and people with simulated scores of the same answers."""
 
 from __future__ import annotations
 

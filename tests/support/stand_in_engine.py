@@ -1,4 +1,4 @@
-"""A process in vLLM's place, for what happens around it."""
+"""Replaces vLLM by a small server process."""
 
 from __future__ import annotations
 
