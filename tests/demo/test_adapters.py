@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 
 from simsa.demo import ADAPTERS, demo_files
-from simsa.demo.convert import CHAT_TEMPLATE
+from simsa.demo.gguf_conversion import CHAT_TEMPLATE
 from simsa.demo.model import NAME
 
 FOLDERS = demo_files().adapters

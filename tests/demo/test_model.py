@@ -10,7 +10,7 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from simsa.config import cache_dir
-from simsa.demo.convert import CHAT_TEMPLATE
+from simsa.demo.gguf_conversion import CHAT_TEMPLATE
 from simsa.demo.model import NAME, convert, ensure_model, publish
 from simsa.errors import EngineError, MissingExtra
 

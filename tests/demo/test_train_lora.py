@@ -20,7 +20,7 @@ from torch.testing import assert_close
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 
 from simsa import prompts
-from simsa.demo.convert import CHAT_TEMPLATE
+from simsa.demo.gguf_conversion import CHAT_TEMPLATE
 from tests.demo.conftest import RECIPES
 
 ROWS = [

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsa.cli.main import run
-from simsa.judge_eval.probe import plan_probes
 from simsa.judge_eval.probe_cases import (
     CLAIM_KINDS,
     CLAIM_SUPPORT,
@@ -20,6 +19,7 @@ from simsa.judge_eval.probe_cases import (
     build_claim_cases,
     claim_level,
 )
+from simsa.judge_eval.probe_run import plan_probes
 from simsa.judges import make
 from simsa.records import CLAIMS, Claim, Message, Passage, Question
 from simsa.rubrics.claims import stands

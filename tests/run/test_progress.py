@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from simsa.cli.progress import clock, cost_line, describe
+from simsa.cli.progress_display import clock, cost_line, describe
 from simsa.run.progress import Progress, Stage
 from tests.servers.chat import ChatServer
 from tests.support.judged_runs import write_config, write_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsa.judge_eval.probe import SCHEMA
+from simsa.judge_eval.probe_run import SCHEMA
 from simsa.records import CRITERIA
 from tests.support.report_runs import JUDGE
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from simsa.cli import console
-from simsa.cli.progress import display
+from simsa.cli.progress_display import display
 from simsa.config import Config
 from simsa.errors import Interrupted
 from simsa.i18n.language import Language, localize

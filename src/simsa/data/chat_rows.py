@@ -127,7 +127,7 @@ def _trimmed(text: str) -> str:
     return "\n".join(lines).strip()
 
 
-class _Section(NamedTuple):
+class _ChatSection(NamedTuple):
     """Offsets of the search results in a message: with their heading (`start`, `end`), and of their text."""
 
     start: int
@@ -139,21 +139,21 @@ class _Section(NamedTuple):
         return split(text[self.inner : self.stop])
 
 
-def _find_passages(text: str) -> _Section | None:
+def _find_passages(text: str) -> _ChatSection | None:
     tagged = _TAGGED.search(text)
     if tagged:
-        return _Section(tagged.start(), tagged.start(2), tagged.end(2), tagged.end())
+        return _ChatSection(tagged.start(), tagged.start(2), tagged.end(2), tagged.end())
     heading = _PASSAGES_HEADING.search(text)
     if heading:
-        return _Section(heading.start(), heading.end(), len(text), len(text))
+        return _ChatSection(heading.start(), heading.end(), len(text), len(text))
     for pattern in _NUMBERED[:2]:  # without a heading, only unambiguous marks
         for mark in pattern.finditer(text):
             if int(mark[1]) == 1 and text[: mark.start()].rpartition("\n")[2] == "":
-                return _Section(mark.start(), mark.start(), len(text), len(text))
+                return _ChatSection(mark.start(), mark.start(), len(text), len(text))
     return None
 
 
-def _find_in_user_message(text: str) -> _Section | None:
+def _find_in_user_message(text: str) -> _ChatSection | None:
     """As `_find_passages`; the question may be before or after the passages."""
     found = _find_passages(text)
     if found is None or found.end < len(text) or _QUESTION_HEADING.search(text, 0, found.start):

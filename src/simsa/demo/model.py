@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from simsa.config import environment
-from simsa.demo.convert import CHAT_TEMPLATE
+from simsa.demo.gguf_conversion import CHAT_TEMPLATE
 from simsa.errors import EngineError, MissingExtra
 from simsa.i18n.messages import msg
 from simsa.records import content_hash
@@ -55,7 +55,7 @@ def ensure_model(cache: Path, say: Callable[[str], None]) -> Path:
 
 def convert(gguf: Path, out: Path) -> None:
     """Runs the conversion in a process of its own. Raises EngineError with that process's last words."""
-    command = [sys.executable, "-m", "simsa.demo.convert", str(gguf), str(out)]
+    command = [sys.executable, "-m", "simsa.demo.gguf_conversion", str(gguf), str(out)]
     done = subprocess.run(command, env=environment() | _QUIET, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]

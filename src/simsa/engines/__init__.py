@@ -8,9 +8,9 @@ for plan in plan_servers(config):
 
 from simsa.engines.adapter_check import check_adapters, load_adapter, prove_adapters
 from simsa.engines.adapters import Adapter, read_adapter
-from simsa.engines.base import InferenceEngine
 from simsa.engines.chat_template import TemplateFinding
 from simsa.engines.deployment import ServerPlan, plan_judge, plan_servers
+from simsa.engines.engine import InferenceEngine
 from simsa.engines.vllm_server import VllmServer
 
 __all__ = [

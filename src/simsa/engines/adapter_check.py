@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from simsa.config import Config
 from simsa.engines.adapters import Adapter, check_weights, read_adapter
-from simsa.engines.base import RunningServer
 from simsa.engines.chat_template import ChatTemplate, TemplateFinding, compare, read_template, reasons_for_bos
 from simsa.engines.checkpoints import Checkpoint, check_checkpoint, check_fit, model_folder, read_checkpoint
 from simsa.engines.deployment import ServerPlan
+from simsa.engines.engine import RunningServer
 from simsa.engines.vllm_client import VllmClient
 from simsa.errors import AdapterError, AdapterWithoutEffect, ConfigError, EndpointError
 from simsa.i18n.language import join_text

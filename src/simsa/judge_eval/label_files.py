@@ -82,7 +82,7 @@ def _of_page(
     return HumanLabels(tuple(current), kept, len(everything) - len(current))
 
 
-class _Key(NamedTuple):
+class _LabelKey(NamedTuple):
     answer: LabeledAnswer
     annotator: str
 
@@ -91,18 +91,18 @@ class _Reader:
     """Collects the rows of a file of labels."""
 
     def __init__(self, answers: AnswerCodes, criteria: CriterionScales) -> None:
-        self.scores: dict[_Key, dict[str, int]] = {}
+        self.scores: dict[_LabelKey, dict[str, int]] = {}
         self._answers = answers
         self._criteria = criteria
-        self._comments: dict[_Key, str] = {}
+        self._comments: dict[_LabelKey, str] = {}
         self._weights: dict[LabeledAnswer, float] = {}
-        self._lines: dict[tuple[_Key, str], str] = {}
+        self._lines: dict[tuple[_LabelKey, str], str] = {}
         self._several = any(answer.sample for answer in answers)
 
     def add(self, row: Mapping[str, Any], where: str) -> None:
         cells = self._cells(row, where)
         annotator = optional_text(row.get("annotator"), where, "annotator") or ""
-        key = _Key(self._answer(row, where), annotator)
+        key = _LabelKey(self._answer(row, where), annotator)
         for criterion, value in cells.items():
             score = _score(value, criterion, self._criteria[criterion], where)
             if score is None:

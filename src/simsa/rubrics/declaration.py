@@ -27,7 +27,7 @@ _RESERVED = {
 }
 
 
-class Scale(NamedTuple):
+class ScoreScale(NamedTuple):
     """A criterion's scores, from `low` to `high`. `yes_no`: the judge answers with true or false."""
 
     low: int = 1
@@ -36,19 +36,19 @@ class Scale(NamedTuple):
 
     @property
     def is_default(self) -> bool:
-        return self == Scale()
+        return self == ScoreScale()
 
     def __str__(self) -> str:
         return YES_NO if self.yes_no else f"{self.low}–{self.high}"
 
 
-def _scale(value: Any) -> Scale:
+def _scale(value: Any) -> ScoreScale:
     if value == YES_NO:
-        return Scale(0, 1, yes_no=True)
+        return ScoreScale(0, 1, yes_no=True)
     match value:
         case [int(low), int(high)] if bool not in (type(low), type(high)):
             if 0 < high - low <= _WIDEST:
-                return Scale(low, high)
+                return ScoreScale(low, high)
             raise ValueError(f"the highest score must be 1 to {_WIDEST} above the lowest; {_SCALE_HELP}")
     raise ValueError(_SCALE_HELP)
 
@@ -66,7 +66,7 @@ class Declaration(TomlPart):
     """What a rubric file says of a criterion's scores."""
 
     title: str = ""
-    scale: Annotated[Scale, BeforeValidator(_scale)] = Scale()
+    scale: Annotated[ScoreScale, BeforeValidator(_scale)] = ScoreScale()
     weight: Annotated[int | float, Field(gt=0, allow_inf_nan=False)] = 1
     in_total: bool = True
     aspect: records.Aspect = ""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from simsa.errors import RubricError
 from simsa.i18n.messages import msg
-from simsa.rubrics.declaration import Scale, check_names
+from simsa.rubrics.declaration import ScoreScale, check_names
 from simsa.rubrics.json_example import ExampleKey, example_keys, stated_scales
 from simsa.rubrics.response_parser import ANALYSIS
 from simsa.rubrics.template import FENCE, PLACEHOLDERS, explanation_key
@@ -166,12 +166,12 @@ def propose(text: str, where: str) -> Proposal:
     return Proposal("\n".join([*lines, FENCE, text]), tuple(notes))
 
 
-def _proposed_scale(key: ExampleKey, stated: Sequence[Scale]) -> tuple[Scale, bool]:
+def _proposed_scale(key: ExampleKey, stated: Sequence[ScoreScale]) -> tuple[ScoreScale, bool]:
     """A scale, and whether it is a guess."""
     if key.scale:
         return key.scale, False
     fitting = [scale for scale in stated if key.number is None or scale.low <= key.number <= scale.high]
-    return (fitting[0], len(fitting) > 1) if fitting else (Scale(), True)
+    return (fitting[0], len(fitting) > 1) if fitting else (ScoreScale(), True)
 
 
 def _not_proposed(keys: Sequence[ExampleKey], text: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from simsa.rubrics.declaration import Scale
+from simsa.rubrics.declaration import ScoreScale
 
 # A key, and the value up to the end of the line or of the member. Braces may be doubled, as for str.format.
 _MEMBER = re.compile(
@@ -58,7 +58,7 @@ class ExampleKey(NamedTuple):
 
     name: str
     kind: Kind
-    scale: Scale | None = None
+    scale: ScoreScale | None = None
     number: int | None = None
 
 
@@ -74,7 +74,7 @@ def example_keys(text: str) -> list[ExampleKey]:
     return list(found.values())
 
 
-def stated_scales(text: str) -> list[Scale]:
+def stated_scales(text: str) -> list[ScoreScale]:
     """The ranges of scores that a prompt states in words, such as "0~10점" or "on a scale of 1 to 4"."""
     found = [_range(*match.groups()) for pattern in _STATED for match in pattern.finditer(text)]
     return list(dict.fromkeys(scale for scale in found if scale))
@@ -85,7 +85,7 @@ def _classify(key: str, value: str) -> ExampleKey:
     if value.startswith(("{", "[")) or value == "null":
         return ExampleKey(key, "object" if value.startswith("{") else "text")
     if _YES_NO.search(said) and len(said) <= _SHORT:
-        return ExampleKey(key, "score", Scale(0, 1, yes_no=True))
+        return ExampleKey(key, "score", ScoreScale(0, 1, yes_no=True))
     if _FRACTION.search(said) and not _NUMBER.fullmatch(said) and len(said) <= _SHORT:
         return ExampleKey(key, "fraction")
     if _NUMBER.fullmatch(said):
@@ -97,7 +97,7 @@ def _classify(key: str, value: str) -> ExampleKey:
     return ExampleKey(key, "score" if is_bare or names_score else "text")
 
 
-def _value_scales(said: str) -> Iterator[Scale]:
+def _value_scales(said: str) -> Iterator[ScoreScale]:
     if choices := _CHOICES.search(said):
         numbers = [int(number) for number in re.findall(r"\d+", choices[0])]
         if scale := _range(min(numbers), max(numbers)):
@@ -106,6 +106,6 @@ def _value_scales(said: str) -> Iterator[Scale]:
         yield scale
 
 
-def _range(low: str | int, high: str | int) -> Scale | None:
-    scale = Scale(int(low), int(high))
+def _range(low: str | int, high: str | int) -> ScoreScale | None:
+    scale = ScoreScale(int(low), int(high))
     return scale if scale.low <= 1 and 0 < scale.high - scale.low <= 100 else None

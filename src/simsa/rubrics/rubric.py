@@ -10,7 +10,7 @@ from typing import Any
 
 from simsa.prompts import numbered
 from simsa.records import Criteria, Criterion, Message, Question, content_hash
-from simsa.rubrics.declaration import Scale
+from simsa.rubrics.declaration import ScoreScale
 from simsa.rubrics.response_parser import ParsedScores, ParseFailure, read_verdict
 
 FIELDS = ("question", "context", "prediction", "reference")
@@ -84,7 +84,7 @@ class Rubric(ABC):
 
     def has_default_scales(self, criteria: Sequence[str]) -> bool:
         """Whether all of `criteria` are scored from 1 to 5."""
-        return all(Scale(one.low, one.high).is_default for one in self.asked(criteria))
+        return all(ScoreScale(one.low, one.high).is_default for one in self.asked(criteria))
 
     @property
     def _words(self) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from simsa.i18n.messages import msg
 from simsa.records import Criteria, Criterion, Message
 from simsa.rubrics.declaration import (
     Declaration,
-    Scale,
+    ScoreScale,
     Text,
     TomlPart,
     check_names,
@@ -53,7 +53,7 @@ _EXPLANATION = re.compile(
 )
 # Keys of a JSON example that are no criteria although their values are numbers.
 _NO_CRITERIA = {"total", ANALYSIS}
-_HIGHEST = Scale().high
+_HIGHEST = ScoreScale().high
 
 
 class _FrontMatter(TomlPart):
@@ -172,7 +172,11 @@ def _undeclared(text: str, where: str, built_in: Sequence[str]) -> tuple[Criteri
         other_scales += map(str, stated)
     if other_scales:
         raise RubricError(
-            msg("error.rubrics.asks_scores_another_scale_than", Scale=Scale(), list=", ".join(other_scales)),
+            msg(
+                "error.rubrics.asks_scores_another_scale_than",
+                default=ScoreScale(),
+                list=", ".join(other_scales),
+            ),
             where=where,
             hint=_hint(where),
         )

@@ -102,7 +102,7 @@ def list_statement(
     A question's score is the mean over the answers of a variant. Questions without a score come last.
     The variant numbers in `ask` must exist.
     """
-    builder = _Builder(ask, variants, criteria)
+    builder = _ListSql(ask, variants, criteria)
     conditions = [*builder.questions(), *(builder.answers(labelled) if variants else ())]
     where = " AND ".join(conditions) or "TRUE"
     sql = f"SELECT q.position FROM questions q WHERE {where} ORDER BY {builder.order()}"
@@ -118,7 +118,7 @@ _MEASURES = "measures m ON m.answer_hash = p.request_hash AND m.question_hash = 
 _UNSCORED = "SELECT request_hash FROM judgements WHERE status <> 'scored'"
 
 
-class _Builder:
+class _ListSql:
     """Conditions on a question `q`. `values` are those of the numbered parameters."""
 
     def __init__(self, ask: QuestionFilter, variants: Sequence[str], criteria: Criteria) -> None:

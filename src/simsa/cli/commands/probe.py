@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simsa.config import Config, JudgeConfig
     from simsa.i18n.language import Language
     from simsa.i18n.messages import Words
-    from simsa.judge_eval.probe import Examination, ProbeEstimate
+    from simsa.judge_eval.probe_run import Examination, ProbeEstimate
     from simsa.judges import Judge
     from simsa.records import Question
     from simsa.store import Store
@@ -119,7 +119,7 @@ class _Prepared:
             yield store
 
     def plan(self, store: Store) -> ProbeEstimate:
-        from simsa.judge_eval.probe import estimate_probes, plan_probes
+        from simsa.judge_eval.probe_run import estimate_probes, plan_probes
         from simsa.judge_eval.retest import draw_retest
 
         same = (store.meta("judge") or {}).get("key") == self.judge.key
@@ -138,7 +138,7 @@ class _Prepared:
 
     def examine(self, store: Store, language: Language, *, quiet: bool) -> Examination:
         from simsa.cli.execution import run_with_display
-        from simsa.judge_eval.probe import run_probes
+        from simsa.judge_eval.probe_run import run_probes
         from simsa.run.judge_server import with_judge_server
 
         work = run_probes(

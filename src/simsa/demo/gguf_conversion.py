@@ -1,4 +1,4 @@
-"""The demo model's GGUF file as a Hugging Face folder: `python -m simsa.demo.convert GGUF OUT`.
+"""The demo model's GGUF file as a Hugging Face folder: `python -m simsa.demo.gguf_conversion GGUF OUT`.
 
 A process of its own, because torch and transformers then leave nothing behind in the
 process that asked: no memory, no threads, no log handlers.

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from simsa.cli.progress import _rich_progress, clock, cost_line, describe
+from simsa.cli.progress_display import _rich_progress, clock, cost_line, describe
 from simsa.i18n.language import Language
 from simsa.run.progress import Progress, Stage
 
