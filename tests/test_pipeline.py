@@ -288,7 +288,7 @@ def test_two_at_once_in_one_folder_are_kept_apart(tmp_path: Path, capsys: pytest
     config = write_config(tmp_path, "http://127.0.0.1:9/v1")
     with Store.create(tmp_path / "simsa.simsa"):
         assert run(["run", str(config), "-q"]) == 2
-    assert "another simsa is writing" in capsys.readouterr().err
+    assert "다른 simsa가 이 실행을 쓰고 있습니다" in capsys.readouterr().err
 
 
 def test_exported_rows_hold_the_whole_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

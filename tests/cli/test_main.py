@@ -245,14 +245,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["compare", "simsa.simsa", "--gate", "totl >= 3"], "did you mean 'total'?"),
         (["compare", "simsa.simsa", "--gate", "rag-lor: total >= 3"], "did you mean 'rag-lora'?"),
         (["run", "simsa.toml", "--baseline", "bsae"], "did you mean 'base'?"),
-        (["run", "simsa.toml", "--prompt", "rag-kr"], "did you mean 'rag-ko'? built in are"),
+        (["run", "simsa.toml", "--prompt", "rag-kr"], "혹시 'rag-ko'입니까? 내장된 이름"),
         (
             ["run", "simsa.toml", "--judge", "gpt-4o", "--rubric", "rag_en"],
-            "did you mean 'rag-en'? built in are",
+            "혹시 'rag-en'입니까? 내장된 이름",
         ),
         (
             ["run", "simsa.toml", "--judge", "gpt-4o"],
-            "the environment variable OPENAI_API_KEY is not set, or empty",
+            "환경 변수 OPENAI_API_KEY",
         ),
         (["init", "simsa.toml"], "FOLDER is the folder to write into"),
     ],

@@ -86,7 +86,7 @@ def test_a_pipe_is_never_paged(
 
 def test_binary_output_is_refused_on_a_terminal(folder: Path, tmp_path: Path) -> None:
     argv = ["report", str(folder), "--format", "parquet"]
-    assert "add --out rows.parquet" in look(argv, 80, code=2).text
+    assert "add --out report.parquet" in look(argv, 80, code=2).text
     look([*argv, "--out", str(tmp_path / "rows.parquet")], 80)
     assert (tmp_path / "rows.parquet").read_bytes().startswith(b"PAR1")
 

@@ -76,7 +76,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "alone", "unjudged"), [("ko", "말고는", "아직"), ("en", "besides", "yet")]
+    ("language", "alone", "unjudged"), [("ko", "외에 다른 변형이 없습니다", "아직"), ("en", "besides", "yet")]
 )
 def test_compare_says_why_there_is_nothing_to_compare(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, alone: str, unjudged: str

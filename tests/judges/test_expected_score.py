@@ -215,7 +215,7 @@ def test_a_run_keeps_and_shows_them_beside_the_integers(
     assert found["expected"]["total"] == {"mean": pytest.approx(4 * WORTH), "n": 4}
     assert found["expected"]["missing"] == {}
     for language, words in (
-        ("ko", "토큰 확률로 본 기댓값"),
+        ("ko", "토큰 확률로 계산한 기댓값"),
         ("en", "expected scores by token probabilities"),
     ):
         for format in ("text", "md", "html"):

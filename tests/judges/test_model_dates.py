@@ -90,7 +90,7 @@ def test_check_run_and_report_say_when_the_judge_leaves(
         {"model": "own-judge", "date": last, "days_left": 40, "successor": None, "as_of": None}
     ]
     (note,) = [note for note in document["notes"] if note["kind"] == "judge_retiring"]
-    assert f"{last}에 서비스가 끝납니다(앞으로 40일)" in note["text"]
+    assert f"{last}에 서비스가 종료됩니다(앞으로 40일)" in note["text"]
     assert f"own-judge is shut down on {last}, in 40 days" in reported(config, capsys, "--language", "en")
 
 

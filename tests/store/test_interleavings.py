@@ -56,6 +56,7 @@ class Run(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
+        self.store.set_meta(criteria=[{"name": name} for name in CRITERIA])
         self.ask(dict.fromkeys(IDS, 0))
         self.store.set_variants((name, {"n": n}) for n, name in enumerate(VARIANTS))
         self.replan(dict.fromkeys(((q, v) for q in IDS for v in VARIANTS), 0))

@@ -69,7 +69,7 @@ def load(name: str, root: Path = Path()) -> Prompt:
             where=str(file),
             field="generation.prompt",
             hint=msg(
-                "error.prompts.built_are_anything_else_is",
+                "hint.built_in",
                 suggestion=suggestion(name, BUILT_IN),
                 list=", ".join(BUILT_IN),
             ),

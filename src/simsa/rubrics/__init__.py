@@ -51,9 +51,7 @@ def load(name: str, root: Path = Path()) -> Rubric:
     A file that ends in `.toml` is a rubric of criteria; any other is a text.
     """
     file = source(name, root)
-    text = read(
-        file, f"{suggestion(name, BUILT_IN)}built in are {', '.join(BUILT_IN)}; anything else is a file"
-    )
+    text = read(file, msg("hint.built_in", suggestion=suggestion(name, BUILT_IN), list=", ".join(BUILT_IN)))
     if name in BUILT_IN:
         return criteria.parse(text, file.stem, str(file))
     if file.suffix == ".toml":

@@ -215,7 +215,7 @@ def test_check_says_where_there_is_no_batch_api(tmp_path: Path, capsys: pytest.C
     with ChatServer() as server:
         config = write_run(tmp_path, server.url)
         assert run(["check", str(config)]) == 5
-        assert "no Batch API" in capsys.readouterr().out
+        assert "Batch API가 없습니다" in capsys.readouterr().out
         assert run(["judge", str(config), "-q"]) == 5
         assert "--write-batch" in capsys.readouterr().err
 
