@@ -89,6 +89,16 @@ def test_runs_that_do_not_compare_are_refused(
     assert refused.value.exit_code == 2 and refused.value.hint
 
 
+def test_runs_whose_criteria_have_other_weights_are_refused(tmp_path: Path) -> None:
+    first = make_run(tmp_path / "a", {"base": BASE})
+    second = make_run(tmp_path / "b", {"base": BASE})
+    with Store.create(second) as store:
+        criteria = store.meta("criteria")
+        store.set_meta(criteria=[criteria[0] | {"weight": 2}, *criteria[1:]])
+    with pytest.raises(RunError, match="weights of their criteria differ"):
+        compared(first, second)
+
+
 def test_a_run_without_a_judge_compares_only_with_another(tmp_path: Path) -> None:
     first = make_run(tmp_path / "a", {"base": [None] * 20}, judge=None)
     second = make_run(tmp_path / "b", {"base": [None] * 20}, judge=None)

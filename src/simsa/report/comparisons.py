@@ -18,7 +18,7 @@ from simsa.report.score_matrix import SHARE, TOTAL, ScoreDifference, ScoreMatrix
 from simsa.report.summary import calibration_of, compared
 from simsa.report.summary_model import Note
 from simsa.report.variance_report import decisive, noises, sentence
-from simsa.store import Store
+from simsa.store import Store, criteria_of
 from simsa.text import list_choices
 
 if TYPE_CHECKING:
@@ -215,6 +215,10 @@ def require_comparable(
                 where=str(second.folder),
                 hint=_shared_hint(shared_questions(first, second)) if section == "run" else _BRIDGE,
             )
+    if not bridged and _scoring(first) != _scoring(second):
+        raise RunError(
+            msg("error.report.criteria_differ", folder=first.folder), where=str(second.folder), hint=_BRIDGE
+        )
     if not only_common:
         return None
     found = shared_questions(first, second)
@@ -227,11 +231,16 @@ def require_comparable(
     return found
 
 
+def _scoring(store: Store) -> list[tuple[object, ...]]:
+    """What makes totals comparable: the names, scales and weights of the criteria."""
+    return [(one.name, one.low, one.high, one.weight, one.in_total) for one in criteria_of(store)]
+
+
 def _shared_hint(found: SharedQuestions) -> str:
     n, (first, second) = len(found.pairs), found.n
     if not n:
-        return f"of the {first} and {second} questions none is the same: there is nothing to compare"
-    return f"{n} of the {first} and {second} questions are the same: `--common` compares on those"
+        return msg("compare.nothing_shared", first=first, second=second)
+    return msg("compare.shared", n=n, first=first, second=second)
 
 
 def _shown(value: object) -> str:
