@@ -59,7 +59,7 @@ def records(folder: Path) -> list[Any]:
         part += content[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (_WHOLE, _LAST):
-            record = wandb_internal_pb2.Record()
+            record = wandb_internal_pb2.Record()  # type: ignore[attr-defined]
             record.ParseFromString(part)
             found.append(record)
             part = b""

@@ -45,8 +45,13 @@ def of(text: str, tokens: Sequence[str | bytes] | None = None, doubt: Any = doub
     return expected_scores(text, given(tokens or split(text), doubt, 20), scored.scores, LEVELS)
 
 
+def near(value: Any) -> Expected:
+    """An expected score that equals any close to `value`, a `pytest.approx`."""
+    return Expected(value)
+
+
 def test_it_is_the_mean_of_the_scores_by_their_probability() -> None:
-    assert of(verdict()) == dict.fromkeys(CRITERIA, Expected(pytest.approx(WORTH)))
+    assert of(verdict()) == dict.fromkeys(CRITERIA, near(pytest.approx(WORTH)))
 
 
 @pytest.mark.parametrize("odd", [7, "x", [3, None], {"token": "4"}, [[{"token": "4"}]]])
@@ -109,7 +114,7 @@ def test_however_the_tokens_are_cut(pattern: str, style: str) -> None:
     text = json.dumps(row, ensure_ascii=False, indent=2 if style == "lines" else None, separators=separators)
     tokens = re.findall(pattern, text, re.DOTALL)
     assert "".join(tokens) == text
-    assert of(text, tokens) == dict.fromkeys(CRITERIA, Expected(pytest.approx(WORTH)))
+    assert of(text, tokens) == dict.fromkeys(CRITERIA, near(pytest.approx(WORTH)))
 
 
 def test_alternatives_that_differ_only_in_spaces_and_quotes_count() -> None:
@@ -122,7 +127,7 @@ def test_alternatives_that_differ_only_in_spaces_and_quotes_count() -> None:
     found = of(text, re.findall(r" \d|.", text), doubt)
     counted = {4: 0.58, 5: 0.2, 3: 0.2}
     score = sum(k * p for k, p in counted.items()) / 0.98
-    assert found == dict.fromkeys(CRITERIA, Expected(pytest.approx(score)))
+    assert found == dict.fromkeys(CRITERIA, near(pytest.approx(score)))
 
 
 @pytest.mark.parametrize(("mass", "enough"), [(0.96, True), (0.9501, True), (0.949, False), (0.3, False)])
@@ -132,7 +137,7 @@ def test_less_than_95_percent_is_no_expectation(mass: float, enough: bool) -> No
 
     found = of(flat(4), doubt=doubt)
     assert found == dict.fromkeys(
-        CRITERIA, Expected(pytest.approx(4.0)) if enough else Expected(None, NOT_ENOUGH)
+        CRITERIA, near(pytest.approx(4.0)) if enough else Expected(None, NOT_ENOUGH)
     )
 
 
@@ -148,15 +153,15 @@ def test_what_would_be_written_in_another_place_does_not_count() -> None:
 def test_pieces_of_characters_and_what_is_no_part_of_the_answer_do_not_hinder() -> None:
     text = verdict("근거가 있다.")
     whole: list[str | bytes] = ["<think>", "음 4점", "</think>", "\n", *split(text), "<|im_end|>"]
-    assert of(text, whole) == dict.fromkeys(CRITERIA, Expected(pytest.approx(WORTH)))
+    assert of(text, whole) == dict.fromkeys(CRITERIA, near(pytest.approx(WORTH)))
     pieces: list[str | bytes] = []
     for token in split(text):
         raw = str(token).encode()
         pieces += [raw[:1], raw[1:]] if len(raw) > 1 and raw[0] > 127 else [token]
     assert any(isinstance(piece, bytes) for piece in pieces)
-    assert of(text, pieces) == dict.fromkeys(CRITERIA, Expected(pytest.approx(WORTH)))
+    assert of(text, pieces) == dict.fromkeys(CRITERIA, near(pytest.approx(WORTH)))
     unspelt = [("�" if not str(token).isascii() else token) for token in split(text)]
-    assert of(text, unspelt) == dict.fromkeys(CRITERIA, Expected(pytest.approx(WORTH)))
+    assert of(text, unspelt) == dict.fromkeys(CRITERIA, near(pytest.approx(WORTH)))
 
 
 def test_tokens_that_spell_another_answer_are_not_believed() -> None:

@@ -241,7 +241,8 @@ def test_a_misbehaving_judge_costs_little_and_changes_no_score() -> None:
 
     def reply(body: Body) -> str:
         n = int(re.findall(r"예측 (\d+)\.", body["messages"][1]["content"])[0])
-        first, _ = n not in seen, seen.add(n)
+        first = n not in seen
+        seen.add(n)
         return spoil[n // 10 % len(spoil)](scores_of(n)) if first and n % 10 == 0 else verdict(**scores_of(n))
 
     rows = [(question(n), f"예측 {n}.") for n in range(300)]

@@ -198,7 +198,8 @@ def test_a_misbehaving_judge_costs_little_and_changes_no_list() -> None:
 
     def lists(body: Body) -> str:
         said = material(body, "prediction")
-        n, first, _ = int(said.split()[1].rstrip(".")), said not in seen, seen.add(said)
+        n, first = int(said.split()[1].rstrip(".")), said not in seen
+        seen.add(said)
         return spoil[n // 10 % len(spoil)](listing(body)) if first and n % 10 == 0 else listing(body)
 
     rows = [(YEAR, f"번호 {n}. 도서관은 1987년에 열었다.") for n in range(200)]
@@ -239,7 +240,7 @@ def test_what_can_change_a_list_is_in_its_hash_and_nothing_else_is(tmp_path: Pat
         ),
     ]
     assert set(same) == {plain}
-    other = [
+    other: list[dict[str, Any]] = [
         {"model": "b"},
         {"seed": 1},
         {"temperature": 0.3},

@@ -156,7 +156,7 @@ def cells(run: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content, newline="")))
 
 
-def columns(run: Path, folder: Path) -> list[dict[str, Any]]:
+def parquet_rows_of(run: Path, folder: Path) -> list[dict[str, Any]]:
     file = folder / "rows.parquet"
     with Store.read(run) as store:
         file.write_bytes(b"".join(parquet_rows.render(store)))
@@ -187,7 +187,7 @@ def test_any_texts_make_a_spreadsheet_and_parquet_that_read_back(texts: list[str
     with TemporaryDirectory() as folder:
         run = run_of(Path(folder) / "run", texts, names)
         check_spreadsheet(run, texts)
-        rows = columns(run, Path(folder))
+        rows = parquet_rows_of(run, Path(folder))
         assert [(r["question_id"], r["variant"]) for r in rows] == [
             (f"q{n}", name) for n in range(len(texts)) for name in names
         ]
@@ -218,7 +218,9 @@ def test_columns_of_parquet_have_their_types_also_where_all_is_missing(tmp_path:
         kinds["answerable"] == "bool" and kinds["contexts"].startswith("list<") and kinds["raw"] == "string"
     )
     assert all(
-        value is None for row in columns(run, tmp_path) for value in [row["total"], row["judge"], row["raw"]]
+        value is None
+        for row in parquet_rows_of(run, tmp_path)
+        for value in [row["total"], row["judge"], row["raw"]]
     )
 
 

@@ -44,7 +44,7 @@ def test_a_bar_is_a_hundred_percent_of_its_answers(found: list[tuple[Scored, Sco
             )
             assert float(bar.mean) == pytest.approx(sum(given_) / len(given_), abs=0.00501)  # type: ignore[arg-type]
             assert sum(part.width for part in bar.segments) == pytest.approx(100, abs=0.01)
-            assert [part.level for part in bar.segments] == sorted(set(given_))  # type: ignore[type-var]
+            assert [part.level for part in bar.segments] == sorted(set(given_))
             for one, after in pairwise(bar.segments):
                 assert one.start + one.width == pytest.approx(after.start, abs=0.01), "no gap and no overlap"
                 assert one.start < one.middle < after.start

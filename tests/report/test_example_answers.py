@@ -8,11 +8,11 @@ from simsa.report import example_answers
 from simsa.report.score_matrix import load
 from simsa.report.summary_model import Kind
 from simsa.store import Store
-from tests.support.report_runs import make_run
+from tests.support.report_runs import Scored, make_run
 
 #         q0            q1            q2            q3            q4
 A = [(3, 3, 3, 3), (1, 1, 1, 1), (5, 5, 5, 5), (2, 2, 2, 2), (1, 1, 1, 1)]
-B = [(3, 3, 3, 4), (5, 5, 5, 5), (5, 5, 5, 5), (1, 1, 1, 1), "refused"]
+B: list[Scored] = [(3, 3, 3, 4), (5, 5, 5, 5), (5, 5, 5, 5), (1, 1, 1, 1), "refused"]
 
 
 @pytest.fixture

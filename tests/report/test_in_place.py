@@ -30,7 +30,7 @@ from tests.support.report_runs import make_run, question
 
 N = 20
 REFUSAL = "검색 결과에서 답을 찾을 수 없습니다."
-SCORES = {
+SCORES: dict[str, list[Any]] = {
     "base": [(2, 3, 2, 1 + i % 3) for i in range(N)],
     "up": [(4 + i % 2, 3 + i % 2, 3, 2) for i in range(N)],
     "down": [(1, 1 + i % 2, 4 + i % 2, 1) for i in range(N - 3)] + ["refused", "unreadable", "refused"],

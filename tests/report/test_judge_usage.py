@@ -37,7 +37,7 @@ def priced(config: Path) -> Path:
 
 
 def sums(found: dict[str, Any], by: str, key: str) -> float:
-    return sum(one[key] for one in found["judge"]["usage"][by].values())
+    return float(sum(one[key] for one in found["judge"]["usage"][by].values()))
 
 
 @pytest.mark.parametrize("by", ["by_variant", "by_part", "by_judge"])

@@ -7,6 +7,7 @@ import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
@@ -25,7 +26,7 @@ from tests.support.spreadsheets import is_formula
 COLUMNS = columns(built_in_criteria())
 
 LONG = "한국어로-미세조정한-아주-긴-이름의-어댑터"
-CASES = {
+CASES: dict[str, Any] = {
     "whole": {"base": [[1, 2, 3, 4]] * 8, LONG: [[5, 4, 4, 3], [4, 4, 4, 4]] * 4},
     "many": {f"변형-{n}": [[n % 5 + 1, 2, 3, 4], [3, 3, 3, 3]] * 4 for n in range(9)},
     "one variant": {"base": [[1, 2, 3, 4], [2, 2, 2, 2]]},

@@ -109,7 +109,8 @@ def test_gates_on_abstention_go_by_questions(tmp_path: Path) -> None:
         table = load(store)
     for metric, figure, n in (("abstention_recall", 2 / 3, 2), ("over_refusal", 1 / 6, 2)):
         (found,) = evaluate([parse(f"base: {metric} >= 0.1")], table, "base")
-        assert (found.figure, found.n) == (pytest.approx(figure), n)
+        assert found.n == n
+        assert found.figure == pytest.approx(figure)
         low = (wilson(figure * n, n) or (0, 0))[0]
         assert found.bound is not None
         assert found.bound <= low + 1e-12, "two questions, not six answers"
@@ -154,7 +155,8 @@ def test_claims_are_counted_over_answers_and_shared_by_question(claiming: Path) 
     claims = summary.variants[0].claims
     assert claims is not None
     assert claims.share is not None
-    assert (claims.share.n, claims.share.mean) == (3, pytest.approx(((1 + 1 / 2) / 2 + 0 + 1) / 3))
+    assert claims.share.n == 3
+    assert claims.share.mean == pytest.approx(((1 + 1 / 2) / 2 + 0 + 1) / 3)
     assert (claims.listed, claims.silent, dict(claims.unlisted)) == (5, 1, {"unreadable": 1})
     assert (claims.total, claims.supported) == (5, 3)
     assert claims.too_kind == (Disputed("q0", 5, 1, 2, 1),)

@@ -12,7 +12,7 @@ from simsa import report
 from simsa.records import CRITERIA, Passage, Question
 from simsa.report.summary_model import Summary
 from simsa.store import Store
-from tests.support.report_runs import JUDGE, make_run, question
+from tests.support.report_runs import JUDGE, Scored, make_run, question
 
 
 def summarised(folder: Path, language: str | None = None) -> Summary:
@@ -24,7 +24,7 @@ def texts(summary: Summary) -> dict[str, str]:
     return {note.kind: note.text for note in summary.notes}
 
 
-BASE = [(1, 2, 3, 4), (2, 2, 3, 4), (3, 2, 3, 5), "refused"]
+BASE: list[Scored] = [(1, 2, 3, 4), (2, 2, 3, 4), (3, 2, 3, 5), "refused"]
 LORA = [(2, 2, 4, 4), (4, 2, 3, 4), (3, 2, 3, 3), (5, 5, 5, 5)]
 
 
@@ -242,7 +242,7 @@ def test_few_documents_are_told(tmp_path: Path) -> None:
 
 
 def test_examples_are_the_best_the_worst_and_the_most_different(tmp_path: Path) -> None:
-    base = [(3, 3, 3, 3), (5, 5, 5, 5), (1, 1, 1, 1), (1, 1, 1, 1), "refused"]
+    base: list[Scored] = [(3, 3, 3, 3), (5, 5, 5, 5), (1, 1, 1, 1), (1, 1, 1, 1), "refused"]
     lora = [(3, 3, 3, 3), (5, 5, 5, 5), (1, 1, 1, 2), (5, 5, 5, 5), (5, 5, 5, 5)]
     found = summarised(make_run(tmp_path / "run", {"base": base, "lora": lora})).examples
     assert [(example.kind, example.question.id) for example in found] == [

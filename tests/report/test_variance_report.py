@@ -91,7 +91,7 @@ def test_the_sentence_says_what_to_buy_and_what_not(
         assert f"{100 * share:.0f} %" in english
         assert f"{100 * share:.0f} %" in spoken
     for source in ("seeds", "repeats"):
-        assert f"{100 * split.limits()[source]:.0f} % at most" in english  # type: ignore[index]
+        assert f"{100 * split.limits()[source]:.0f} % at most" in english
 
 
 def test_what_was_not_tried_is_not_spoken_of() -> None:

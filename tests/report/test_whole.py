@@ -14,7 +14,7 @@ from simsa.report.renderers import html
 from simsa.store import Store
 from tests.support.report_facts import AGREED, EXAMINED
 from tests.support.report_page import Page
-from tests.support.report_runs import JUDGE, make_run, question
+from tests.support.report_runs import JUDGE, Scored, make_run, question
 
 REFUSAL = "검색 결과에서 답을 찾을 수 없습니다."
 
@@ -30,7 +30,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(24)
     ]
     base = [(2, 2, 2, 2), (1, 3, 2, 4), (3, 2, 1, 2)] * 8
-    lora = [(4, 4, 4, 4), (5, 3, 4, 5), (4, 4, 5, 4)] * 7 + [(4, 4, 4, 4), "refused", (4, 4, 4, 4)]
+    lora: list[Scored] = [(4, 4, 4, 4), (5, 3, 4, 5), (4, 4, 5, 4)] * 7 + [
+        (4, 4, 4, 4),
+        "refused",
+        (4, 4, 4, 4),
+    ]
     folder = make_run(
         tmp_path_factory.mktemp("whole") / "run",
         {"base": base, "lora": lora},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGE_KEY", "k")
 
 
-def judge(criteria: dict[str, object]) -> Any:
+def judge(criteria: Mapping[str, object]) -> Any:
     """A judge that gives these scores, those that a request asks for."""
 
     def reply(body: Body) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -114,7 +115,13 @@ def messages(
     rubric: str, mode: str, row: Question, prediction: str
 ) -> list[tuple[tuple[str, ...], str, str]]:
     """Criteria, system and user message of each call for one answer."""
-    judge = judges.make(JudgeConfig(model="m", rubric=rubric, mode=mode, base_url="http://127.0.0.1:9"))
+    settings: dict[str, Any] = {
+        "model": "m",
+        "rubric": rubric,
+        "mode": mode,
+        "base_url": "http://127.0.0.1:9",
+    }
+    judge = judges.make(JudgeConfig(**settings))
     assert isinstance(judge, LLMJudge)
     found = []
     for request in judge.requests(row, prediction):

@@ -39,7 +39,7 @@ def text_of(rubric: rubrics.Rubric) -> str:
 
 def test_a_toml_rubric_declares_scales_weights_and_what_counts(write: Write) -> None:
     rubric = write("own.toml", OWN_TOML)
-    assert rubric.criteria == (
+    assert tuple(rubric.criteria) == (
         Criterion("quality", 0, 10, weight=2, title="Quality"),
         Criterion("fluency", 1, 4, title="Fluency"),
         Criterion("is_correct", 0, 1, weight=0.5, title="Correct"),
@@ -132,7 +132,7 @@ def test_front_matter_declares_the_keys_of_a_text(write: Write) -> None:
         front_matter('analysis = "reason"', is_correct='scale = "yes/no"', quality="scale = [0, 10]")
         + prompt,
     )
-    assert rubric.criteria == (Criterion("is_correct", 0, 1), Criterion("quality", 0, 10))
+    assert tuple(rubric.criteria) == (Criterion("is_correct", 0, 1), Criterion("quality", 0, 10))
     assert (rubric.analysis, rubric.notes) == ("reason", ())
     assert "+++" not in text_of(rubric)
     assert list(rubric.schema(rubric.criteria.names)["properties"]) == ["reason", "is_correct", "quality"]
@@ -211,5 +211,5 @@ def test_keys_and_scales_that_are_not_declared_are_refused(write: Write, asks: s
 )
 def test_a_text_that_asks_for_built_in_keys_needs_no_declaration(write: Write, asks: str) -> None:
     rubric = write("own.txt", PLACES + asks)
-    assert rubric.criteria == (Criterion("answer_correctness", aspect="correctness"),)
+    assert tuple(rubric.criteria) == (Criterion("answer_correctness", aspect="correctness"),)
     assert rubric.analysis == ("reason" if "reason" in asks else "analysis")

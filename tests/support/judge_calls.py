@@ -20,9 +20,8 @@ def question(n: int = 0, **changes: Any) -> Question:
 
 
 def config(url: str = "http://127.0.0.1:9/v1", **changes: Any) -> JudgeConfig:
-    return JudgeConfig(
-        **({"model": "a-judge", "base_url": url, "max_attempts": 2, "timeout_s": 20} | changes)
-    )
+    settings: dict[str, Any] = {"model": "a-judge", "base_url": url, "max_attempts": 2, "timeout_s": 20}
+    return JudgeConfig(**(settings | changes))
 
 
 def ask(judge: Judge, rows: Iterable[tuple[Question, str]]) -> list[Judgement]:

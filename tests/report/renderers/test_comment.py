@@ -104,7 +104,7 @@ def test_what_a_reader_has_to_know_is_in_the_comment_too(tmp_path: Path) -> None
 
 
 def test_a_comparison_of_two_runs_says_what_it_is_over(tmp_path: Path) -> None:
-    old = make_run(tmp_path / "old", {"v": BASE + BASE[:4]}, figures={"chrf": 1.0})
+    old = make_run(tmp_path / "old", {"v": [*BASE, *BASE[:4]]}, figures={"chrf": 1.0})
     again = {"id": "n", "data_hash": "other"}
     new = make_run(tmp_path / "new.simsa", {"v": BETTER}, figures={"chrf": 2.0}, run=again)
     with Store.read(old) as first, Store.read(new) as second:

@@ -92,9 +92,11 @@ def test_every_row_is_scored_and_nothing_is_paid_twice(
             if broken:
                 step, nth = broken
                 stop = done[step] + nth
-                server.trouble = lambda at, n, step=step, stop=stop: (
-                    fault("unauthorised") if at == step and n == stop else None
-                )
+
+                def trouble(at: str, n: int, step: str = step, stop: int = stop) -> Response | None:
+                    return fault("unauthorised") if at == step and n == stop else None
+
+                server.trouble = trouble
             assert run(["judge", str(config), "-q", *flags]) in (0, 4, 5)
         server.trouble = lambda step, n: None
         server.fates = []
