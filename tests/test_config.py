@@ -63,7 +63,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
         ('rubric = "rag-ko"', 'rubrik = "rag-ko"', "judge.rubrik", "rubric"),
         ("max_model_len = 2048", "max_modellen = 2048", "serving.max_modellen", "max_model_len"),
         ("limit = 200", "limits = 200", "data.limits", "limit"),
-        ("[report]", "[reporting]", "reporting", "report"),
+        ("[report]", "[reports]", "reports", "report"),
         ('predictions = "file.jsonl"', 'prediction = "f"', "variants.4.prediction", "predictions"),
         ('model = "m", api', 'modell = "m", api', "variants.3.endpoint.modell", "model"),
     ],
@@ -74,6 +74,35 @@ def test_an_unknown_key_names_the_nearest(
     said = refused(tmp_path, WHOLE.replace(line, instead, 1))
     assert f"{key}: unknown key" in said
     assert f"did you mean '{near}'" in said
+
+
+def test_an_unknown_key_that_resembles_none_lists_the_known_ones(tmp_path: Path) -> None:
+    said = refused(tmp_path, WHOLE.replace("limit = 200", "zzz = 1", 1))
+    assert "data.zzz: unknown key\n  → known keys: fields, format, limit, path, split" in said
+
+
+def test_all_problems_are_reported_unknown_and_missing_keys_first(tmp_path: Path) -> None:
+    text = WHOLE.replace("limit = 200", "limit = 0").replace('path = "test.jsonl"', "zzz = 1")
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, text.replace('model = "gpt-4o"', 'modle = "gpt-4o"')))
+    english, korean = str(caught.value).splitlines(), caught.value.localized().ko.splitlines()
+    assert english[0].endswith("simsa.toml: 4 problems:")
+    assert [line.strip() for line in english[1:]] == [
+        "data.zzz: unknown key",
+        "→ known keys: fields, format, limit, path, split",
+        "judge.modle: unknown key",
+        "→ did you mean 'model'?",
+        "data.path: is missing",
+        "data.limit: must be at least 1 (found 0)",
+    ]
+    assert korean[-1].strip() == "data.limit: 1 이상이어야 합니다 (읽은 값: 0)"
+
+
+def test_a_problem_between_keys_is_told_in_both_languages(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, WHOLE.replace("temperature = 0.0", "temperature = 0.0\nsamples = 2")))
+    assert "generation.samples: 2 answers to a question are the same at temperature 0" in str(caught.value)
+    assert "generation.samples: 온도가 0이면 답변 2개가 모두 같습니다" in caught.value.localized().ko
 
 
 @pytest.mark.parametrize(
@@ -98,9 +127,9 @@ def test_an_unknown_key_names_the_nearest(
         ("limit = 200", "limit = some", ":4: is not valid TOML: "),
         ("limit = 200", "limit = some", "(found limit = some)"),
         ("limit = 200", "limit: 200", "a line reads key = value"),
-        ("limit = 200", "limit = 200\nlimit = 3", "a key stands there twice"),
-        ('"test.jsonl"', '"C:\\data.jsonl"', "a backslash is written twice"),
-        ('"test.jsonl"', '"C:\\users.jsonl"', "a backslash is written twice"),
+        ("limit = 200", "limit = 200\nlimit = 3", "the key is set twice"),
+        ('"test.jsonl"', '"C:\\data.jsonl"', "write a backslash twice"),
+        ('"test.jsonl"', '"C:\\users.jsonl"', "write a backslash twice"),
         ('"test.jsonl"', '"test.jsonl', "a quote is opened and not closed"),
         ("[data]", "[data]\n[data]", "not valid TOML"),
     ],

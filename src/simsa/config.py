@@ -6,8 +6,6 @@ This is the only module that knows the environment. Secrets are never part of a
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import os
 import re
 import tomllib
@@ -16,9 +14,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from simsa.config_problems import ConfigProblem, explain, missing_file_hint, toml_error
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 from simsa.records import content_hash
-from simsa.text import closest, encoding_hint, list_choices
+from simsa.text import encoding_hint, list_choices
 
 DEFAULT_CONFIG = "simsa.toml"
 LOCAL_JUDGES = ("lexical",)
@@ -78,7 +78,7 @@ class VariantConfig(_Section):
     def _one_source(self) -> Self:
         given = [k for k in ("adapter", "model", "endpoint", "predictions") if getattr(self, k)]
         if len(given) > 1:
-            raise ValueError(f"takes one of adapter, model, endpoint, predictions, not {' and '.join(given)}")
+            raise ConfigProblem("", "error.config.one_source", list=", ".join(given))
         return self
 
 
@@ -122,10 +122,7 @@ class GenerationConfig(_Section):
     @model_validator(mode="after")
     def _differing(self) -> Self:
         if self.samples > 1 and self.temperature == 0:
-            raise ValueError(
-                f"samples: {self.samples} answers to a question are one and the same at temperature 0; "
-                "set generation.temperature (--temperature), to 0.7 for example"
-            )
+            raise ConfigProblem("samples", "error.config.same_samples", samples=self.samples)
         return self
 
     def of_sample(self, n: int) -> Self:
@@ -242,55 +239,50 @@ class JudgeConfig(_Section):
         names = [one.get("name") or one.get("model") if isinstance(one, dict) else one.label for one in panel]
         model = f"panel({', '.join(map(str, names))})"
         if given.get("model") not in (None, model):
-            raise ValueError("takes model or panel, not both; make the model a member of the panel")
+            raise ConfigProblem("", "error.config.model_or_panel")
         return {**given, "model": model}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if len(self.panel) == 1:
-            raise ValueError("panel: one member is no panel; name it as judge.model")
+            raise ConfigProblem("panel", "error.config.one_member")
         names = [member.label for member in self.panel]
         if doubled := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"panel: two members are called {doubled[0]!r}; give each a name of its own")
+            raise ConfigProblem("panel", "error.config.same_member", name=doubled[0])
         if local := [member.model for member in self.panel if member.model in LOCAL_JUDGES]:
-            raise ValueError(f"panel: {local[0]!r} reads nothing and has no vote; judge with it by itself")
+            raise ConfigProblem("panel", "error.config.local_member", model=local[0])
         if self.via == "batch":
-            self._one_key_an_address()
+            self._check_one_key_per_address()
         if self.adapter:
-            self._served_alone()
+            self._check_served_adapter()
         if self.is_local and self.repeats > 1:
-            raise ValueError(f"repeats: {self.model!r} says the same every time")
+            raise ConfigProblem("repeats", "error.config.local_repeats", model=self.model)
         if self.is_local and self.claims:
-            raise ValueError(f"claims: {self.model!r} cannot tell claims apart; name a model that can")
+            raise ConfigProblem("claims", "error.config.local_claims", model=self.model)
         return self
 
-    def _one_key_an_address(self) -> None:
-        """The batches of an address are one account's: two keys there would be taken for one."""
+    def _check_one_key_per_address(self) -> None:
+        """Batches at one address belong to one account, so members at an address must share its key."""
         keys: dict[str, str | None] = {}
         for member in self.each.values():
             if keys.setdefault(member.base_url, member.key_variable) != member.key_variable:
-                raise ValueError(
-                    f'panel: two members at {member.base_url} have different keys, which via = "batch" '
-                    "cannot tell apart; give them one, or judge directly"
-                )
+                raise ConfigProblem("panel", "error.config.batch_keys", base_url=member.base_url)
 
-    def _served_alone(self) -> None:
-        """What does not go with an adapter that simsa serves itself."""
+    def _check_served_adapter(self) -> None:
+        """Checks the settings of a judge that simsa serves itself."""
         given = {
             "base_url": self.base_url != OPENAI,
             "api_key_env": self.api_key_env is not None,
             "panel": bool(self.panel),
         }
         if elsewhere := [key for key, is_given in given.items() if is_given]:
-            raise ValueError(f"adapter: simsa serves it itself; leave out {elsewhere[0]}")
+            raise ConfigProblem("adapter", "error.config.adapter_elsewhere", key=elsewhere[0])
         if self.via == "batch":
-            raise ValueError('adapter: simsa serves it itself; batches are for an endpoint: via = "direct"')
+            raise ConfigProblem("adapter", "error.config.adapter_batch")
         if re.search(r"[\s/\\\x00-\x1f]", self.model):
-            raise ValueError(f"adapter: is served under the name {self.model!r}: no spaces or slashes in it")
+            raise ConfigProblem("adapter", "error.config.adapter_name", model=self.model)
         if self.is_local:
-            raise ValueError(
-                f"adapter: {self.model!r} is the name of a judge without a model; choose another"
-            )
+            raise ConfigProblem("adapter", "error.config.adapter_local", model=self.model)
 
     @property
     def is_local(self) -> bool:
@@ -344,32 +336,22 @@ class Config(_Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if not self.variants:
-            raise ValueError("variants: at least one is needed")
+            raise ConfigProblem("variants", "error.config.no_variants")
         names = [variant.name for variant in self.variants]
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
-            raise ValueError(f"variants: two are named {doubled[0]!r}")
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigProblem("variants", "error.config.same_variant", name=doubled[0])
         for variant in self.variants:
             served_base = not (variant.model or variant.endpoint or variant.predictions)
             if served_base and not self.serving.model:
-                raise ValueError(
-                    f"variants: {variant.name!r} is served by [serving], which names no model; "
-                    "add serving.model, or give the variant a model, endpoint or predictions"
-                )
+                raise ConfigProblem("variants", "error.config.not_served", name=variant.name)
         if self.judge and self.judge.adapter:
             if self.judge.model in names:
-                raise ValueError(
-                    f"judge.model: {self.judge.model!r} is a variant; name the judge's adapter otherwise"
-                )
+                raise ConfigProblem("judge.model", "error.config.judge_is_variant", model=self.judge.model)
             if not self.serving.model:
-                raise ValueError(
-                    "judge.adapter: is served by [serving], which names no model; add serving.model"
-                )
-        if self.report.baseline and self.report.baseline not in names:
-            raise ValueError(
-                f"report.baseline: no variant is named {self.report.baseline!r}; "
-                + list_choices(self.report.baseline, names)
-            )
+                raise ConfigProblem("judge.adapter", "error.config.judge_not_served")
+        if (baseline := self.report.baseline) and baseline not in names:
+            hint = list_choices(baseline, names)
+            raise ConfigProblem("report.baseline", "error.config.no_baseline", name=baseline, hint=hint)
         return self
 
     @property
@@ -428,14 +410,19 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Config:
         text = data.decode("utf-8-sig")
         raw = tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError("no such file", where=str(path), hint=_beside(file)) from None
+        raise ConfigError(
+            msg("error.config.no_file"), where=str(path), hint=missing_file_hint(file, DEFAULT_CONFIG)
+        ) from None
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        raise ConfigError(msg("error.config.unreadable", reason=error.strerror), where=str(path)) from None
     except UnicodeDecodeError as error:
-        hint = encoding_hint(data, str(path))
-        raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(path), hint=hint) from None
+        raise ConfigError(
+            msg("error.config.not_utf8", byte=error.start),
+            where=str(path),
+            hint=encoding_hint(data, str(path)),
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise _no_toml(str(error), text, str(path)) from None
+        raise toml_error(str(error), text, str(path)) from None
     return build(raw, overrides, root=file.parent, source=file)
 
 
@@ -458,7 +445,7 @@ def build(
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise _explain(error, source) from None
+        raise explain(error, Config, source) from None
     config._root, config._source = root, source
     return config
 
@@ -468,7 +455,7 @@ def check_judge(settings: dict[str, Any]) -> None:
     try:
         JudgeConfig.model_validate(settings)
     except ValidationError as error:
-        raise _explain(error, None, ("judge",)) from None
+        raise explain(error, Config, None, ("judge",)) from None
 
 
 def environment() -> dict[str, str]:
@@ -503,91 +490,7 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simsa"
 
 
-# How tomllib begins to say what is wrong → what is mostly meant.
-_MEANT = {
-    "Invalid value": 'text goes in quotes: name = "base"; true and false are written small',
-    "Unescaped": "a backslash is written twice, or the text goes in 'single quotes'",
-    "Invalid hex value": "a backslash is written twice, or the text goes in 'single quotes'",
-    "Expected '='": 'a line reads key = value: path = "test.jsonl"',
-    "Cannot overwrite": "a key stands there twice: leave one out",
-    "Unterminated string": "a quote is opened and not closed",
-    "Illegal character '\\n'": "a quote is opened and not closed",
-}
-
-
-def _no_toml(said: str, text: str, where: str) -> ConfigError:
-    """What the parser says, with the line that it speaks of."""
-    lines = text.splitlines()
-    named = re.search(r"\(at line (\d+)", said)
-    line = int(named[1]) if named else 0
-    return ConfigError(
-        f"is not valid TOML: {said}",
-        where=f"{where}:{line}" if line else where,
-        found=lines[line - 1].strip() if 0 < line <= len(lines) else None,
-        hint=next((hint for begin, hint in _MEANT.items() if said.startswith(begin)), None),
-    )
-
-
-def _beside(file: Path) -> str:
-    """What may have been meant by a config that is not there."""
-    with contextlib.suppress(OSError):
-        near = closest(file.name, (path.name for path in file.parent.glob("*.toml")))
-        if near:
-            return f"did you mean {str(file.with_name(near))!r}?"
-    return f"`simsa init` writes a {DEFAULT_CONFIG} to begin with"
-
-
 def _set(tree: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         tree = tree.setdefault(key, {})
     tree[keys[-1]] = value
-
-
-def _explain(error: ValidationError, source: Path | None, section: tuple[str, ...] = ()) -> ConfigError:
-    """The first problem pydantic found, in our words, with the nearest known key."""
-    problems = error.errors(include_url=False)
-    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    location = [*section, *(str(part) for part in first["loc"])]
-    kind, found = first["type"], first.get("input")
-    where = str(source) if source else None
-    if kind == "extra_forbidden":
-        known = sorted(_keys_at(location[:-1]))
-        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
-        return ConfigError(
-            "unknown key",
-            where=where,
-            field=".".join(location),
-            hint=f"did you mean {near[0]!r}? known here: {', '.join(known)}" if near else None,
-        )
-    if kind == "missing":
-        hint = None
-        if location[-2:] == ["judge", "model"]:
-            hint = 'a judge is always named: "gpt-4o", another model, or "lexical"'
-        return ConfigError("is missing", where=where, field=".".join(location), hint=hint)
-    message = first["msg"].removeprefix("Value error, ")
-    shown = None if kind == "value_error" or isinstance(found, dict | list) else found
-    return ConfigError(message, where=where, field=".".join(location) or None, found=shown)
-
-
-def _keys_at(location: list[str]) -> set[str]:
-    """Names of the keys that a section takes, walking the models along `location`."""
-    section: type[BaseModel] = Config
-    for part in location:
-        if part.isdigit():
-            continue
-        section = _sections[part]
-    return set(section.model_fields)
-
-
-_sections: dict[str, type[BaseModel]] = {
-    "data": DataConfig,
-    "serving": ServingConfig,
-    "variants": VariantConfig,
-    "endpoint": EndpointConfig,
-    "generation": GenerationConfig,
-    "judge": JudgeConfig,
-    "panel": MemberConfig,
-    "batch": BatchConfig,
-    "price": PriceConfig,
-    "report": ReportConfig,
-}

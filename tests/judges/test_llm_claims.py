@@ -303,7 +303,7 @@ class _Only:
 
 
 def test_a_judge_without_a_model_cannot_list_claims() -> None:
-    with pytest.raises(ConfigError, match="claims: 'lexical' cannot tell claims apart"):
+    with pytest.raises(ConfigError, match="claims: 'lexical' cannot list claims"):
         build(
             {
                 "data": {"path": "x"},

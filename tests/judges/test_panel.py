@@ -192,12 +192,12 @@ def test_a_panel_in_split_mode_shares_the_context_and_rejudges_one_criterion(tmp
         ({"model": "x", "panel": [{"model": "a"}, {"model": "b"}]}, "model or panel, not both"),
         ({"panel": [{"model": "a"}]}, "one member is no panel"),
         ({"panel": [{"model": "a"}, {"model": "a"}]}, "two members are called 'a'"),
-        ({"panel": [{"model": "a"}, {"model": "lexical"}]}, "has no vote"),
+        ({"panel": [{"model": "a"}, {"model": "lexical"}]}, "cannot be a member"),
         ({"panel": [{"model": "a"}, {"modle": "b"}]}, "did you mean 'model'"),
         ({"panel": [{"model": "a"}, {"name": "b"}]}, "is missing"),
         ({"panel": []}, "is missing"),
-        ({"model": "lexical", "repeats": 2}, "says the same every time"),
-        ({"model": "x", "repeats": 0}, "greater than or equal to 1"),
+        ({"model": "lexical", "repeats": 2}, "gives the same scores every time"),
+        ({"model": "x", "repeats": 0}, "must be at least 1"),
     ],
 )
 def test_a_panel_that_cannot_be_is_refused(judge: dict[str, Any], message: str) -> None:

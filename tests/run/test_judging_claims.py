@@ -140,7 +140,7 @@ def test_the_lexical_judge_refuses_in_words(tmp_path: Path, capsys: pytest.Captu
     write_run(tmp_path, 1)
     config = write_config(tmp_path, "http://127.0.0.1:9/v1")
     assert run(["judge", str(config), "--judge", "lexical", "--claims"]) == 2
-    assert "claims: 'lexical' cannot tell claims apart" in capsys.readouterr().err
+    assert "claims: 'lexical' cannot list claims" in capsys.readouterr().err
 
 
 # Not in the way of scores -----------------------------------------------------------

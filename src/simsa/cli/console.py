@@ -18,6 +18,7 @@ import click
 
 from simsa.errors import InputError, RunError
 from simsa.i18n.language import Language, localize
+from simsa.i18n.messages import msg
 from simsa.text import closest, visible
 
 if TYPE_CHECKING:
@@ -168,7 +169,9 @@ def format_options(formats: Sequence[str], default: str = "text") -> Callable[[_
 def chosen(format: str | None, as_json: bool, default: str = "text") -> str:
     """The format that the flags of `format_options` ask for. Raises InputError if they disagree."""
     if as_json and format not in (None, "json"):
-        raise InputError(f"--json and --format {format} cannot both hold", hint="give one of them")
+        raise InputError(
+            msg("error.cli.json_format_cannot_both_hold", format=format), hint=msg("error.cli.give_one_them")
+        )
     return "json" if as_json else format or default
 
 
@@ -189,12 +192,12 @@ def find_run(path: Path) -> Path:
     if path.is_dir():
         if inside := runs_in(path):
             raise RunError(
-                "is not the folder of a run, but holds some",
+                msg("error.cli.is_not_folder_run_but"),
                 where=str(path),
-                hint=f"give one of them: {', '.join(map(str, inside))}",
+                hint=msg("error.cli.give_one_them_2", list=", ".join(map(str, inside))),
             )
         return path
-    raise RunError("no such run", where=str(path), hint=_meant(path))
+    raise RunError(msg("error.cli.no_such_run"), where=str(path), hint=_meant(path))
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -277,7 +280,7 @@ def _put(chunks: Iterable[bytes], out: Path | None) -> None:
         else:
             _replace(out, chunks)
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(out)) from None
+        raise InputError(msg("error.cli.cannot_written", strerror=error.strerror), where=str(out)) from None
 
 
 def _replace(path: Path, chunks: Iterable[bytes]) -> None:

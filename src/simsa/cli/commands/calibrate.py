@@ -60,9 +60,7 @@ def command(
     """Runs `simsa calibrate`. Its help is in the message catalogue."""
     chosen = console.chosen(format, as_json)
     if (run is None) == (scores is None):
-        raise InputError(
-            "a RUN or --scores is needed, and not both", hint="simsa calibrate RUN --labels FILE"
-        )
+        raise InputError(msg("error.cli.run_or_scores_is_needed"), hint="simsa calibrate RUN --labels FILE")
     if draw is not None:
         if run is None or labels is not None:
             raise InputError("--draw draws from a RUN, before there are labels", field="--draw")
@@ -70,7 +68,9 @@ def command(
         return
     if stratified or out is not None:
         raise InputError(
-            "belongs to a draw", field="--stratified" if stratified else "--out", hint="add --draw N"
+            msg("error.cli.belongs_draw"),
+            field="--stratified" if stratified else "--out",
+            hint=msg("error.cli.add_draw_n"),
         )
     found, spoken = _of_run(run, labels, baseline, seed) if run else _of_table(scores, labels, baseline, seed)
     spoken = language or spoken
@@ -92,7 +92,9 @@ def _draw(
         criteria = criteria_of(store)
         spoken: Language = language or store.meta("language") or "ko"
     if not drawn:
-        raise RunError("has no answers to draw from", where=str(run), hint="`simsa run` makes them")
+        raise RunError(
+            msg("error.cli.has_no_answers_draw"), where=str(run), hint=msg("error.cli.simsa_run_makes_them")
+        )
     lines = out is not None and out.suffix.lower() in (".jsonl", ".ndjson")
     write = sampling.to_jsonl if lines else sampling.to_csv
     console.put(write(drawn, criteria.names), out)
@@ -142,7 +144,7 @@ def _of_table(
 
     assert scores is not None
     if labels is None:
-        raise InputError("people's scores are needed", field="--labels", hint="--labels FILE")
+        raise InputError(msg("error.cli.people_s_scores_are_needed"), field="--labels", hint="--labels FILE")
     declared = built_in_criteria()
     table = read_scores(scores, declared)
     judged = judged_by_table(table.scores, table.clusters, declared)
@@ -161,7 +163,7 @@ def _calibrated(
 
     if baseline is not None and baseline not in judged.scores:
         raise InputError(
-            "no variant has this name",
+            msg("error.cli.no_variant_has_name"),
             field="--baseline",
             found=baseline,
             hint=list_choices(baseline, judged.scores),

@@ -73,7 +73,11 @@ def command(
     chosen = console.chosen(format, as_json)
     wanted = [parse(gate) for gate in gates]
     if run2 is None and (bridge or common):
-        raise InputError("needs two runs", field="--bridge" if bridge else "--common", hint="add RUN2")
+        raise InputError(
+            msg("error.cli.needs_two_runs"),
+            field="--bridge" if bridge else "--common",
+            hint=msg("error.cli.add_run"),
+        )
     built = (
         _bridge(run, run2, bridge, seed, language, common=common, max_cost_usd=max_cost_usd, quiet=quiet)
         if bridge and run2

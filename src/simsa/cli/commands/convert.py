@@ -68,7 +68,7 @@ def _write_whole(questions: Iterable[Question], out: Path) -> int:
             count = _write(questions, file)
         draft.replace(out)
     except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from None
+        raise DataError(msg("error.cli.cannot_written", strerror=error.strerror), where=str(out)) from None
     finally:
         draft.unlink(missing_ok=True)
     return count

@@ -58,7 +58,7 @@ def command(
         raise InputError(
             "--worst, --best, --disputed, --unsteady and --differs exclude each other",
             found=" ".join(f"--{kind}" for kind in kinds),
-            hint="give one of them",
+            hint=msg("error.cli.give_one_them"),
         )
     kind = cast("Kind", next(iter(kinds), "worst"))
     if differs and variant:
@@ -83,12 +83,12 @@ def _find(store: Store, kind: Kind, number: int, names: tuple[str, ...], type_: 
     known = list(store.variants())
     for name in names:
         if name not in known:
-            raise InputError("no such variant", found=name, hint=list_choices(name, known))
+            raise InputError(msg("error.cli.no_such_variant"), found=name, hint=list_choices(name, known))
     loaded = score_matrix.load(store)
     if kind == "unsteady" and not any(variant.samples for variant in loaded.variants.values()):
-        hint = "set generation.samples (--samples) above 1"
-        raise InputError("every question was answered once only", field="--unsteady", hint=hint)
+        hint = msg("error.cli.set_generation_samples_samples_above")
+        raise InputError(msg("error.cli.every_question_was_answered_once"), field="--unsteady", hint=hint)
     types = sorted({found for found in loaded.types if found})
     if type_ is not None and type_ not in types:
-        raise InputError("no question has this type", found=type_, hint=list_choices(type_, types))
+        raise InputError(msg("error.cli.no_question_has_type"), found=type_, hint=list_choices(type_, types))
     return example_answers.show(store, kind, example_answers.pick(loaded, kind, number, names, type_))

@@ -9,6 +9,7 @@ import click
 from simsa.cli import console
 from simsa.errors import InputError
 from simsa.exporters import EXPORTERS, ExportOptions
+from simsa.i18n.messages import msg
 
 
 @click.command(help="export")
@@ -39,7 +40,7 @@ from simsa.exporters import EXPORTERS, ExportOptions
 def command(run: Path, to: str, out: Path | None, tracking_uri: str | None, project: str) -> None:
     """Runs `simsa export`. Its help is in the message catalogue."""
     if tracking_uri is not None and to != "mlflow":
-        raise InputError("only --to mlflow has one", field="--tracking-uri", found=tracking_uri)
+        raise InputError(msg("error.cli.only_mlflow_has_one"), field="--tracking-uri", found=tracking_uri)
     folder = console.find_run(run)
     with console.open_run(folder) as store:
         found = EXPORTERS[to].export(store, ExportOptions(folder, out, project, tracking_uri))

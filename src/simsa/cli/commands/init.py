@@ -37,17 +37,19 @@ def command(folder: Path, rubric: str | None, prompt: Path | None, language: str
     taken = [name for name in ("simsa.toml", "test.jsonl") if (folder / name).exists()]
     if taken:
         raise ConfigError(
-            f"{' and '.join(taken)} exist{'s' if len(taken) == 1 else ''} already; nothing was written",
+            msg("error.cli.exist_already_nothing_was_written", list=", ".join(taken)),
             where=str(folder),
-            hint="name another folder",
+            hint=msg("error.cli.name_another_folder"),
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for source in STARTER.iterdir():
             (folder / source.name).write_bytes(source.read_bytes())
     except OSError as error:
-        hint = "FOLDER is the folder to write into" if folder.is_file() else None
-        raise ConfigError(f"cannot be written: {error.strerror}", where=str(folder), hint=hint) from None
+        hint = msg("error.cli.folder_is_folder_write_into") if folder.is_file() else None
+        raise ConfigError(
+            msg("error.cli.cannot_written", strerror=error.strerror), where=str(folder), hint=hint
+        ) from None
     click.echo(f"{folder / 'simsa.toml'}\n{folder / 'test.jsonl'}")
     console.tell(msg("init.next", folder=str(folder)))
 
@@ -57,10 +59,10 @@ def _rubric(file: Path, language: str) -> None:
 
     if file.suffix != ".toml":
         raise ConfigError(
-            "a rubric of criteria ends in .toml; other files are taken for one text",
+            msg("error.cli.rubric_criteria_ends_toml_other"),
             field="--rubric",
             found=str(file),
-            hint=f"--rubric {file.with_suffix('.toml').name}",
+            hint=msg("error.cli.rubric", name=file.with_suffix(".toml").name),
         )
     _write_new(file, rubrics.editable(language, file))
     click.echo(str(file))
@@ -72,7 +74,7 @@ def _rubric_from(prompt: Path, file: Path | None) -> None:
 
     if ".toml" in (prompt.suffix, file.suffix if file else ""):
         raise ConfigError(
-            "a prompt is a text; .toml files are rubrics of criteria",
+            msg("error.cli.prompt_is_text_toml_files"),
             field="--from",
             found=str(file or prompt),
         )
@@ -87,10 +89,14 @@ def _rubric_from(prompt: Path, file: Path | None) -> None:
 
 def _write_new(file: Path, text: str) -> None:
     if file.exists():
-        raise ConfigError("exists already; nothing was written", where=str(file), hint="name another file")
+        raise ConfigError(
+            msg("error.cli.exists_already_nothing_was_written"),
+            where=str(file),
+            hint=msg("error.cli.name_another_file"),
+        )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=str(file)) from None
+        raise ConfigError(msg("error.cli.cannot_written", strerror=error.strerror), where=str(file)) from None

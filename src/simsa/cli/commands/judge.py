@@ -9,6 +9,7 @@ import click
 
 from simsa.cli.options import config_from, run_options
 from simsa.errors import InputError
+from simsa.i18n.messages import msg
 
 if TYPE_CHECKING:
     from simsa.run.batch.actions import BatchAction
@@ -75,5 +76,7 @@ def _mode(
     if read:
         wanted["--read-batch"] = Read(read)
     if len(wanted) > 1:
-        raise InputError(f"{' and '.join(wanted)} cannot both hold", hint="give one of them")
+        raise InputError(
+            msg("error.cli.cannot_both_hold", list=" and ".join(wanted)), hint=msg("error.cli.give_one_them")
+        )
     return next(iter(wanted.values()), None)

@@ -146,9 +146,9 @@ def _refusals(file: Path) -> tuple[str, ...]:
         found.update(dict.fromkeys(refusals_of([_question(row)])))
     if not referenced:
         raise DataError(
-            "no row has a reference",
+            msg("error.cli.no_row_has_reference"),
             where=str(file),
-            hint="write the expected answer as reference, or answerable: false where there is none",
+            hint=msg("error.cli.write_expected_answer_reference_or"),
         )
     return tuple(found)
 

@@ -12,6 +12,7 @@ import click
 
 from simsa.cli import console
 from simsa.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, RunError
+from simsa.i18n.messages import msg
 
 if TYPE_CHECKING:
     from simsa.config import Config, JudgeConfig
@@ -169,7 +170,9 @@ def _config(path: Path, judge: str | None, max_cost_usd: float | None) -> tuple[
             kept, root = store.meta("config"), store.meta("root")
         if not kept:
             raise RunError(
-                "does not say what it was made from", where=str(folder), hint="give its config instead"
+                msg("error.cli.does_not_say_what_was"),
+                where=str(folder),
+                hint=msg("error.cli.give_config_instead"),
             )
         return configuration.rebuild(kept, overrides, root=Path(root or folder.parent)), folder
     if not path.exists():
@@ -181,10 +184,10 @@ def _config(path: Path, judge: str | None, max_cost_usd: float | None) -> tuple[
 def _judge_of(config: Config, named: Path) -> JudgeConfig:
     if config.judge is None:
         raise ConfigError(
-            "names no judge, so there is none to examine",
+            msg("error.cli.names_no_judge_so_there"),
             where=str(named),
             field="judge",
-            hint="add a [judge], or name one with --judge",
+            hint=msg("error.cli.add_judge_or_name_one"),
         )
     return config.judge.model_copy(update={"via": "direct"})  # a few calls, wanted now
 

@@ -10,6 +10,7 @@ import click
 
 from simsa.cli import console
 from simsa.errors import InputError
+from simsa.i18n.messages import msg
 from simsa.report.renderers import RENDERERS, RenderOptions, renderer_for
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ def command(
     by_suffix = renderer_for(out) if out else None
     chosen = RENDERERS[console.chosen(format, as_json, by_suffix.name if by_suffix else "text")]
     if excel and chosen.name != "csv":
-        raise InputError("is for --format csv", field="--excel", found=f"--format {chosen.name}")
+        raise InputError(msg("error.cli.is_format_csv"), field="--excel", found=f"--format {chosen.name}")
     if chosen.is_binary and out is None and sys.stdout.isatty():
-        hint = f"add --out report{chosen.suffixes[0]}"
-        raise InputError("is no text for a terminal", field=f"--format {chosen.name}", hint=hint)
+        hint = msg("error.cli.add_out_report", value=chosen.suffixes[0])
+        raise InputError(msg("error.cli.is_no_text_terminal"), field=f"--format {chosen.name}", hint=hint)
     is_for_terminal = chosen.name == "text" and out is None
     if is_for_terminal:
         language = console.reader(language)

@@ -52,7 +52,9 @@ def command(
     key = configuration.secret(key_env)
     if key_env and not key:
         raise ConfigError(
-            "is not set, or empty", field=f"${key_env}", hint="it should hold the key to ask for"
+            msg("error.cli.is_not_set_or_empty"),
+            field=f"${key_env}",
+            hint=msg("error.cli.should_hold_key_ask"),
         )
     for note in engines.check_adapters(loaded):
         say(note)
@@ -67,19 +69,19 @@ def _chosen(plans: list[ServerPlan], variant: str | None) -> ServerPlan:
     from simsa.errors import ConfigError
 
     if not plans:
-        raise ConfigError("no variant is served by vLLM", field="variants")
+        raise ConfigError(msg("error.cli.no_variant_is_served_vllm"), field="variants")
     if variant is None and len(plans) > 1:
         groups = "; ".join(", ".join(plan.variants) for plan in plans)
         raise ConfigError(
-            f"these variants need {len(plans)} servers, and one is started at a time: {groups}",
-            hint=f"--variant {next(iter(plans[0].variants))}",
+            msg("error.cli.these_variants_need_servers_one", n=len(plans), groups=groups),
+            hint=msg("error.cli.variant", next=next(iter(plans[0].variants))),
         )
     for plan in plans:
         if variant is None or variant in plan.variants:
             return plan
     known = [name for plan in plans for name in plan.variants]
     raise ConfigError(
-        "no variant of this name is served",
+        msg("error.cli.no_variant_name_is_served"),
         field="--variant",
         found=variant,
         hint=list_choices(variant or "", known),

@@ -10,7 +10,7 @@ import click
 
 from simsa.cli import console
 from simsa.errors import InputError
-from simsa.i18n.messages import note_text
+from simsa.i18n.messages import msg, note_text
 from simsa.records import Criteria, Criterion, Number
 from simsa.text import list_choices
 
@@ -89,7 +89,7 @@ def summarised(table: ScoreTable, baseline: str | None, seed: int, *, where: str
     baseline = names[0] if baseline is None else baseline
     if baseline not in scores:
         raise InputError(
-            "no variant has this name",
+            msg("error.cli.no_variant_has_name"),
             where=where,
             field="--baseline",
             found=baseline,

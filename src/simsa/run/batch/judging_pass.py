@@ -247,7 +247,7 @@ class JudgingPass:
 
 def _rejected(member: BatchMember, error: ErrorResponse) -> EndpointError:
     gone = deprecation(member.config.model) if error.is_missing_model else None
-    hint = "check the model's name and what the key may do; then run again: it goes on from here"
+    hint = msg("error.batch.check_model_s_name_what")
     return EndpointError(
         msg("error.batch.all_rejected", detail=error.detail),
         where=member.config.base_url,

@@ -171,4 +171,4 @@ def _lines(path: Path) -> Iterator[tuple[int, BatchResult]]:
                         hint=msg("error.batch.nothing_read"),
                     ) from None
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        raise DataError(msg("error.batch.cannot_read", strerror=error.strerror), where=str(path)) from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from simsa.errors import InputError
+from simsa.i18n.messages import msg
 from simsa.llm import Capabilities, CapabilityLearner, batch_lines
 from simsa.llm.api_errors import ErrorResponse
 from simsa.llm.base_url import BaseUrl
@@ -152,7 +153,7 @@ def _write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+        raise InputError(msg("error.cli.cannot_written", strerror=error.strerror), where=str(path)) from None
 
 
 class RequestFormats:
