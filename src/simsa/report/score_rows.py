@@ -27,10 +27,7 @@ _BEFORE_SCORES = (
     "rubric",
     "status",
 )
-_AFTER_SCORES = (
-    "total",
-    "analysis",
-    *METRICS,
+_AFTER_METRICS = (
     "finish_reason",
     "prompt_tokens",
     "completion_tokens",
@@ -52,7 +49,7 @@ _AFTER_SCORES = (
 
 def columns(criteria: Criteria) -> tuple[str, ...]:
     """The keys of the rows of a run with `criteria`, in order."""
-    return (*_BEFORE_SCORES, *criteria.names, *_AFTER_SCORES)
+    return (*_BEFORE_SCORES, *criteria.names, "total", "analysis", *METRICS, *_AFTER_METRICS)
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
