@@ -217,9 +217,7 @@ def _write_rows(rows: Any, folder: Path) -> list[str]:
     for question, answer in data.judged_rows(rows):
         row = question.to_dict()
         if questions.setdefault(question.id, row) != row:
-            raise DataError(
-                "two different questions have one id", where="rows", field="id", found=question.id
-            )
+            raise DataError(msg("error.api.same_id"), where="rows", field="id", found=question.id)
         predictions.append(
             {
                 "question_id": question.id,
@@ -228,7 +226,7 @@ def _write_rows(rows: Any, folder: Path) -> list[str]:
             }
         )
     if not predictions:
-        raise DataError("there are no rows", where="rows")
+        raise DataError(msg("error.api.no_rows"), where="rows")
     _write_lines(folder / "questions.jsonl", questions.values())
     _write_lines(folder / "predictions.jsonl", predictions)
     return list(dict.fromkeys(row["variant"] for row in predictions))

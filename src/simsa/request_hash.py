@@ -11,6 +11,7 @@ from typing import Any
 
 from simsa.config import Config
 from simsa.errors import ConfigError
+from simsa.i18n.messages import msg
 from simsa.records import content_hash
 
 _EDGE = 64 * 1024
@@ -80,4 +81,6 @@ def _template(config: Config, path: str) -> str:
         return config.path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"cannot be read: {why}", field="serving.chat_template", found=path) from None
+        raise ConfigError(
+            msg("error.cannot_be_read", reason=why), field="serving.chat_template", found=path
+        ) from None
