@@ -120,3 +120,10 @@ def test_what_does_not_hold_together_is_told(flags: dict[str, Any], said: str) -
     with pytest.raises(ConfigError) as told:
         made(**flags)
     assert said in str(told.value)
+
+
+def test_a_data_file_in_place_of_a_config_is_answered_with_the_flag(tmp_path: Path) -> None:
+    write_data(tmp_path, 1)
+    with pytest.raises(ConfigError, match="is a data file, not a config") as caught:
+        made(config=str(tmp_path / "test.jsonl"))
+    assert "--data" in str(caught.value.hint)

@@ -16,6 +16,8 @@ from simsa.i18n.messages import msg
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+
 # flag → dotted key of the config
 _PLAIN = {
     "data": "data.path",
@@ -134,6 +136,9 @@ def config_from(flags: dict[str, Any]) -> tuple[Config, Path]:
 
 
 def _with_file(file: str, overrides: dict[str, Any], variants: list[dict[str, Any]]) -> Config:
+    if Path(file).suffix.lower() in _DATA_SUFFIXES:
+        hint = msg("error.cli.data_as_config.hint", file=file)
+        raise ConfigError(msg("error.cli.data_as_config"), where=file, hint=hint)
     here = {"data.path": lambda value: str(Path(value).resolve()) if Path(value).exists() else value}
     overrides = {key: here.get(key, lambda v: v)(value) for key, value in overrides.items()}
     if variants:
