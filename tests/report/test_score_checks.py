@@ -31,6 +31,16 @@ def summary_of(folder: Path, language: Any = "en") -> report.Summary:
         return report.summary(store, language)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    scores = {"base": faithful(5, 5, 2, 4, 1, 3), "lora": faithful(5, 4, 1, 2, 3, 3)}
+    lists: dict[str, Lists] = {
+        "base": [[YES, NO], [YES], [YES, YES], [NO, MADE_UP], [], "unreadable"],
+        "lora": [[YES], [YES, YES], [NO], [YES], [], None],
+    }
+    return with_claims(make_run(tmp_path / "run", scores), lists)
+
+
 def test_the_share_is_over_answers_that_claim_something(folder: Path) -> None:
     base, lora = (v.claims for v in summary_of(folder).variants)
     assert base and lora and base.share and lora.share

@@ -6,11 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pytest
-
 from simsa.records import CLAIMS, CRITERIA, Claim, Judgement
 from simsa.store import Answered, Store, results
-from tests.support.report_runs import make_run
 
 YES = Claim("별빛마을이다", 1, "별빛마을", supported=True)
 
@@ -51,13 +48,3 @@ def with_claims(folder: Path, lists: Mapping[str, Lists]) -> Path:
 def faithful(*scores: int) -> list[tuple[int, int, int, int]]:
     place = CRITERIA.index("context_faithfulness")
     return [tuple(score if n == place else 3 for n in range(4)) for score in scores]  # type: ignore[misc]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    scores = {"base": faithful(5, 5, 2, 4, 1, 3), "lora": faithful(5, 4, 1, 2, 3, 3)}
-    lists: dict[str, Lists] = {
-        "base": [[YES, NO], [YES], [YES, YES], [NO, MADE_UP], [], "unreadable"],
-        "lora": [[YES], [YES, YES], [NO], [YES], [], None],
-    }
-    return with_claims(make_run(tmp_path / "run", scores), lists)
