@@ -92,11 +92,11 @@ def test_without_an_adapter_there_is_no_such_server() -> None:
     [
         ({"base_url": "http://127.0.0.1:1/v1"}, "leave out base_url"),
         ({"api_key_env": "KEY"}, "leave out api_key_env"),
-        ({"via": "batch"}, "batches are for an endpoint"),
+        ({"via": "batch"}, "batches need an endpoint"),
         ({"model": "lexical"}, "a judge without a model"),
         ({"model": "final"}, "'final' is a variant"),
-        ({"model": "my judge"}, "no spaces or slashes"),
-        ({"model": "a/b"}, "no spaces or slashes"),
+        ({"model": "my judge"}, "must not contain spaces or slashes"),
+        ({"model": "a/b"}, "must not contain spaces or slashes"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(judge: dict[str, Any], complaint: str) -> None:

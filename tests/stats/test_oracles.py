@@ -181,7 +181,8 @@ def assert_ranks(found: Comparison, d: Floats) -> None:
     assert found.rank_biserial == near((2 * above - whole) / whole)
 
 
-@given(st.lists(SCORE, min_size=2, max_size=9))
+# Halves: scipy compares sums without a tolerance and miscounts ties of numbers such as 4/3.
+@given(st.lists(st.sampled_from([1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]), min_size=2, max_size=9))
 @settings(max_examples=60, deadline=None)
 def test_signs_are_flipped_exactly(values: list[float]) -> None:
     d = [value - 3 for value in values]
