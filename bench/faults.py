@@ -24,10 +24,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.servers.chat import Body, ChatServer, text_of  # noqa: E402
+from tests.support.criteria import CRITERIA  # noqa: E402
 
 from simsa import judges  # noqa: E402  found only with the root on the path
 from simsa.config import JudgeConfig  # noqa: E402
-from simsa.records import CRITERIA, Judgement, Passage, Question  # noqa: E402
+from simsa.records import Judgement, Passage, Question  # noqa: E402
 
 # Faults that are gone when the same is asked again.
 PASSING = (

@@ -29,9 +29,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from simsa.metrics.registry import METRICS
-from simsa.records import CRITERIA, Judgement, Passage, Prediction, Question
+from simsa.records import Judgement, Passage, Prediction, Question
+from simsa.rubrics import built_in_criteria
 from simsa.store import Answered, Planned, Store
 
+CRITERIA = built_in_criteria().names
 VARIANTS = ("base", "rag-lora", "rag-early", "rag-dpo")
 WORDS = "마을 사람 도서관 바람 나무 강물 이름 역사 학교 시장 연구 기록 지도 축제 음악 건물 위원회 조합 배 등대 별빛 하늘 언덕 시계 공장 빵집 과자 씨앗 식물원 천문대 기차역 항구 다리 우체국 정원 화가 시인 장인 어부 농부"
 PATHS = (

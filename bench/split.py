@@ -27,8 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.servers.chat import Body, ChatServer, text_of  # noqa: E402
-
-from simsa.records import CRITERIA  # noqa: E402
+from tests.support.criteria import CRITERIA  # noqa: E402
 
 CONTEXT = ("context_relevance", "context_recall")
 

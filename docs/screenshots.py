@@ -20,11 +20,12 @@ from urllib.parse import quote
 
 from selenium import webdriver
 
-from simsa.records import CRITERIA
+from simsa.rubrics import built_in_criteria
 from simsa.store import Store, results
 from simsa.store.labels import Labels
 from simsa.web.labeling import LabelingDesk
 
+CRITERIA = built_in_criteria().names
 WIDTHS = (1400, 800, 390)
 SCHEMES = ("light", "dark")
 ANNOTATORS = ("지우", "하늘")

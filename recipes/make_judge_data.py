@@ -28,9 +28,11 @@ from make_data import KINDS, REFUSAL, TOPICS, Entity, Told, World
 
 from simsa import rubrics
 from simsa.judge_eval.negation import negate
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
+from simsa.rubrics import built_in_criteria
 from simsa.rubrics.response_parser import ANALYSIS
 
+CRITERIA = built_in_criteria().names
 RUBRIC = Path(__file__).parents[1] / "src/simsa/demo/data/demo-ko.txt"
 ROWS, SEED = 19_200, 11
 HELD_OUT_TOPICS = 5

@@ -21,9 +21,11 @@ from simsa import judges
 from simsa.config import JudgeConfig
 from simsa.demo import JUDGE, demo_files
 from simsa.judges import Judge
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
+from simsa.rubrics import built_in_criteria
 from simsa.stats.agreement import Agreement, agree
 
+CRITERIA = built_in_criteria().names
 Cases = Sequence[tuple[Case, Answer]]
 Scores = dict[str, int]
 

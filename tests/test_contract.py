@@ -22,8 +22,9 @@ import pytest
 
 from simsa.cli.main import COMMANDS, cli
 from simsa.cli.main import run as simsa
-from simsa.records import CRITERIA, STATUSES, Prediction, Verdict
+from simsa.records import STATUSES, Prediction, Verdict
 from tests.servers.chat import ChatServer
+from tests.support.criteria import CRITERIA
 from tests.support.judged_runs import by_variant, write_config, write_rows
 from tests.support.report_runs import make_run
 

@@ -13,10 +13,6 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-# Deprecated, only tests use them: the criteria of a run come from its rubric.
-CRITERIA = ("answer_correctness", "context_relevance", "context_faithfulness", "context_recall")
-MAX_SCORE = 5
-MAX_TOTAL = MAX_SCORE * len(CRITERIA)
 CLAIMS = "claims"
 """Name of the judge request that lists the claims of an answer. It has no scores."""
 

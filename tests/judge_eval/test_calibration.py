@@ -11,10 +11,11 @@ from simsa.judge_eval.calibration import calibrate, judged_by_table
 from simsa.judge_eval.calibration_result import BAR_KAPPA, Calibration
 from simsa.judge_eval.calibration_tables import confusions, grids
 from simsa.judge_eval.label_files import HumanLabels
-from simsa.records import CRITERIA, Criterion
+from simsa.records import Criterion
 from simsa.report.renderers.terminal import render_grids
 from simsa.stats import agree, corrected_difference, corrected_mean
 from simsa.store.labels import Label
+from tests.support.criteria import CRITERIA
 from tests.support.simulated_labels import NAME, judged, labelled, world
 
 

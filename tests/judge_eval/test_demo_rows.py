@@ -14,7 +14,8 @@ from simsa.judge_eval.perturb import numbers_in, swap_numbers
 from simsa.judge_eval.probe_cases import KINDS, ProbeCase, build_cases
 from simsa.metrics.abstention import is_abstention
 from simsa.metrics.morphology import analyse
-from simsa.records import CRITERIA, Criteria, Criterion, Question
+from simsa.records import Criteria, Criterion, Question
+from tests.support.criteria import CRITERIA
 
 NOT = {"않", "아니", "없", "못하", "못", "안"}
 SEEDS = range(3)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from simsa.errors import DataError
 from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import AnswerCodes
-from simsa.records import CRITERIA, Criterion
+from simsa.records import Criterion
 from simsa.store.labels import LabeledAnswer, Labels
+from tests.support.criteria import CRITERIA
 from tests.support.simulated_labels import write
 
 ANSWERS = AnswerCodes({(f"q{n}", name): f"{name}/q{n}" for n in range(9) for name in ("base", "lora")})

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsa.judge_eval import perturb
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
 from simsa.rubrics import ParseFailure, built_in_criteria, read_verdict
+from tests.support.criteria import CRITERIA
 from tests.support.probe_rows import question, unanswerable
 
 BUILT_IN = built_in_criteria()

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from simsa.judge_eval import perturb, probe_cases
 from simsa.judge_eval.probe_cases import KINDS, ProbeCase, untested_kinds
 from simsa.metrics.abstention import is_abstention
-from simsa.records import CRITERIA, Criteria, Criterion, Passage, Question
+from simsa.records import Criteria, Criterion, Passage, Question
 from simsa.rubrics import built_in_criteria
+from tests.support.criteria import CRITERIA
 from tests.support.probe_rows import question, rows
 
 BUILT_IN = built_in_criteria()

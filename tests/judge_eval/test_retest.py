@@ -10,9 +10,9 @@ import pytest
 from simsa import judges
 from simsa.config import JudgeConfig
 from simsa.judge_eval.retest import RetestRow, compare, draw_retest, requests, reseeded
-from simsa.records import CRITERIA
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import make_run, question
 
 BUILT_IN = built_in_criteria()

@@ -14,8 +14,9 @@ from simsa.errors import InputError
 from simsa.judge_eval.calibration import calibrate, judged_by_run
 from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import SampledAnswer, draw_sample, to_csv, to_jsonl
-from simsa.records import CRITERIA, Passage
+from simsa.records import Passage
 from simsa.store import Store
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import Scored, make_run, question
 
 N = 60

@@ -19,11 +19,11 @@ from simsa.errors import DataError
 from simsa.judge_eval.calibration import calibrate, judged_by_run
 from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import choose, draw_sample, to_csv
-from simsa.records import CRITERIA
 from simsa.stats import corrected_mean
 from simsa.store import Store, results
 from simsa.store.labels import LabeledAnswer, Labels, read, weights
 from simsa.web.labeling import LabelingDesk
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import Scored, answer_again, make_run
 
 NAME = CRITERIA[0]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markdown_it.token import Token
 
 from simsa import report
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
 from simsa.report import comparisons
 from simsa.report.gates import parse
 from simsa.report.renderers import comment, html, junit, markdown, parquet_rows, terminal
@@ -28,6 +28,7 @@ from simsa.report.score_rows import columns
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from simsa.text import one_line, visible
+from tests.support.criteria import CRITERIA
 from tests.support.report_page import GITHUB, OURS, Page, check_markdown, inline
 from tests.support.report_runs import make_run
 from tests.support.spreadsheets import is_formula, unguarded

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.records import CRITERIA, Criteria, Criterion
+from simsa.records import Criteria, Criterion
 from simsa.report import Summary, summary
 from simsa.report.contingency import MOST_VARIANTS, ScoreContingency, cells, pair, ranges_of
 from simsa.report.renderers.html import render
 from simsa.report.score_matrix import TOTAL
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import BASE, BETTER, Scored, answer_again, make_run
 
 OURS: list[Scored] = [(5, 1, 3, 3), (4, 2, 3, 3), "refused", (1, 1, 1, 1), (5, 5, 5, 5), (3, 3, 3, 3), None]

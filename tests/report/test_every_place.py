@@ -16,7 +16,7 @@ import pytest
 from simsa import report
 from simsa.i18n.language import LANGUAGES
 from simsa.i18n.messages import catalogue
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
 from simsa.report.judge_reliability import PanelAgreement, PanelInfo, PanelMember
 from simsa.report.judge_usage import UsageInfo
 from simsa.report.renderers import html, markdown, terminal
@@ -24,6 +24,7 @@ from simsa.report.score_matrix import Mean
 from simsa.store import Store, UsageShare
 from simsa.text import visible
 from tests.support.claimed_runs import MADE_UP, NO, YES, with_claims
+from tests.support.criteria import CRITERIA
 from tests.support.report_facts import AGREED, EXAMINED
 from tests.support.report_page import OURS, Page, check_markdown
 from tests.support.report_runs import JUDGE, make_run, question

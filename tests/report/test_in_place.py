@@ -19,13 +19,13 @@ from markdown_it import MarkdownIt
 from simsa import report
 from simsa.i18n.language import Language
 from simsa.i18n.messages import words
-from simsa.records import CRITERIA
 from simsa.report import example_answers
 from simsa.report.format import format_fixed, format_signed, half, interval, p_value
 from simsa.report.renderers import html, markdown, terminal
 from simsa.report.tables import scores as scores_table
 from simsa.store import Store
 from simsa.text import usd
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import make_run, question
 
 N = 20

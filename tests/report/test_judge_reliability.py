@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.stats import ordinal_alpha
 from simsa.store import Store, members, repeats
 from tests.servers.chat import Body, ChatServer, text_of
+from tests.support.criteria import CRITERIA
 from tests.support.judged_runs import by_seed, config_of, flat, repeating, report, write_data
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.store import Store, judge_usage, usage_shares
 from tests.servers.chat import ChatServer, text_of
+from tests.support.criteria import CRITERIA
 from tests.support.judged_runs import (
     GROUPS,
     asked_for,

@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 
 from simsa import report
 from simsa.cli.main import run as simsa
-from simsa.records import CRITERIA
 from simsa.report.format import format_fixed, format_signed, interval
 from simsa.report.renderers import csv_rows as csv_report
 from simsa.report.renderers import html, junit, markdown, parquet_rows, terminal
 from simsa.store import Store
 from tests.servers.chat import Body, ChatServer, verdict
+from tests.support.criteria import CRITERIA
 from tests.support.judged_runs import write_config, write_data
 from tests.support.report_page import Page
 from tests.support.report_runs import Scored, make_run, question

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsa.records import CRITERIA
 from simsa.report.score_matrix import TOTAL, ScoreMatrix, load
 from simsa.report.score_rows import rows
 from simsa.store import Store
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import Scored, make_run, question
 
 SCORED = st.one_of(st.tuples(*[st.integers(1, 5)] * 4), st.sampled_from(["refused", "truncated"]), st.none())

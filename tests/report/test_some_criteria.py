@@ -11,8 +11,8 @@ import pytest
 
 import simsa
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from tests.servers.chat import Body, ChatServer, text_of
+from tests.support.criteria import CRITERIA
 from tests.support.judged_runs import report, write_rows
 
 RUBRIC = Path(simsa.__file__).parent / "rubrics" / "rag-en.toml"

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simsa import report
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
 from simsa.report.summary_model import Summary
 from simsa.store import Store
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import JUDGE, Scored, make_run, question
 
 

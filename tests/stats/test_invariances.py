@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from simsa.cli.main import run
 from simsa.i18n.messages import note_text
-from simsa.records import CRITERIA, Criterion
+from simsa.records import Criterion
 from simsa.stats import (
     Comparison,
     Scale,
@@ -34,6 +34,7 @@ from simsa.stats import (
     summarise,
 )
 from simsa.stats import agree as agree_on
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import make_run, question
 
 CRITERION_SCALE = Scale.of(Criterion("x"))

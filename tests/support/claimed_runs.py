@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from simsa.records import CLAIMS, CRITERIA, Claim, Judgement
+from simsa.records import CLAIMS, Claim, Judgement
 from simsa.store import Answered, Store, results
+from tests.support.criteria import CRITERIA
 
 YES = Claim("별빛마을이다", 1, "별빛마을", supported=True)
 

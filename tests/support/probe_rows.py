@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
 from tests.servers.chat import Body, text_of
+from tests.support.criteria import CRITERIA
 
 _PLACES = ("달빛", "물결", "솔숲", "바위", "구름", "이슬", "노을", "들꽃")
 _NAMES = ("한서윤", "고태민", "마은설", "표지훈", "육도경", "소라온", "변가람", "구해든")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simsa.judge_eval.probe_run import SCHEMA
-from simsa.records import CRITERIA
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import JUDGE
 
 AGREED = {"n_labels": 40, "quadratic_kappa": 0.71, "ci95": [0.5, 0.9], "standing": "passed"}

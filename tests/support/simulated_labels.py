@@ -9,8 +9,9 @@ import numpy as np
 
 from simsa.judge_eval.calibration import JudgeScores, judged_by_table
 from simsa.judge_eval.label_files import HumanLabels
-from simsa.records import CRITERIA, Criteria, Criterion
+from simsa.records import Criteria, Criterion
 from simsa.store.labels import Label
+from tests.support.criteria import CRITERIA
 
 NAME = "answer_correctness"
 

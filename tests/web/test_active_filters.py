@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 import pytest
 
 from simsa.i18n.messages import words
-from simsa.records import CRITERIA
 from simsa.report import summary
 from simsa.report.contingency import cells, pair
 from simsa.report.format import labels
 from simsa.store import Store
 from simsa.web.active_filters import MAX_COLUMNS, ActiveFilter, active_filters, columns, filter_suggestions
 from simsa.web.query import QuestionFilter
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import answer_again, make_run, question
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor

@@ -11,10 +11,11 @@ from urllib.parse import quote
 import pytest
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA, Passage, Question
+from simsa.records import Passage, Question
 from simsa.store import Store
 from simsa.store.labels import Labels, read
 from tests.support.browser import PAYLOADS, REFUSED, Browser, is_quiet, needs_browser
+from tests.support.criteria import CRITERIA
 from tests.support.keyboard import missed_by_tab, unlit
 from tests.support.report_runs import make_run, question
 from tests.support.view_server import Viewing, until

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from simsa.records import CRITERIA
 from simsa.web.csv_export import csv_rows, to_csv
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import make_run, question
 from tests.support.view_server import Viewing
 from tests.support.visitor import Visitor

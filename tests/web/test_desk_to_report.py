@@ -14,11 +14,11 @@ from simsa.cli.main import run
 from simsa.judge_eval.calibration import calibrate, judged_by_run
 from simsa.judge_eval.label_files import read_labels
 from simsa.judge_eval.sampling import choose
-from simsa.records import CRITERIA
 from simsa.stats import agree, stratified_mean
 from simsa.store import Store, results
 from simsa.store.labels import Labels, read, weights
 from simsa.web.labeling import LabelingDesk
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import Scored, make_run
 from tests.support.view_server import Viewing
 from tests.support.visitor import Reply, Visitor, field

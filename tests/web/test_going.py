@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from simsa.records import CRITERIA, Judgement, Prediction
+from simsa.records import Judgement, Prediction
 from simsa.store import Store, results, snapshot
 from tests.servers.chat import ChatServer
+from tests.support.criteria import CRITERIA
 from tests.support.judged_runs import write_config, write_data
 from tests.support.report_runs import BASE, BETTER, make_run, question
 from tests.support.view_server import Viewing, until

@@ -14,10 +14,11 @@ from simsa.cli.main import run
 from simsa.judge_eval import sampling
 from simsa.judge_eval.calibration import judged_by_run
 from simsa.judge_eval.label_files import read_labels
-from simsa.records import CRITERIA, Prediction
+from simsa.records import Prediction
 from simsa.store import Planned, Store
 from simsa.store.labels import Draw, Labels, read, weights
 from simsa.web.labeling import LabelChange, LabelingDesk, guide
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import BASE, BETTER, make_run, question
 from tests.support.view_server import Viewing
 from tests.support.visitor import Visitor, field

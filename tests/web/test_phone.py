@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from simsa.records import CRITERIA, Passage
+from simsa.records import Passage
 from simsa.store.labels import read
 from tests.support.browser import Browser, needs_browser
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import BASE, BETTER, answer_again, make_run, question
 from tests.support.view_server import Viewing, until
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from simsa.records import CRITERIA, Judgement, Passage
+from simsa.records import Judgement, Passage
 from simsa.store import Store, SubJudgement
 from simsa.web.question_view import PanelScore, cited_passage, letter, question_details, whole_text
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import make_run, question
 from tests.support.view_server import Viewing
 from tests.support.visitor import Visitor

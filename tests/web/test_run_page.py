@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from simsa.errors import RunError
-from simsa.records import CRITERIA
 from simsa.store.labels import Labels
 from simsa.web import run_page
 from simsa.web.labeling import LabelingDesk
 from simsa.web.query import QuestionFilter
 from simsa.web.run_page import RunPage
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import BASE, BETTER, make_run
 from tests.support.view_server import until
 

@@ -17,11 +17,11 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsa.records import CRITERIA
 from simsa.store.labels import read
 from simsa.web.app import application
 from simsa.web.run_page import RunPage
 from simsa.web.security import HEADERS, AccessControl, policy
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import BASE, BETTER, make_run
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor, field

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from simsa.records import CRITERIA
 from simsa.report import summary
 from simsa.report.charts import level_bars
 from simsa.store import Store
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import BASE, BETTER, Scored, answer_again, make_run
 from tests.support.view_server import Viewing, until
 from tests.support.visitor import Visitor

@@ -10,8 +10,8 @@ import pytest
 from rich.cells import cell_len
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.store import Store
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import Scored, make_run
 from tests.support.simulated_labels import world, write
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
 from simsa.report.score_rows import columns
 from simsa.rubrics import built_in_criteria
+from tests.support.criteria import CRITERIA
 from tests.support.report_runs import make_run
 
 COLUMNS = columns(built_in_criteria())

@@ -9,9 +9,9 @@ import pytest
 
 from simsa.cli.main import run
 from simsa.judge_eval.probe_cases import KINDS
-from simsa.records import CRITERIA
 from simsa.store import Store
 from tests.servers.chat import Body, ChatServer
+from tests.support.criteria import CRITERIA
 from tests.support.probe_rows import careful, gullible, kind, with_seed
 from tests.support.probed_runs import Capture, made, probed, rates, report, write
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from simsa.cli.main import run
-from simsa.records import CRITERIA
+from tests.support.criteria import CRITERIA
 
 HEAD = "question_id,variant,criterion,score,cluster\n"
 
