@@ -122,6 +122,11 @@ def test_what_does_not_hold_together_is_told(flags: dict[str, Any], said: str) -
     assert said in str(told.value)
 
 
+def test_a_folder_without_a_config_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the folder has no simsa\.toml\n  → `simsa init "):
+        made(config=str(tmp_path))
+
+
 def test_a_data_file_in_place_of_a_config_is_answered_with_the_flag(tmp_path: Path) -> None:
     write_data(tmp_path, 1)
     with pytest.raises(ConfigError, match="is a data file, not a config") as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,6 +123,7 @@ def config_from(flags: dict[str, Any]) -> tuple[Config, Path]:
     variants = _variants(flags)
     file = flags.get("config") or (DEFAULT_CONFIG if "data.path" not in overrides else None)
     if file is not None:
+        _check_config_argument(Path(file))
         config = _with_file(file, overrides, variants)
     else:
         if "data.path" not in overrides:
@@ -135,10 +137,23 @@ def config_from(flags: dict[str, Any]) -> tuple[Config, Path]:
     return config, flags.get("out") or config.run_dir
 
 
+def _check_config_argument(path: Path) -> None:
+    """Raises ConfigError for a data file, or a folder without a config, in the place of CONFIG."""
+    if path.is_dir() and not (path / DEFAULT_CONFIG).exists():
+        raise ConfigError(
+            msg("error.cli.folder_without_config", name=DEFAULT_CONFIG),
+            where=str(path),
+            hint=msg("error.cli.init_writes", command=f"simsa init {shlex.quote(str(path))}"),
+        )
+    if path.suffix.lower() in _DATA_SUFFIXES:
+        raise ConfigError(
+            msg("error.cli.data_as_config"),
+            where=str(path),
+            hint=msg("error.cli.data_as_config.hint", file=str(path)),
+        )
+
+
 def _with_file(file: str, overrides: dict[str, Any], variants: list[dict[str, Any]]) -> Config:
-    if Path(file).suffix.lower() in _DATA_SUFFIXES:
-        hint = msg("error.cli.data_as_config.hint", file=file)
-        raise ConfigError(msg("error.cli.data_as_config"), where=file, hint=hint)
     here = {"data.path": lambda value: str(Path(value).resolve()) if Path(value).exists() else value}
     overrides = {key: here.get(key, lambda v: v)(value) for key, value in overrides.items()}
     if variants:

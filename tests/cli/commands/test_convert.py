@@ -59,8 +59,8 @@ def test_options(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--field", "question"], "is not ROLE=NAME"),
-        (["--field", "=q"], "is not ROLE=NAME"),
+        (["--field", "question"], "must have the form FIELD=NAME"),
+        (["--field", "=q"], "must have the form FIELD=NAME"),
         (["--field", "frage=q"], "there is no such field"),
         (["--field", "question=frage"], "the file has no such field"),
         (["--limit", "0"], "--limit"),

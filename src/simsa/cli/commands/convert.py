@@ -13,7 +13,7 @@ import orjson
 
 from simsa.cli import console
 from simsa.data import FORMATS, read
-from simsa.errors import DataError
+from simsa.errors import ConfigError, DataError
 from simsa.i18n.messages import msg
 from simsa.records import Question
 
@@ -25,7 +25,7 @@ from simsa.records import Question
     "--field",
     "fields",
     multiple=True,
-    metavar="ROLE=NAME",
+    metavar="FIELD=NAME",
     help="convert.field",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="option.limit")
@@ -48,7 +48,12 @@ def _mapping(fields: tuple[str, ...]) -> dict[str, str]:
     pairs = [field.partition("=") for field in fields]
     for role, equals, name in pairs:
         if not (role and equals and name):
-            raise click.BadParameter(f"{role}{equals}{name} is not ROLE=NAME", param_hint="--field")
+            raise ConfigError(
+                msg("error.cli.field_pair"),
+                field="--field",
+                found=f"{role}{equals}{name}",
+                hint="--field question=q",
+            )
     return {role: name for role, _, name in pairs}
 
 
