@@ -15,6 +15,8 @@ import orjson
 
 CLAIMS = "claims"
 """Name of the judge request that lists the claims of an answer. It has no scores."""
+TOTAL = "total"
+"""The name of the total beside the criteria, in scores, filters and gates."""
 
 Status = Literal[
     "scored",

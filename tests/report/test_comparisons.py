@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsa.errors import ConfigError, RunError
-from simsa.records import Message, Passage, Question
+from simsa.records import TOTAL, Message, Passage, Question
 from simsa.report.comparisons import ComparisonReport, comparison_report, shared_questions
 from simsa.report.gates import parse
 from simsa.report.renderers.terminal import render_comparison
-from simsa.report.score_matrix import TOTAL, load
+from simsa.report.score_matrix import load
 from simsa.store import Store
 from tests.support.report_runs import JUDGE, make_run, question
 

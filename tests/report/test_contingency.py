@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsa.records import Criteria, Criterion
+from simsa.records import TOTAL, Criteria, Criterion
 from simsa.report import Summary, summary
 from simsa.report.contingency import MOST_VARIANTS, ScoreContingency, cells, pair, ranges_of
 from simsa.report.renderers.html import render
-from simsa.report.score_matrix import TOTAL
 from simsa.rubrics import built_in_criteria
 from simsa.store import Store
 from tests.support.criteria import CRITERIA

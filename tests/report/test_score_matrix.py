@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsa.report.score_matrix import TOTAL, ScoreMatrix, load
+from simsa.records import TOTAL
+from simsa.report.score_matrix import ScoreMatrix, load
 from simsa.report.score_rows import rows
 from simsa.store import Store
 from tests.support.criteria import CRITERIA

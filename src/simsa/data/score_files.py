@@ -15,10 +15,9 @@ from simsa.data.problems import problem
 from simsa.data.readers import raw_rows
 from simsa.data.schema import Identifier, OptionalText, invalid, validate
 from simsa.i18n.messages import msg
-from simsa.records import Criteria
+from simsa.records import TOTAL, Criteria
 
 COLUMNS = ("question_id", "variant", "criterion", "score")
-TOTAL = "total"
 _NO_CRITERIA = Criteria()
 
 Scores = dict[str, dict[str, dict[str, float | None]]]

@@ -20,9 +20,9 @@ from simsa.judge_eval.calibration_result import (
     People,
     RaterPair,
 )
-from simsa.judge_eval.label_files import TOTAL, CriterionScales, HumanLabels
+from simsa.judge_eval.label_files import CriterionScales, HumanLabels
 from simsa.judge_eval.sampling import AnswerCodes
-from simsa.records import Criteria, Criterion, Number
+from simsa.records import TOTAL, Criteria, Criterion, Number
 from simsa.stats.agreement import Agreement, agree, agree_unrounded, ordinal_alpha
 from simsa.stats.ppi import (
     FEWEST_LABELS,

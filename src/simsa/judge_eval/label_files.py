@@ -13,12 +13,11 @@ from simsa.data.schema import identifier, optional_text
 from simsa.errors import DataError
 from simsa.i18n.messages import msg
 from simsa.judge_eval.sampling import AnswerCodes
-from simsa.records import Criterion
+from simsa.records import TOTAL, Criterion
 from simsa.store import labels
 from simsa.store.labels import Label, LabeledAnswer
 from simsa.text import list_choices
 
-TOTAL = "total"
 _COLUMNS = (
     "code",
     "question_id",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.i18n.messages import Words
-from simsa.records import Criteria, Criterion
+from simsa.records import TOTAL, Criteria, Criterion
 from simsa.report.format import (
     DASH,
     format_estimate,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from simsa.report.summary_model import Summary, VariantSummary
     from simsa.stats import Comparison, Distribution
 
-TOTAL = "total"
 STOPS = 5
 """How many colours the palette of the style sheets has; other scales interpolate between them."""
 _LAST_LIGHT = 3.2  # the darkest place in the palette on which dark text is readable

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from simsa.errors import ConfigError, RunError
 from simsa.i18n.language import LANGUAGES, Language
 from simsa.i18n.messages import msg, note_text, words
-from simsa.records import Criteria, Criterion, Number, Question, content_hash
+from simsa.records import TOTAL, Criteria, Criterion, Number, Question, content_hash
 from simsa.report import gates
 from simsa.report.cross_judge_report import Bridged, bridged, judged_apart
 from simsa.report.gates import Gate, GateResult
 from simsa.report.notes import comparison_notes, of_samples
-from simsa.report.score_matrix import SHARE, TOTAL, ScoreDifference, ScoreMatrix, load
+from simsa.report.score_matrix import SHARE, ScoreDifference, ScoreMatrix, load
 from simsa.report.summary import calibration_of, compared
 from simsa.report.summary_model import Note
 from simsa.report.variance_report import decisive, noises, sentence

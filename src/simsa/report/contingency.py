@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsa.records import Criteria
-from simsa.report.score_matrix import TOTAL
+from simsa.records import TOTAL, Criteria
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.i18n.language import Language
 from simsa.i18n.messages import Words, label, words
-from simsa.records import Criteria, Number
+from simsa.records import TOTAL, Criteria, Number
 from simsa.report.format import (
     DASH,
     Grid,
@@ -21,7 +21,7 @@ from simsa.report.format import (
     interval,
     percent,
 )
-from simsa.report.score_matrix import TOTAL, score_names
+from simsa.report.score_matrix import score_names
 from simsa.run.cross_judge import Bridge, DoublyJudged
 from simsa.text import usd
 

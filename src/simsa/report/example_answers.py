@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from simsa.records import Criteria, Number
+from simsa.records import TOTAL, Criteria, Number
 from simsa.report.score_checks import answer_contradiction, contradictions
-from simsa.report.score_matrix import MISSING, TOTAL, ScoreMatrix
+from simsa.report.score_matrix import MISSING, ScoreMatrix
 from simsa.report.summary_model import Example, ExampleAnswer, Kind
 from simsa.store import Claimed, Result, Store, analyses, claimed, criteria_of, results
 

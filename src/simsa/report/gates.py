@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 from simsa.errors import ConfigError
 from simsa.i18n.language import Language
 from simsa.i18n.messages import msg, words
+from simsa.records import TOTAL
 from simsa.report.format import format_fixed, format_signed
-from simsa.report.score_matrix import SHARE, TOTAL, ScoreMatrix
+from simsa.report.score_matrix import SHARE, ScoreMatrix
 from simsa.text import format_number, list_choices
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simsa.i18n.language import Language
 from simsa.i18n.messages import words
-from simsa.records import Criteria
+from simsa.records import TOTAL, Criteria
 from simsa.report.format import count, format_estimate, format_fixed, format_signed, labels, usd
-from simsa.report.score_matrix import TOTAL
 from simsa.report.summary_model import is_lexical
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from simsa.records import Criteria, Number
-from simsa.report.score_matrix import TOTAL, Mean, ScoreMatrix, score_names
+from simsa.records import TOTAL, Criteria, Number
+from simsa.report.score_matrix import Mean, ScoreMatrix, score_names
 from simsa.report.variance_report import Judgement, Judgements
 from simsa.store import PanelJudgement, Store, expected, members, repeats
 

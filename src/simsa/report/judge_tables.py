@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsa.i18n.messages import Words, words
 from simsa.judges import JOINT
-from simsa.records import CLAIMS
+from simsa.records import CLAIMS, TOTAL
 from simsa.report import variance_report
 from simsa.report.format import (
     DASH,
@@ -25,7 +25,6 @@ from simsa.report.format import (
     percent,
     usd,
 )
-from simsa.report.score_matrix import TOTAL
 
 if TYPE_CHECKING:
     from simsa.report.judge_usage import Spent, Usage

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from simsa.i18n.language import Language
 from simsa.i18n.messages import Words, words
-from simsa.records import Criteria
+from simsa.records import TOTAL, Criteria
 from simsa.report.format import format_fixed, format_signed, interval, labels, percent
-from simsa.report.score_matrix import TOTAL
 from simsa.report.summary_model import Note
 from simsa.text import one_line
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsa.records import Claim, Criteria
+from simsa.records import TOTAL, Claim, Criteria
 from simsa.store import Result, Store, claimed, criteria_of, measures, pending_claims, results, snapshot
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-TOTAL = "total"
 FACTS = ("prompt_tokens", "completion_tokens", "latency_s", "answer_length")
 SHARE = "claim_support"
 """Share of an answer's claims that a passage supports, 0–1; missing for an answer without claims."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from simsa.errors import InputError
 from simsa.i18n.language import Language
 from simsa.i18n.messages import Words, msg, note_text, words
-from simsa.records import Criteria, Criterion, Number
+from simsa.records import TOTAL, Criteria, Criterion, Number
 from simsa.report import variance_report
 from simsa.report.format import (
     Grid,
@@ -24,7 +24,6 @@ from simsa.report.format import (
     tone_of,
 )
 from simsa.report.headline import verdict
-from simsa.report.score_matrix import TOTAL
 from simsa.report.variance_report import VarianceReport
 from simsa.text import list_choices, visible
 

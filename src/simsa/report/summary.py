@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simsa.i18n.language import LANGUAGES, Language
-from simsa.records import Criteria
+from simsa.records import TOTAL, Criteria
 from simsa.report import example_answers, score_checks
 from simsa.report.contingency import contingencies
 from simsa.report.judge_reliability import context_spread, expected_scores, length_biases, panel, repeated
 from simsa.report.judge_usage import UsageInfo
 from simsa.report.notes import notes
 from simsa.report.run_settings import shareable
-from simsa.report.score_matrix import TOTAL, Mean, Part, ScoreMatrix, load
+from simsa.report.score_matrix import Mean, Part, ScoreMatrix, load
 from simsa.report.summary_model import Example, JudgeInfo, Kind, Note, RunInfo, Slice, Summary, VariantSummary
 from simsa.report.variance_report import Judgements, decisive, noises, sentence
 from simsa.store import Store, count_parse_failures, judge_usage, snapshot, usage_shares

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simsa.i18n.language import Language
 from simsa.i18n.messages import Words, words
 from simsa.metrics.registry import decimals
-from simsa.records import Criteria
+from simsa.records import TOTAL, Criteria
 from simsa.report.claim_tables import claim_grid
 from simsa.report.format import (
     DASH,
@@ -26,7 +26,7 @@ from simsa.report.format import (
     tone_of,
 )
 from simsa.report.judge_tables import judge_grids, usage
-from simsa.report.score_matrix import SHARE, TOTAL
+from simsa.report.score_matrix import SHARE
 
 if TYPE_CHECKING:
     from simsa.report.comparisons import ComparisonReport

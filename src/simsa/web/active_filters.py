@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from simsa.i18n.messages import Words
-from simsa.records import Number
+from simsa.records import TOTAL, Number
 from simsa.text import format_number, one_line
-from simsa.web.query import TOTAL, QuestionFilter
+from simsa.web.query import QuestionFilter
 
 MAX_COLUMNS = 4
 _MAX_CELLS = 60

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
-from simsa.records import STATUSES, Number
+from simsa.records import STATUSES, TOTAL, Number
 from simsa.text import format_number
 
-TOTAL = "total"
 SORTS = ("place", "type", "total", "diff")
 SAID = ("same", "differs")
 YES_NO = ("yes", "no")

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from simsa.records import Criteria, Number
+from simsa.records import TOTAL, Criteria, Number
 from simsa.store import Store, criteria_of
-from simsa.web.query import TOTAL, QuestionFilter, search_terms
+from simsa.web.query import QuestionFilter, search_terms
 
 PAGE = 50
 _EPSILON = 1e-9  # weighted totals are sums of floats

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from simsa.errors import SimsaError
 from simsa.metrics.citations import parse_citations
 from simsa.metrics.registry import METRICS, decimals, is_count
-from simsa.records import CLAIMS, Criteria, Judgement, Message, Number, Question
+from simsa.records import CLAIMS, TOTAL, Criteria, Judgement, Message, Number, Question
 from simsa.report.format import format_fixed
 from simsa.store import (
     Claimed,
@@ -26,7 +26,6 @@ from simsa.store import (
     results,
     snapshot,
 )
-from simsa.web.query import TOTAL
 from simsa.web.text_diff import LONGEST, DiffSpan, OverlapSpan, diff_spans, overlap_spans
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

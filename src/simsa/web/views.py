@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from simsa.i18n.messages import words
-from simsa.records import Criteria, Number
+from simsa.records import TOTAL, Criteria, Number
 from simsa.report import contingency, tables
 from simsa.report.charts import HEIGHT, WIDTH, history, level_bars
 from simsa.report.claim_tables import claim_lines
@@ -26,7 +26,6 @@ from simsa.web.labeling import LabelingDesk, guide
 from simsa.web.query import (
     DIFFERENCES,
     SAID,
-    TOTAL,
     YES_NO,
     QuestionFilter,
     pair_from,
